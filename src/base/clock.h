@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+/* Milliseconds of a clock that only goes forward; for time-outs and durations. */
+uint64_t clock_mono_ms(void);
+/* The same in microseconds. */
+uint64_t clock_mono_us(void);
+/* Seconds since 1970 (UTC). */
+int64_t clock_unix_s(void);

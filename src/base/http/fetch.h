@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Fetching a URL that a stranger gave: http and https only, the name resolved once and pinned,
+ * every address (also after a redirect) checked against base/http/netguard.h, with limits on size
+ * and time. Runs on a bounded pool of threads of its own.
+ */
+
+#include "base/arena.h"
+#include "base/http/netguard.h"
+
+typedef struct Fetcher Fetcher;
+
+typedef struct FetchOptions {
+    unsigned threads;
+    unsigned queue_max;
+    size_t size_max;
+    uint32_t timeout_ms, connect_timeout_ms;
+    unsigned redirects_max;
+    const Netguard *guard;
+} FetchOptions;
+
+typedef enum FetchStatus {
+    FETCH_OK,
+    FETCH_BAD_URL,   /* not http(s), user info, or nothing one could fetch */
+    FETCH_FORBIDDEN, /* its address is one we do not talk to */
+    FETCH_TOO_LARGE,
+    FETCH_FAILED, /* no such host, refused, timed out, TLS, status >= 400, too many redirects */
+    FETCH_BUSY,
+} FetchStatus;
+
+typedef struct FetchResult {
+    FetchStatus status;
+    const char *detail; /* a sentence that leaks nothing of our network */
+    int fd;             /* sealed memory file; take with TAKE_FD() */
+    uint64_t len;
+} FetchResult;
+
+typedef void FetchDone(FetchResult *result, void *userdata);
+
+int fetcher_new(const FetchOptions *options, Fetcher **ret_fetcher);
+Fetcher *fetcher_free(Fetcher *fetcher);
+DEFINE_CLEANUP(Fetcher *, fetcher_free)
+
+/* `done` is called once, on a thread of the fetcher, perhaps before this returns. */
+void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userdata,
+                 uint64_t *ret_ticket);
+void fetcher_cancel(Fetcher *fetcher, uint64_t ticket);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The HTTP server: routes, whole request bodies in memory files, and answers that may come later
+ * from another thread. Over GNU libmicrohttpd (epoll, a small pool of threads; a request that
+ * waits holds no thread).
+ */
+
+#include "base/arena.h"
+#include "base/metrics.h"
+
+#include <stdint.h>
+
+typedef struct HttpServer HttpServer;
+typedef struct HttpRequest HttpRequest;
+
+/*
+ * Called when the whole body has arrived. Must answer with http_respond() exactly once, now or
+ * later from any thread; until then the connection waits without a thread.
+ */
+typedef void HttpHandler(HttpRequest *request, void *context);
+
+typedef struct HttpRoute {
+    const char *method; /* "GET" also answers HEAD */
+    const char *path;   /* exact */
+    HttpHandler *handle;
+    size_t body_max; /* bytes; more is refused with 413 by `refuse` before it is read */
+} HttpRoute;
+
+/*
+ * How a group of routes words the errors that the server itself finds (413 body too large, 408 too
+ * slow, 405, 404, 411/400 malformed, 503 shutting down). Must answer.
+ */
+typedef void HttpRefuse(HttpRequest *request, unsigned status, const char *title,
+                        const char *detail, void *context);
+
+typedef struct HttpRouteGroup {
+    const char *prefix;      /* "/v1.0/": which unmatched paths are this group's to refuse */
+    const HttpRoute *routes; /* ends with method NULL */
+    HttpRefuse *refuse;      /* NULL: RFC 9457 problem details */
+    void *context;
+} HttpRouteGroup;
+
+typedef struct HttpOptions {
+    const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
+    uint16_t port;       /* 0: any free one; http_server_port() tells */
+    unsigned threads;
+    unsigned connections_max;
+    unsigned connections_per_address_max;
+    unsigned idle_timeout_s;
+    unsigned receive_timeout_s; /* for a whole request, however it trickles */
+    Metrics *metrics;
+} HttpOptions;
+
+/* -EADDRINUSE, -EADDRNOTAVAIL, -EACCES ... when the address cannot be had. */
+int http_server_start(const HttpOptions *options, const HttpRouteGroup *groups, size_t n_groups,
+                      HttpServer **ret_server);
+uint16_t http_server_port(const HttpServer *server);
+/* Stops listening; requests under way are answered and then their connections closed. */
+void http_server_drain(HttpServer *server, uint32_t timeout_ms);
+HttpServer *http_server_stop(HttpServer *server); /* accepts NULL */
+DEFINE_CLEANUP(HttpServer *, http_server_stop)
+
+/* What the client sent. Strings live as long as the request. */
+Arena *http_request_arena(HttpRequest *request);
+const char *
+http_request_id(HttpRequest *request); /* X-Request-Id when it is well-formed, else ours */
+const char *http_request_method(HttpRequest *request);
+const char *http_request_path(HttpRequest *request);
+const char *http_request_header(HttpRequest *request, const char *name); /* NULL: absent */
+const char *http_request_query(HttpRequest *request, const char *name);  /* decoded; NULL: absent */
+const char *http_request_peer(HttpRequest *request);                     /* numeric address */
+int http_request_body_fd(HttpRequest *request); /* sealed memory file; -1: no body */
+Str http_request_body(HttpRequest *request);    /* the same, mapped */
+
+/* Called (once, on a thread of the server) when the client goes away before it was answered. The
+ * handler must still answer; nobody will read it. NULL takes it back. */
+typedef void HttpGone(HttpRequest *request, void *userdata);
+void http_request_on_gone(HttpRequest *request, HttpGone *gone, void *userdata);
+
+typedef struct HttpHeader {
+    const char *name, *value;
+} HttpHeader;
+
+typedef struct HttpResponse {
+    unsigned status;
+    const char *content_type;
+    const HttpHeader *headers; /* ends with name NULL; may be NULL */
+    Str body;                  /* copied */
+    int body_fd;               /* used instead of `body` when > 0: sent from offset 0; taken over */
+    uint64_t body_fd_len;
+} HttpResponse;
+
+/* Exactly once a request, from any thread; the request is not to be touched afterwards. */
+void http_respond(HttpRequest *request, const HttpResponse *response);
+
+/* RFC 9457: application/problem+json with title, status, detail and the request id. */
+void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
+                          const char *detail);

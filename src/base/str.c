@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/str.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <strings.h>
+
+bool str_equal(Str a, Str b) {
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+bool str_equal_nocase(Str a, Str b) {
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+bool str_starts_with(Str s, Str prefix) {
+    return s.len >= prefix.len && str_equal((Str){s.ptr, prefix.len}, prefix);
+}
+
+bool str_ends_with(Str s, Str suffix) {
+    return s.len >= suffix.len && str_equal((Str){s.ptr + s.len - suffix.len, suffix.len}, suffix);
+}
+
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+Str str_trim(Str s) {
+    while (s.len > 0 && is_space(s.ptr[0])) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len > 0 && is_space(s.ptr[s.len - 1])) {
+        s.len--;
+    }
+    return s;
+}
+
+bool str_next_token(Str *rest, const char *separators, Str *ret_token) {
+    if (!rest->ptr) {
+        return false;
+    }
+    for (size_t i = 0; i < rest->len; i++) {
+        if (rest->ptr[i] != '\0' && strchr(separators, rest->ptr[i])) {
+            *ret_token = (Str){rest->ptr, i};
+            *rest = (Str){rest->ptr + i + 1, rest->len - i - 1};
+            return true;
+        }
+    }
+    *ret_token = *rest;
+    *rest = (Str){0};
+    return true;
+}
+
+int str_to_u64(Str s, uint64_t *ret_value) {
+    uint64_t value = 0;
+
+    if (s.len == 0) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9') {
+            return -EINVAL;
+        }
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(s.ptr[i] - '0'), &value)) {
+            return -ERANGE;
+        }
+    }
+    *ret_value = value;
+    return 0;
+}
+
+int str_to_double(Str s, double *ret_value) {
+    /* Longer than any number a person writes; keeps the copy on the stack. */
+    char text[64];
+    char *end;
+    double value;
+
+    if (s.len == 0 || s.len >= sizeof(text)) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < s.len; i++) {
+        if (!strchr("0123456789+-.eE", s.ptr[i]) || s.ptr[i] == '\0') {
+            return -EINVAL;
+        }
+    }
+    memcpy(text, s.ptr, s.len);
+    text[s.len] = '\0';
+    value = strtod(text, &end);
+    if (end != text + s.len) {
+        return -EINVAL;
+    }
+    if (!isfinite(value)) {
+        return -ERANGE;
+    }
+    *ret_value = value;
+    return 0;
+}
+
+void buf_done(Buf *buf) {
+    free(buf->data);
+    *buf = BUF_INIT;
+}
+
+char *buf_reserve(Buf *buf, size_t len) {
+    size_t needed;
+
+    if (__builtin_add_overflow(buf->len, len, &needed) ||
+        __builtin_add_overflow(needed, 1, &needed)) {
+        abort();
+    }
+    if (needed > buf->capacity) {
+        size_t capacity = MAX(MAX(needed, buf->capacity + buf->capacity / 2), (size_t)64);
+        char *data = realloc(buf->data, capacity);
+        if (!data) {
+            abort();
+        }
+        buf->data = data;
+        buf->capacity = capacity;
+    }
+    return buf->data + buf->len;
+}
+
+void buf_add(Buf *buf, const void *bytes, size_t len) {
+    char *end = buf_reserve(buf, len);
+    if (len > 0) {
+        memcpy(end, bytes, len);
+    }
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+void buf_add_str(Buf *buf, Str s) {
+    buf_add(buf, s.ptr, s.len);
+}
+
+void buf_addfv(Buf *buf, const char *format, va_list args) {
+    va_list again;
+    int len;
+
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    assert(len >= 0);
+    vsnprintf(buf_reserve(buf, (size_t)len), (size_t)len + 1, format, args);
+    buf->len += (size_t)len;
+}
+
+void buf_addf(Buf *buf, const char *format, ...) {
+    va_list args;
+
+    va_start(args, format);
+    buf_addfv(buf, format, args);
+    va_end(args);
+}
