@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the test suites one after another and closes with one line: N passed, N failed.
+
+Every suite is an ordinary command that can be run alone (it is printed); those that know their
+tests write JUnit XML, the others count as one test. A suite that cannot start is a failure, and so
+is one that reports no test.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "build" / "reports"
+PYTHON = sys.executable
+
+
+@dataclass
+class Suite:
+    name: str
+    command: list[str]
+    kind: str = "test"  # or "lint"
+    junit: Path | None = None
+    full_only: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def meson_suite(name, folder, options=(), full_only=False, environment=None):
+    """Unit tests of one build folder, which is set up when it is not there."""
+    openvino = next(ROOT.glob(".deps/venv/lib/python3*/site-packages/openvino"))
+    setup = f"[ -e {folder}/build.ninja ] || meson setup {folder} -Dopenvino={openvino} " \
+            f"{' '.join(options)} > {folder}.log 2>&1 || {{ tail -n 20 {folder}.log; exit 1; }}"
+    run = f"ninja -C {folder} --quiet && meson test -C {folder} --no-rebuild --print-errorlogs"
+    return Suite(name, ["sh", "-ec", f"{setup}\n{run}"], full_only=full_only,
+                 junit=ROOT / folder / "meson-logs" / "testlog.junit.xml",
+                 environment=environment or {})
+
+
+def pytest_suite(folder, full_only=False, arguments=()):
+    report = REPORTS / f"{folder.replace('/', '-')}.xml"
+    return Suite(folder, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder,
+                          f"--junit-xml={report}", *arguments],
+                 junit=report, full_only=full_only,
+                 environment={"IMAGESYNC_BIN": str(ROOT / "build" / "imagesync"),
+                              "IMAGESYNC_TEST_MODELS": str(ROOT / "var" / "models")})
+
+
+def suites():
+    sanitizers = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
+                  "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    races = {"TSAN_OPTIONS": f"halt_on_error=1:suppressions={ROOT}/tests/tsan.supp"}
+    return [
+        Suite("layers and style (tools/tidy.py)", [PYTHON, "tools/tidy.py"], kind="lint"),
+        Suite("layout (clang-format)",
+              ["sh", "-c", "git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'bench/*.[ch]' | "
+               "xargs clang-format-14 --dry-run -Werror"], kind="lint"),
+        Suite("clang-tidy", [PYTHON, "tools/clang_tidy.py"], kind="lint"),
+        meson_suite("unit tests", "build"),
+        meson_suite("unit tests, address and undefined behaviour sanitizers", "build-asan",
+                    ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
+                    environment=sanitizers),
+        meson_suite("unit tests, thread sanitizer", "build-tsan",
+                    ["-Db_sanitize=thread", "-Db_lundef=false"], full_only=True,
+                    environment=races),
+        Suite("model preparation", [PYTHON, "-m", "unittest", "discover", "-s", "models"]),
+        pytest_suite("tests/cli"),
+        pytest_suite("tests/integration"),
+        pytest_suite("tests/clients"),
+        pytest_suite("tests/e2e"),
+        Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),
+    ]
+
+
+def read_junit(path):
+    """(passed, failed, skipped) of a JUnit file."""
+    passed = failed = skipped = 0
+    for case in ElementTree.parse(path).getroot().iter("testcase"):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failed += 1
+        elif case.find("skipped") is not None:
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def run(suite):
+    print(f"\n=== {suite.name}", flush=True)
+    if suite.junit and suite.junit.exists():
+        suite.junit.unlink()
+    started = time.monotonic()
+    code = subprocess.run(suite.command, cwd=ROOT, env={**os.environ, **suite.environment},
+                          stdin=subprocess.DEVNULL, check=False).returncode
+    seconds = time.monotonic() - started
+    if suite.junit and suite.junit.exists():
+        passed, failed, skipped = read_junit(suite.junit)
+        if passed + failed == 0 or (code != 0 and failed == 0):
+            failed += 1
+    else:
+        passed, failed, skipped = (0, 1, 0) if code != 0 or suite.junit else (1, 0, 0)
+    note = f", {skipped} skipped" if skipped else ""
+    print(f"--- {suite.name}: {passed} passed, {failed} failed{note} ({seconds:.0f} s)", flush=True)
+    return passed, failed, skipped
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="the slow suites too")
+    parser.add_argument("--only", metavar="WORD", help="suites of this kind or with WORD in the name")
+    arguments = parser.parse_args()
+
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    if not shutil.which("ninja"):
+        sys.exit("ninja is missing: run `make test`, which installs what the tests need.")
+    totals = [0, 0, 0]
+    for suite in suites():
+        if suite.full_only and not arguments.full:
+            continue
+        if arguments.only and arguments.only != suite.kind and arguments.only not in suite.name:
+            continue
+        totals = [total + count for total, count in zip(totals, run(suite))]
+    passed, failed, skipped = totals
+    print(f"\n{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
