@@ -21,8 +21,8 @@ typedef struct ConfigField {
     ConfigType type;
     size_t offset;
     const char *fallback; /* the default, as text */
-    uint64_t min, max;
-    const char *unit; /* "MiB", "s", or NULL */
+    uint64_t min, max;    /* of a number; of a string's length, max 0: any */
+    const char *unit;     /* "MiB", "s", or NULL; "512 MiB" is read as well as "512" */
     const char *help;
 } ConfigField; /* a table ends with a field whose name is NULL */
 
@@ -41,8 +41,10 @@ DEFINE_CLEANUP(Config *, config_free)
 /*
  * Each sets what it finds; 0, or -EINVAL with a whole sentence in config_error() that names the
  * setting, what was wrong and what is expected. Order is the caller's: defaults, file, environment,
- * flags. A file has "name = value" lines, '#' comments; unknown names are errors. An environment
- * variable IMAGESYNC_* of no known name is an error that suggests the nearest.
+ * flags. A file has "name = value" lines, blank lines and lines that begin with '#'; unknown names
+ * are errors. An environment variable IMAGESYNC_* of no known name is an error that suggests the
+ * nearest. `source` is how a person would find the place: "--jobs". Strings that a target holds
+ * live as long as the Config. Not thread-safe.
  */
 int config_load_defaults(Config *config);
 int config_load_file(Config *config, const char *path);
@@ -52,6 +54,8 @@ const char *config_error(const Config *config);
 
 /* The setting of that flag name (without --), or NULL. */
 const ConfigField *config_find(const Config *config, const char *name);
+/* The setting whose name looks most like `name`, for "did you mean"; NULL when none is near. */
+const char *config_nearest(const Config *config, const char *name);
 
 /* A table of name, value, source and help; secrets as "(set)". */
 void config_print(const Config *config, Buf *out);
