@@ -30,7 +30,8 @@ typedef struct HttpRoute {
 
 /*
  * How a group of routes words the errors that the server itself finds (413 body too large, 408 too
- * slow, 405, 404, 411/400 malformed, 503 shutting down). Must answer.
+ * slow, 405, 404, 503 no memory left or shutting down). Must answer before it returns, with `body`
+ * and not `body_fd`. A request that is not HTTP at all is answered by the library.
  */
 typedef void HttpRefuse(HttpRequest *request, unsigned status, const char *title,
                         const char *detail, void *context);
@@ -42,6 +43,16 @@ typedef struct HttpRouteGroup {
     void *context;
 } HttpRouteGroup;
 
+/* What became of a request, for the log. Strings live as long as the call. */
+typedef struct HttpFinished {
+    const char *request_id, *method, *path, *peer;
+    const char *route;            /* the route's path, or "other" */
+    unsigned status;              /* 499: the client went away before it was answered */
+    uint64_t bytes_in, bytes_out; /* of the bodies */
+    double seconds;
+} HttpFinished;
+typedef void HttpOnFinished(const HttpFinished *finished, void *userdata);
+
 typedef struct HttpOptions {
     const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
     uint16_t port;       /* 0: any free one; http_server_port() tells */
@@ -49,17 +60,27 @@ typedef struct HttpOptions {
     unsigned connections_max;
     unsigned connections_per_address_max;
     unsigned idle_timeout_s;
-    unsigned receive_timeout_s; /* for a whole request, however it trickles */
-    Metrics *metrics;
+    unsigned receive_timeout_s;  /* for a whole request, however it trickles */
+    uint64_t body_memory_max;    /* bytes of all bodies held at once, else 503; 0: no limit */
+    Metrics *metrics;            /* may be NULL */
+    HttpOnFinished *on_finished; /* called once a request, on any thread; may be NULL */
+    void *on_finished_userdata;
 } HttpOptions;
 
 /* -EADDRINUSE, -EADDRNOTAVAIL, -EACCES ... when the address cannot be had. */
 int http_server_start(const HttpOptions *options, const HttpRouteGroup *groups, size_t n_groups,
                       HttpServer **ret_server);
 uint16_t http_server_port(const HttpServer *server);
-/* Stops listening; requests under way are answered and then their connections closed. */
+/*
+ * Stops listening and waits until the requests under way are answered, at most so long; their
+ * connections are closed then. A new request on an open connection gets 503.
+ */
 void http_server_drain(HttpServer *server, uint32_t timeout_ms);
-HttpServer *http_server_stop(HttpServer *server); /* accepts NULL */
+/*
+ * Closes everything. Requests that still wait are told that their client is gone; their handlers
+ * may answer even after this has returned. Accepts NULL, returns NULL.
+ */
+HttpServer *http_server_stop(HttpServer *server);
 DEFINE_CLEANUP(HttpServer *, http_server_stop)
 
 /* What the client sent. Strings live as long as the request. */
@@ -74,8 +95,12 @@ const char *http_request_peer(HttpRequest *request);                     /* nume
 int http_request_body_fd(HttpRequest *request); /* sealed memory file; -1: no body */
 Str http_request_body(HttpRequest *request);    /* the same, mapped */
 
-/* Called (once, on a thread of the server) when the client goes away before it was answered. The
- * handler must still answer; nobody will read it. NULL takes it back. */
+/*
+ * Called (once, on a thread of the server) when the client goes away before it was answered. The
+ * handler must still answer; nobody will read it. NULL takes it back. While it runs, other threads
+ * wait in http_respond() and http_request_on_gone() of that request, so that its userdata can be
+ * freed after either: do not call these with a lock held that `gone` takes.
+ */
 typedef void HttpGone(HttpRequest *request, void *userdata);
 void http_request_on_gone(HttpRequest *request, HttpGone *gone, void *userdata);
 

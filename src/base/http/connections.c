@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of open connections: which request each works on and since when it has been idle. */
+#include "base/http/server_internal.h"
+
+#include "base/clock.h"
+
+#include <sys/socket.h>
+
+static Slot *take_slot(HttpServer *server) {
+    for (size_t i = 0; i < server->n_slots; i++) {
+        if (!server->slots[i].used) {
+            server->n_used++;
+            return &server->slots[i];
+        }
+    }
+    return NULL;
+}
+
+void connection_notify(void *userdata, struct MHD_Connection *connection, void **socket_context,
+                       enum MHD_ConnectionNotificationCode code) {
+    HttpServer *server = userdata;
+    Slot *slot = *socket_context;
+
+    pthread_mutex_lock(&server->lock);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        slot = take_slot(server);
+        if (slot) {
+            *slot = (Slot){
+                .used = true,
+                .generation = slot->generation + 1,
+                .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                          ->connect_fd,
+                .since_ms = clock_mono_ms(),
+            };
+        }
+        *socket_context = slot;
+    } else if (slot) {
+        slot->used = false;
+        server->n_used--;
+        watcher_wake(server);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+void connection_begin(HttpServer *server, Slot *slot, HttpRequest *request) {
+    pthread_mutex_lock(&server->lock);
+    slot->request = request;
+    slot->late = false;
+    server->n_requests++;
+    pthread_mutex_unlock(&server->lock);
+    if (server->in_flight) {
+        metric_add(server->in_flight, 1);
+    }
+}
+
+void connection_end(HttpServer *server, Slot *slot, bool linger) {
+    pthread_mutex_lock(&server->lock);
+    slot->request = NULL;
+    slot->served = true;
+    slot->since_ms = clock_mono_ms();
+    if (linger) {
+        watcher_linger(server, slot->fd);
+    }
+    if (--server->n_requests == 0) {
+        pthread_cond_broadcast(&server->idle);
+    }
+    pthread_mutex_unlock(&server->lock);
+    if (server->in_flight) {
+        metric_add(server->in_flight, -1);
+    }
+}
+
+uint64_t connection_watch_id(HttpServer *server, const Slot *slot) {
+    return (uint64_t)slot->generation << 32 | (uint32_t)(slot - server->slots);
+}
+
+HttpRequest *connection_request(HttpServer *server, uint64_t watch_id) {
+    const Slot *slot = &server->slots[(uint32_t)watch_id];
+    HttpRequest *request = NULL;
+
+    pthread_mutex_lock(&server->lock);
+    if (slot->used && slot->request && connection_watch_id(server, slot) == watch_id) {
+        request = request_ref(slot->request);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return request;
+}
+
+HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
+    HttpRequest *late = NULL;
+
+    pthread_mutex_lock(&server->lock);
+    for (size_t i = 0; i < server->n_slots && !late; i++) {
+        Slot *slot = &server->slots[i];
+        unsigned limit_s =
+            slot->served ? server->options.idle_timeout_s : server->options.receive_timeout_s;
+        if (!slot->used || slot->late) {
+            continue;
+        }
+        if (slot->request) {
+            if (now_ms > slot->request->deadline_ms) {
+                slot->late = true;
+                late = request_ref(slot->request);
+            }
+        } else if (now_ms > slot->since_ms + (uint64_t)limit_s * 1000) {
+            slot->late = true;
+            shutdown(slot->fd, SHUT_RDWR);
+        }
+    }
+    pthread_mutex_unlock(&server->lock);
+    return late;
+}
+
+void connection_orphan_all(HttpServer *server) {
+    for (size_t i = 0; i < server->n_slots; i++) {
+        HttpRequest *request = NULL;
+        pthread_mutex_lock(&server->lock);
+        if (server->slots[i].used && server->slots[i].request) {
+            request = request_ref(server->slots[i].request);
+        }
+        pthread_mutex_unlock(&server->lock);
+        if (request) {
+            request_orphan(request);
+            request_unref(request);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/http/server_internal.h"
+
+#include "base/clock.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#define REQUEST_ID_MAX 128
+
+typedef struct PairList {
+    Arena *arena;
+    HttpPair *pairs;
+    size_t n;
+} PairList;
+
+static enum MHD_Result copy_pair(void *userdata, enum MHD_ValueKind kind, const char *name,
+                                 const char *value) {
+    PairList *list = userdata;
+    (void)kind;
+    list->pairs[list->n++] = (HttpPair){arena_strdup(list->arena, str_from(name)),
+                                        arena_strdup(list->arena, str_from(value ? value : ""))};
+    return MHD_YES;
+}
+
+/* Copied, because the library's own go with the connection and a handler may outlive that. */
+static HttpPair *copy_pairs(HttpRequest *request, enum MHD_ValueKind kind, size_t *ret_n) {
+    int n = MHD_get_connection_values(request->connection, kind, NULL, NULL);
+    PairList list = {.arena = request->arena,
+                     .pairs = arena_alloc(request->arena, (size_t)MAX(n, 0) * sizeof(HttpPair))};
+
+    MHD_get_connection_values(request->connection, kind, copy_pair, &list);
+    *ret_n = list.n;
+    return list.pairs;
+}
+
+static bool is_request_id(const char *id) {
+    size_t len = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    return len > 0 && len <= REQUEST_ID_MAX && id[len] == '\0';
+}
+
+static const char *make_request_id(HttpRequest *request) {
+    const char *given = http_request_header(request, "X-Request-Id");
+    uint64_t random[2];
+
+    if (given && is_request_id(given)) {
+        return given;
+    }
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        abort();
+    }
+    return arena_printf(request->arena, "%016llx%016llx", (unsigned long long)random[0],
+                        (unsigned long long)random[1]);
+}
+
+static const char *numeric_peer(HttpRequest *request) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    char text[NI_MAXHOST];
+    socklen_t len;
+
+    if (!address) {
+        return "";
+    }
+    len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (getnameinfo(address, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0) {
+        return "";
+    }
+    /* An IPv4 client of a dual-stack socket is the same client. */
+    return arena_strdup(request->arena,
+                        str_from(strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text));
+}
+
+HttpRequest *request_new(HttpServer *server, Slot *slot, struct MHD_Connection *connection,
+                         const char *method, const char *path) {
+    HttpRequest *request = calloc(1, sizeof(*request));
+    pthread_mutexattr_t attributes;
+
+    if (!request) {
+        abort();
+    }
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&request->lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    atomic_init(&request->refs, 1);
+    request->server = server;
+    request->slot = slot;
+    request->fd = slot->fd;
+    request->watch_id = connection_watch_id(server, slot);
+    request->connection = connection;
+    request->started_us = clock_mono_us();
+    request->deadline_ms = (slot->served ? clock_mono_ms() : slot->since_ms) +
+                           (uint64_t)server->options.receive_timeout_s * 1000;
+    request->body_fd = -1;
+    request->arena = arena_new();
+    request->method = arena_strdup(request->arena, str_from(method));
+    request->path = arena_strdup(request->arena, str_from(path));
+    request->headers = copy_pairs(request, MHD_HEADER_KIND, &request->n_headers);
+    request->query = copy_pairs(request, MHD_GET_ARGUMENT_KIND, &request->n_query);
+    request->peer = numeric_peer(request);
+    request->id = make_request_id(request);
+    return request;
+}
+
+HttpRequest *request_ref(HttpRequest *request) {
+    atomic_fetch_add(&request->refs, 1);
+    return request;
+}
+
+void request_unref(HttpRequest *request) {
+    if (atomic_fetch_sub(&request->refs, 1) > 1) {
+        return;
+    }
+    if (request->response) {
+        MHD_destroy_response(request->response);
+    }
+    map_done(&request->body_map);
+    fd_close(request->body_fd);
+    arena_free(request->arena);
+    pthread_mutex_destroy(&request->lock);
+    free(request);
+}
+
+/* With the lock held, which a recursive one allows `gone` to answer in. */
+static void call_gone(HttpRequest *request) {
+    HttpGone *gone = TAKE_PTR(request->gone);
+
+    request->client_gone = true;
+    if (gone) {
+        gone(request, request->gone_userdata);
+    }
+}
+
+void request_client_gone(HttpRequest *request) {
+    pthread_mutex_lock(&request->lock);
+    if (request->state == REQUEST_WAITING) {
+        call_gone(request);
+    }
+    pthread_mutex_unlock(&request->lock);
+}
+
+void request_orphan_unsuspended(HttpRequest *request) {
+    request->state = REQUEST_ORPHANED;
+    call_gone(request);
+}
+
+void request_orphan(HttpRequest *request) {
+    pthread_mutex_lock(&request->lock);
+    if (request->state == REQUEST_WAITING) {
+        watcher_unwatch(request);
+        request->state = REQUEST_ORPHANED;
+        call_gone(request);
+        MHD_resume_connection(request->connection);
+    }
+    pthread_mutex_unlock(&request->lock);
+}
+
+void http_request_on_gone(HttpRequest *request, HttpGone *gone, void *userdata) {
+    pthread_mutex_lock(&request->lock);
+    request->gone = gone;
+    request->gone_userdata = userdata;
+    if (gone && request->client_gone && request->state == REQUEST_WAITING) {
+        watcher_rearm(request);
+    }
+    pthread_mutex_unlock(&request->lock);
+}
+
+Arena *http_request_arena(HttpRequest *request) {
+    return request->arena;
+}
+
+const char *http_request_id(HttpRequest *request) {
+    return request->id;
+}
+
+const char *http_request_method(HttpRequest *request) {
+    return request->method;
+}
+
+const char *http_request_path(HttpRequest *request) {
+    return request->path;
+}
+
+const char *http_request_peer(HttpRequest *request) {
+    return request->peer;
+}
+
+const char *http_request_header(HttpRequest *request, const char *name) {
+    for (size_t i = 0; i < request->n_headers; i++) {
+        if (str_equal_nocase(str_from(request->headers[i].name), str_from(name))) {
+            return request->headers[i].value;
+        }
+    }
+    return NULL;
+}
+
+const char *http_request_query(HttpRequest *request, const char *name) {
+    for (size_t i = 0; i < request->n_query; i++) {
+        if (strcmp(request->query[i].name, name) == 0) {
+            return request->query[i].value;
+        }
+    }
+    return NULL;
+}
+
+int http_request_body_fd(HttpRequest *request) {
+    return request->body_fd;
+}
+
+Str http_request_body(HttpRequest *request) {
+    if (request->body_fd >= 0 && !request->body_map.data &&
+        map_range(request->body_fd, 0, request->body_len, &request->body_map) < 0) {
+        abort(); /* only exhausted memory is left as a reason: the file is ours and sealed */
+    }
+    return (Str){request->body_map.data, request->body_map.len};
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/http/server_internal.h"
+
+#include <assert.h>
+#include <jansson.h>
+#include <sys/socket.h>
+
+struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *from) {
+    bool file = from->body_fd > 0 && from->body_fd_len > 0;
+    struct MHD_Response *response =
+        file ? MHD_create_response_from_fd64(from->body_fd_len, from->body_fd)
+             : MHD_create_response_from_buffer(from->body.len, (void *)(uintptr_t)from->body.ptr,
+                                               MHD_RESPMEM_MUST_COPY);
+
+    if (!response) {
+        abort(); /* exhausted memory */
+    }
+    request->response_len = file ? from->body_fd_len : from->body.len;
+    MHD_add_response_header(response, "X-Request-Id", request->id);
+    if (from->content_type) {
+        MHD_add_response_header(response, "Content-Type", from->content_type);
+    }
+    if (request->extra.name) {
+        MHD_add_response_header(response, request->extra.name, request->extra.value);
+    }
+    for (const HttpHeader *header = from->headers; header && header->name; header++) {
+        MHD_add_response_header(response, header->name, header->value);
+    }
+    if (request->lingers || atomic_load(&request->server->draining)) {
+        MHD_add_response_header(response, "Connection", "close");
+    }
+    return response;
+}
+
+static void add_header(Buf *out, const char *name, const char *value) {
+    if (value && !strpbrk(value, "\r\n")) {
+        buf_addf(out, "%s: %s\r\n", name, value);
+    }
+}
+
+void respond_raw(HttpRequest *request, const HttpResponse *from) {
+    _cleanup_(buf_done) Buf out = BUF_INIT;
+
+    buf_addf(&out, "HTTP/1.1 %u %s\r\n", from->status, MHD_get_reason_phrase_for(from->status));
+    add_header(&out, "X-Request-Id", request->id);
+    add_header(&out, "Content-Type", from->content_type);
+    add_header(&out, request->extra.name, request->extra.name ? request->extra.value : NULL);
+    for (const HttpHeader *header = from->headers; header && header->name; header++) {
+        add_header(&out, header->name, header->value);
+    }
+    buf_addf(&out, "Connection: close\r\nContent-Length: %zu\r\n\r\n", from->body.len);
+    buf_add_str(&out, from->body);
+    request->response_len = from->body.len;
+    /* Nothing was sent on this connection since its last answer, so that a page fits its buffer. */
+    if (send(request->fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        return;
+    }
+}
+
+void http_respond(HttpRequest *request, const HttpResponse *response) {
+    bool file_taken = false;
+
+    pthread_mutex_lock(&request->lock);
+    request->gone = NULL;
+    switch (request->state) {
+    case REQUEST_HANDLING:
+    case REQUEST_WAITING:
+        request->status = response->status;
+        request->response = respond_build(request, response);
+        file_taken = response->body_fd_len > 0;
+        if (request->state == REQUEST_WAITING) {
+            watcher_unwatch(request);
+            MHD_resume_connection(request->connection);
+        }
+        request->state = REQUEST_ANSWERED;
+        break;
+    case REQUEST_REFUSING:
+        request->status = response->status;
+        respond_raw(request, response);
+        request->state = REQUEST_REFUSED;
+        break;
+    case REQUEST_ORPHANED:
+    case REQUEST_CLOSED:
+        break;
+    default:
+        assert(!"answered twice");
+    }
+    pthread_mutex_unlock(&request->lock);
+    if (!file_taken && response->body_fd > 0) {
+        fd_close(response->body_fd);
+    }
+    request_unref(request);
+}
+
+void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
+                          const char *detail) {
+    _cleanup_(json_decrefp) json_t *problem = json_object();
+    _cleanup_(freep) char *text = NULL;
+
+    json_object_set_new(problem, "type", json_string("about:blank"));
+    json_object_set_new(problem, "title", json_string(title));
+    json_object_set_new(problem, "status", json_integer((json_int_t)status));
+    /* A detail that quotes what is not UTF-8 is left out. */
+    json_object_set_new(problem, "detail", detail ? json_string(detail) : NULL);
+    json_object_set_new(problem, "request_id", json_string(request->id));
+    text = json_dumps(problem, JSON_COMPACT);
+    if (!text) {
+        abort();
+    }
+    http_respond(request, &(HttpResponse){.status = status,
+                                          .content_type = "application/problem+json",
+                                          .body = str_from(text)});
+}

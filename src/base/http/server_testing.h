@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A server with a few routes and a client of plain sockets; for the server's tests. */
+
+#include "base/http/server.h"
+#include "base/test.h"
+
+#include <pthread.h>
+
+#define SERVER_TESTING_BODY_MAX ((size_t)256 * 1024)
+
+typedef struct ServerFixture {
+    HttpServer *server;
+    Metrics *metrics;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    HttpRequest *waiting; /* what /later was asked */
+    unsigned gone, finished;
+    HttpFinished last;
+} ServerFixture;
+
+/*
+ * Starts a server: GET /hello, POST and PUT /echo, GET /later (see server_testing_request()) and,
+ * in a group that refuses in its own words, POST /v1/echo of at most 10 bytes. Zeros in `options`
+ * become useful values.
+ */
+ServerFixture *server_testing_start(void **state, HttpOptions options);
+int server_testing_stop(void **state);
+
+/* Waits until *counter reaches `least`; fails after ten seconds. */
+void server_testing_wait(ServerFixture *fixture, const unsigned *counter, unsigned least);
+/* The request that came to /later, which the caller is to answer. */
+HttpRequest *server_testing_request(ServerFixture *fixture);
+/* An HttpGone that counts. */
+void server_testing_gone(HttpRequest *request, void *userdata);
+
+/* A new connection, or -1. */
+int server_testing_dial(ServerFixture *fixture);
+void server_testing_say(int fd, const char *text);
+/* Everything until the server closes, or until `until` occurs in it. */
+void server_testing_hear(int fd, const char *until, Buf *reply);
+/* Both on a connection of its own. */
+void server_testing_ask(ServerFixture *fixture, const char *text, Buf *reply);
+void server_testing_says(const Buf *reply, const char *part);
