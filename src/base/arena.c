@@ -75,6 +75,7 @@ char *arena_printf(Arena *arena, const char *format, ...) {
     char *text;
     int len;
 
+    assert(format);
     va_start(args, format);
     va_copy(again, args);
     len = vsnprintf(NULL, 0, format, args);

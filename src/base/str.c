@@ -141,6 +141,7 @@ void buf_addfv(Buf *buf, const char *format, va_list args) {
     va_list again;
     int len;
 
+    assert(format);
     va_copy(again, args);
     len = vsnprintf(NULL, 0, format, again);
     va_end(again);
