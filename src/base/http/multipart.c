@@ -56,15 +56,17 @@ static bool end_delimiter_line(Multipart *multipart, Str after) {
 
 /* Takes everything up to the next delimiter line off `text`, which holds the CRLF before it. */
 static bool take_until_delimiter(Multipart *multipart, Str text, Str *ret_part) {
-    size_t at, start = 0;
+    Str rest = text;
+    const char *at;
 
-    while (find(from(text, start), multipart->delimiter, &at)) {
-        at += start;
-        if (end_delimiter_line(multipart, from(text, at + multipart->delimiter.len))) {
-            *ret_part = (Str){text.ptr, at};
+    while ((at = memchr(rest.ptr, '\r', rest.len))) {
+        rest = from(rest, (size_t)(at - rest.ptr));
+        if (str_starts_with(rest, multipart->delimiter) &&
+            end_delimiter_line(multipart, from(rest, multipart->delimiter.len))) {
+            *ret_part = (Str){text.ptr, (size_t)(at - text.ptr)};
             return true;
         }
-        start = at + multipart->delimiter.len;
+        rest = from(rest, 1);
     }
     return false;
 }

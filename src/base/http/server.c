@@ -110,7 +110,9 @@ static HttpServer *server_new(const HttpOptions *options, const HttpRouteGroup *
         abort();
     }
     server->options = *options;
-    memcpy(server->groups, groups, n_groups * sizeof(*groups));
+    for (size_t i = 0; i < n_groups; i++) {
+        server->groups[i] = groups[i];
+    }
     server->n_groups = n_groups;
     server->n_slots = n_slots;
     server->epoll_fd = server->wake_fd = server->listen_fd = -1;
