@@ -14,9 +14,10 @@ typedef struct Fetcher Fetcher;
 
 typedef struct FetchOptions {
     unsigned threads;
-    unsigned queue_max;
+    unsigned queue_max; /* how many may wait for a thread */
     size_t size_max;
-    uint32_t timeout_ms, connect_timeout_ms;
+    uint32_t timeout_ms; /* for one fetch with all its redirects */
+    uint32_t connect_timeout_ms;
     unsigned redirects_max;
     const Netguard *guard;
 } FetchOptions;
@@ -39,11 +40,18 @@ typedef struct FetchResult {
 
 typedef void FetchDone(FetchResult *result, void *userdata);
 
+/* `guard` must live as long. */
 int fetcher_new(const FetchOptions *options, Fetcher **ret_fetcher);
+/* Cancels all, waits until each `done` was called. Accepts NULL, returns NULL. */
 Fetcher *fetcher_free(Fetcher *fetcher);
 DEFINE_CLEANUP(Fetcher *, fetcher_free)
 
-/* `done` is called once, on a thread of the fetcher, perhaps before this returns. */
+/*
+ * `done` is called once, on a thread of the fetcher, perhaps before this returns; FETCH_BUSY is
+ * told on the calling thread, before this returns. A result's fd that is not taken is closed after
+ * it.
+ */
 void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userdata,
                  uint64_t *ret_ticket);
+/* `done` comes soon with FETCH_FAILED, unless it was on its way. Unknown tickets are ignored. */
 void fetcher_cancel(Fetcher *fetcher, uint64_t ticket);
