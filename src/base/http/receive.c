@@ -284,10 +284,10 @@ void receive_completed(void *userdata, struct MHD_Connection *connection, void *
         .bytes_out = answered ? request->response_len : 0,
         .seconds = (double)(clock_mono_us() - request->started_us) / 1e6,
     };
+    atomic_fetch_sub(&server->body_bytes, request->body_reserved);
     count(server, request, &finished);
     if (server->options.on_finished) {
         server->options.on_finished(&finished, server->options.on_finished_userdata);
     }
-    atomic_fetch_sub(&server->body_bytes, request->body_reserved);
     connection_end(server, request->slot, lingers);
 }

@@ -20,6 +20,21 @@ static void an_answer_may_come_from_another_thread(void **state) {
     assert_int_equal(fixture->gone, 0);
 }
 
+static void requests_sent_at_once_are_answered_in_turn(void **state) {
+    ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
+    _cleanup_(fd_closep) int fd = server_testing_dial(fixture);
+    _cleanup_(buf_done) Buf reply = BUF_INIT;
+
+    server_testing_say(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
+                           "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    http_respond(server_testing_request(fixture), &(HttpResponse){.status = 201});
+    http_respond(server_testing_request(fixture), &(HttpResponse){.status = 202});
+    server_testing_hear(fd, NULL, &reply);
+    server_testing_says(&reply, "HTTP/1.1 201 Created\r\n");
+    server_testing_says(&reply, "HTTP/1.1 202 Accepted\r\n");
+    assert_int_equal(fixture->gone, 0);
+}
+
 static void a_client_that_goes_away_is_noticed(void **state) {
     ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
     int fd = server_testing_dial(fixture);
@@ -132,14 +147,36 @@ static void stopping_lets_go_of_waiting_requests(void **state) {
     http_respond(request, &(HttpResponse){.status = 200});
 }
 
+/* Whether the stop finds the request received, handled, waiting or not there at all. */
+static void stopping_at_any_moment_ends_well(void **state) {
+    for (int i = 0; i < 30; i++) {
+        ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
+        _cleanup_(fd_closep) int fd = server_testing_dial(fixture);
+        HttpRequest *request = NULL;
+        server_testing_say(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+        if (i % 2 == 0) { /* its handler has begun and may not have returned */
+            request = server_testing_request(fixture);
+        }
+        fixture->server = http_server_stop(fixture->server);
+        request = request ? request : fixture->waiting;
+        if (request) {
+            assert_int_equal(fixture->gone, 1);
+            http_respond(request, &(HttpResponse){.status = 200});
+        }
+        server_testing_stop(state);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_answer_may_come_from_another_thread, server_testing_stop),
+        cmocka_unit_test_teardown(requests_sent_at_once_are_answered_in_turn, server_testing_stop),
         cmocka_unit_test_teardown(a_client_that_goes_away_is_noticed, server_testing_stop),
         cmocka_unit_test_teardown(gone_may_answer, server_testing_stop),
         cmocka_unit_test_teardown(races_end_well, server_testing_stop),
         cmocka_unit_test_teardown(draining_answers_what_is_under_way, server_testing_stop),
         cmocka_unit_test_teardown(stopping_lets_go_of_waiting_requests, server_testing_stop),
+        cmocka_unit_test(stopping_at_any_moment_ends_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,17 @@ static void refuses_in_the_words_of_the_group(void **state) {
     assert_null(strstr(reply.data, " 200 "));
 }
 
+static void a_client_may_close_its_side_early(void **state) {
+    ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
+    _cleanup_(fd_closep) int fd = server_testing_dial(fixture);
+    _cleanup_(buf_done) Buf reply = BUF_INIT;
+
+    server_testing_say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    shutdown(fd, SHUT_WR);
+    server_testing_hear(fd, "GET", &reply);
+    server_testing_says(&reply, "HTTP/1.1 200 OK\r\n");
+}
+
 static void a_not_found_keeps_the_connection(void **state) {
     ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
     _cleanup_(fd_closep) int fd = server_testing_dial(fixture);
@@ -168,6 +179,7 @@ static void bodies_share_bounded_memory(void **state) {
     _cleanup_(fd_closep) int first = server_testing_dial(fixture),
                              second = server_testing_dial(fixture);
     _cleanup_(buf_done) Buf reply = BUF_INIT;
+    _cleanup_(freep) char *text = NULL;
 
     server_testing_say(first, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n"
                               "Expect: 100-continue\r\nConnection: close\r\n\r\n");
@@ -185,12 +197,16 @@ static void bodies_share_bounded_memory(void **state) {
     buf_done(&reply);
     server_testing_hear(first, NULL, &reply);
     server_testing_says(&reply, "HTTP/1.1 200 OK\r\n");
+    /* Once answered, both have given their room back. */
     server_testing_wait(fixture, &fixture->finished, 2);
-    server_testing_ask(
-        fixture,
-        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\n"
-        "abc",
-        &reply);
+    buf_done(&reply);
+    buf_addf(&reply,
+             "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n"
+             "%01000d",
+             0);
+    text = TAKE_PTR(reply.data);
+    buf_done(&reply);
+    server_testing_ask(fixture, text, &reply);
     server_testing_says(&reply, "HTTP/1.1 200 OK\r\n");
 }
 
@@ -315,6 +331,7 @@ int main(void) {
         cmocka_unit_test_teardown(big_bodies_go_both_ways, server_testing_stop),
         cmocka_unit_test_teardown(chunked_bodies_and_expectations, server_testing_stop),
         cmocka_unit_test_teardown(refuses_in_the_words_of_the_group, server_testing_stop),
+        cmocka_unit_test_teardown(a_client_may_close_its_side_early, server_testing_stop),
         cmocka_unit_test_teardown(a_not_found_keeps_the_connection, server_testing_stop),
         cmocka_unit_test_teardown(too_long_by_length_is_answered, server_testing_stop),
         cmocka_unit_test_teardown(too_long_by_count_is_answered, server_testing_stop),
