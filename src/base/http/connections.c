@@ -34,7 +34,12 @@ void connection_notify(void *userdata, struct MHD_Connection *connection, void *
             };
         }
         *socket_context = slot;
+        if (slot) {
+            watcher_add(server, slot->fd, connection_watch_id(server, slot));
+        }
     } else if (slot) {
+        /* Not left to close(): a lingering duplicate would keep it registered. */
+        watcher_remove(server, slot->fd);
         slot->used = false;
         server->n_used--;
         watcher_wake(server);
@@ -86,6 +91,16 @@ HttpRequest *connection_request(HttpServer *server, uint64_t watch_id) {
     return request;
 }
 
+void connection_hung(HttpServer *server, uint64_t watch_id) {
+    Slot *slot = &server->slots[(uint32_t)watch_id];
+
+    pthread_mutex_lock(&server->lock);
+    if (slot->used && connection_watch_id(server, slot) == watch_id) {
+        slot->hung = true;
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
 HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
     HttpRequest *late = NULL;
 
@@ -94,6 +109,11 @@ HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
         Slot *slot = &server->slots[i];
         unsigned limit_s =
             slot->served ? server->options.idle_timeout_s : server->options.receive_timeout_s;
+        if (slot->used && slot->hung) {
+            /* The library polls edges and misses an end that came together with the last data.
+             * This changes nothing but wakes it once more. */
+            shutdown(slot->fd, SHUT_RD);
+        }
         if (!slot->used || slot->late) {
             continue;
         }

@@ -180,7 +180,7 @@ static enum MHD_Result settle(HttpRequest *request) {
     } else if (!answered) {
         request->state = REQUEST_WAITING;
         MHD_suspend_connection(request->connection);
-        watcher_watch(request);
+        watcher_rearm(request);
     }
     pthread_mutex_unlock(&request->lock);
     return answered ? queue(request) : result;

@@ -151,7 +151,6 @@ void request_orphan_unsuspended(HttpRequest *request) {
 void request_orphan(HttpRequest *request) {
     pthread_mutex_lock(&request->lock);
     if (request->state == REQUEST_WAITING) {
-        watcher_unwatch(request);
         request->state = REQUEST_ORPHANED;
         call_gone(request);
         MHD_resume_connection(request->connection);

@@ -69,7 +69,6 @@ void http_respond(HttpRequest *request, const HttpResponse *response) {
         request->response = respond_build(request, response);
         file_taken = response->body_fd_len > 0;
         if (request->state == REQUEST_WAITING) {
-            watcher_unwatch(request);
             MHD_resume_connection(request->connection);
         }
         request->state = REQUEST_ANSWERED;

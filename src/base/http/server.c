@@ -7,16 +7,16 @@
  * side, until the library says that it is completed, and from the call of its handler on the
  * handler's side, until http_respond(). It goes RECEIVING -> HANDLING, and from there to ANSWERED,
  * or by way of WAITING when the handler returned without an answer: then the connection is
- * suspended and its socket watched. Who takes a request out of WAITING (http_respond() on any
- * thread, or http_server_stop(), which makes it ORPHANED) does so under the request's lock, stops
- * the watching and resumes the connection, so each happens once and only while the connection is
- * sure to exist. The library then calls receive_request() again, which queues the answer.
- * A client's going away does not end WAITING: it calls `gone` under the same lock, and the
- * handler answers. A body that is too long or too slow is refused amid its reception, where the
- * library takes no answer: it is written to the socket as it is (REFUSING -> REFUSED), and the
- * connection closed. A socket is ours to touch until receive_completed() (CLOSED) has run, since
- * the library closes it only afterwards. Locks: a request's, then the library's own; server->lock
- * is taken last and for moments.
+ * suspended. Who takes a request out of WAITING (http_respond() on any thread, or
+ * http_server_stop(), which makes it ORPHANED) does so under the request's lock and resumes the
+ * connection, so that this happens once and only while the connection is sure to exist. The library
+ * then calls receive_request() again, which queues the answer.
+ * Every socket is watched for its client's going away. For a WAITING request that calls `gone`,
+ * under the same lock; the handler still answers. A body that is too long or too slow is refused
+ * amid its reception, where the library takes no answer: it is written to the socket as it is
+ * (REFUSING -> REFUSED), and the connection closed. A socket is ours to touch until
+ * receive_completed() (CLOSED) has run, since the library closes it only afterwards. Locks: a
+ * request's, then the library's own; server->lock is taken last and for moments.
  */
 #include "base/http/server_internal.h"
 

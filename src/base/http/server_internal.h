@@ -28,6 +28,7 @@ typedef struct Slot {
     bool used;
     bool served; /* has answered a request before */
     bool late;   /* its request was told so */
+    bool hung;   /* its client will send no more */
     uint32_t generation;
     int fd;
     uint64_t since_ms; /* when it opened or its last request ended */
@@ -109,7 +110,7 @@ HttpRequest *request_new(HttpServer *server, Slot *slot, struct MHD_Connection *
 HttpRequest *request_ref(HttpRequest *request);
 void request_unref(HttpRequest *request);
 DEFINE_CLEANUP(HttpRequest *, request_unref)
-/* Calls `gone` when the request still waits. */
+/* Calls `gone` when the request waits. */
 void request_client_gone(HttpRequest *request);
 /* Gives up a request that waits because the server stops. */
 void request_orphan(HttpRequest *request);
@@ -142,6 +143,8 @@ void connection_end(HttpServer *server, Slot *slot, bool linger);
 /* The request of a slot when it is still the same connection, with a reference; or NULL. */
 HttpRequest *connection_request(HttpServer *server, uint64_t watch_id);
 uint64_t connection_watch_id(HttpServer *server, const Slot *slot);
+/* Notes that the client of that slot will send no more, if it is still the same connection. */
+void connection_hung(HttpServer *server, uint64_t watch_id);
 /* Shuts idle connections down; returns a late request with a reference, until there is none. */
 HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms);
 void connection_orphan_all(HttpServer *server);
@@ -150,9 +153,10 @@ void connection_orphan_all(HttpServer *server);
 int watcher_start(HttpServer *server);
 void watcher_stop(HttpServer *server);
 void watcher_wake(HttpServer *server);
-/* A waiting request's socket is watched for its client going away. */
-void watcher_watch(HttpRequest *request);
+/* A connection's socket is watched, once, for its client's going away. */
+void watcher_add(HttpServer *server, int fd, uint64_t watch_id);
+void watcher_remove(HttpServer *server, int fd);
+/* Once more, also when it went away before. */
 void watcher_rearm(HttpRequest *request);
-void watcher_unwatch(HttpRequest *request);
 /* With server->lock held: keeps a duplicate of the socket open until its client has read. */
 void watcher_linger(HttpServer *server, int fd);

@@ -109,8 +109,21 @@ static void a_client_may_close_its_side_early(void **state) {
 
     server_testing_say(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     shutdown(fd, SHUT_WR);
-    server_testing_hear(fd, "GET", &reply);
+    server_testing_hear(fd, NULL, &reply);
     server_testing_says(&reply, "HTTP/1.1 200 OK\r\n");
+}
+
+/* Long before its time limit: its room for a body is wanted by others. */
+static void an_abandoned_upload_is_noticed(void **state) {
+    ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
+
+    for (unsigned i = 0; i < 5; i++) {
+        int fd = server_testing_dial(fixture);
+        server_testing_say(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n12345");
+        fd_close(fd);
+        server_testing_wait(fixture, &fixture->finished, i + 1);
+        assert_int_equal(fixture->last.status, 499);
+    }
 }
 
 static void a_not_found_keeps_the_connection(void **state) {
@@ -332,6 +345,7 @@ int main(void) {
         cmocka_unit_test_teardown(chunked_bodies_and_expectations, server_testing_stop),
         cmocka_unit_test_teardown(refuses_in_the_words_of_the_group, server_testing_stop),
         cmocka_unit_test_teardown(a_client_may_close_its_side_early, server_testing_stop),
+        cmocka_unit_test_teardown(an_abandoned_upload_is_noticed, server_testing_stop),
         cmocka_unit_test_teardown(a_not_found_keeps_the_connection, server_testing_stop),
         cmocka_unit_test_teardown(too_long_by_length_is_answered, server_testing_stop),
         cmocka_unit_test_teardown(too_long_by_count_is_answered, server_testing_stop),

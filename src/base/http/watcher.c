@@ -30,17 +30,17 @@ static int add(HttpServer *server, int fd, uint32_t events, uint64_t id) {
     return epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? err_errno() : 0;
 }
 
-void watcher_watch(HttpRequest *request) {
-    add(request->server, request->fd, EPOLLRDHUP | EPOLLONESHOT, request->watch_id);
+void watcher_add(HttpServer *server, int fd, uint64_t watch_id) {
+    add(server, fd, EPOLLRDHUP | EPOLLONESHOT, watch_id);
+}
+
+void watcher_remove(HttpServer *server, int fd) {
+    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 void watcher_rearm(HttpRequest *request) {
     struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = request->watch_id};
     epoll_ctl(request->server->epoll_fd, EPOLL_CTL_MOD, request->fd, &event);
-}
-
-void watcher_unwatch(HttpRequest *request) {
-    epoll_ctl(request->server->epoll_fd, EPOLL_CTL_DEL, request->fd, NULL);
 }
 
 void watcher_wake(HttpServer *server) {
@@ -152,6 +152,7 @@ static void handle_event(HttpServer *server, uint64_t id) {
         drain_linger(server, (size_t)(id - ID_LINGER));
     } else {
         _cleanup_(request_unrefp) HttpRequest *request = connection_request(server, id);
+        connection_hung(server, id);
         if (request) {
             request_client_gone(request);
         }
