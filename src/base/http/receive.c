@@ -50,9 +50,28 @@ static uint64_t announced_length(HttpRequest *request) {
     return length && str_to_u64(str_trim(str_from(length)), &bytes) == 0 ? bytes : 0;
 }
 
+/*
+ * Two lengths, or a length and chunks: a proxy before us may take the other one, and then sees
+ * other requests than we do (RFC 9112, section 11.2).
+ */
+static bool has_ambiguous_length(const HttpRequest *request) {
+    unsigned lengths = 0;
+
+    for (size_t i = 0; i < request->n_headers; i++) {
+        Str name = str_from(request->headers[i].name);
+        lengths += str_equal_nocase(name, str_lit("Content-Length")) ||
+                   str_equal_nocase(name, str_lit("Transfer-Encoding"));
+    }
+    return lengths > 1;
+}
+
 static void admit(HttpRequest *request, uint64_t announced) {
     request_route(request);
-    if (atomic_load(&request->server->draining)) {
+    if (has_ambiguous_length(request)) {
+        request->lingers = true;
+        note_refusal(request, MHD_HTTP_BAD_REQUEST, "Bad request",
+                     "The request says more than once how long its body is.");
+    } else if (atomic_load(&request->server->draining)) {
         request->extra = (HttpHeader){"Retry-After", "5"};
         note_refusal(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Shutting down",
                      "The server is shutting down. Try again in a moment.");
@@ -125,7 +144,7 @@ static enum MHD_Result begin(HttpServer *server, struct MHD_Connection *connecti
     admit(request, announced);
     connection_begin(server, slot, request);
     *context = request;
-    if (request->refuse_status != 0 && announced > 0) {
+    if (request->refuse_status != 0 && (announced > 0 || request->lingers)) {
         request->lingers = true;
         return refuse(request);
     }

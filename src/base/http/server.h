@@ -29,9 +29,10 @@ typedef struct HttpRoute {
 } HttpRoute;
 
 /*
- * How a group of routes words the errors that the server itself finds (413 body too large, 408 too
- * slow, 405, 404, 503 no memory left or shutting down). Must answer before it returns, with `body`
- * and not `body_fd`. A request that is not HTTP at all is answered by the library.
+ * How a group of routes words the errors that the server itself finds (400 two lengths, 413 body
+ * too large, 408 too slow, 405, 404, 503 no memory left or shutting down). Must answer before it
+ * returns, with `body` and not `body_fd`. A request that is not HTTP at all is answered by the
+ * library.
  */
 typedef void HttpRefuse(HttpRequest *request, unsigned status, const char *title,
                         const char *detail, void *context);

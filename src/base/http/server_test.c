@@ -139,6 +139,27 @@ static void a_not_found_keeps_the_connection(void **state) {
     server_testing_says(&reply, "HTTP/1.1 200 OK\r\n");
 }
 
+static void ambiguous_lengths_are_refused(void **state) {
+    static const char *const headers[] = {
+        "Content-Length: 3\r\nContent-Length: 4",
+        "Content-Length: 0\r\nContent-Length: 0",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 30",
+    };
+    ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
+
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        _cleanup_(buf_done) Buf request = BUF_INIT, reply = BUF_INIT;
+        buf_addf(&request,
+                 "POST /echo HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n0\r\n\r\n"
+                 "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n",
+                 headers[i]);
+        server_testing_ask(fixture, request.data, &reply);
+        assert_int_equal(strncmp(reply.data, "HTTP/1.1 400", 12), 0);
+        assert_null(strstr(reply.data, "hello")); /* the connection ended there */
+    }
+}
+
 /* The client goes on sending until all is sent, and only then reads. */
 static void too_long_by_length_is_answered(void **state) {
     ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
@@ -347,6 +368,7 @@ int main(void) {
         cmocka_unit_test_teardown(a_client_may_close_its_side_early, server_testing_stop),
         cmocka_unit_test_teardown(an_abandoned_upload_is_noticed, server_testing_stop),
         cmocka_unit_test_teardown(a_not_found_keeps_the_connection, server_testing_stop),
+        cmocka_unit_test_teardown(ambiguous_lengths_are_refused, server_testing_stop),
         cmocka_unit_test_teardown(too_long_by_length_is_answered, server_testing_stop),
         cmocka_unit_test_teardown(too_long_by_count_is_answered, server_testing_stop),
         cmocka_unit_test_teardown(bodies_share_bounded_memory, server_testing_stop),
