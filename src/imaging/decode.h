@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* Bytes in, pixels out: any accepted format as upright 8-bit sRGB. */
+
+#include "imaging/picture.h"
+#include "imaging/render.h"
+
+#include <vips/vips.h>
+
+static inline void image_unrefp(VipsImage **image) {
+    g_clear_object(image);
+}
+
+/*
+ * Opens the bytes with the loader of that format; reads the header only. `shrink` is 1, 2, 4 or 8
+ * and counts for JPEG only. NULL when they are broken. The bytes must outlive the image.
+ */
+VipsImage *decode_open(Str bytes, ImageFormat format, int shrink);
+
+/*
+ * Decodes; a picture of more than `pixels_max` pixels (0: no limit) is scaled down to it.
+ * `info` comes from image_probe(). 0, RENDER_UNREADABLE with *reterr_detail, or a fault.
+ */
+int decode_picture(Str bytes, const ImageInfo *info, uint64_t pixels_max, Picture *ret_picture,
+                   const char **reterr_detail);
+
+/* The same, scaled and cut around its centre so that it covers width x height exactly; opaque. */
+int decode_cover(Str bytes, const ImageInfo *info, uint32_t width, uint32_t height,
+                 Picture *ret_picture, const char **reterr_detail);

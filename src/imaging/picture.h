@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* A picture in memory: what decoding gives and what every later step works on, in place. */
+
+#include "base/macro.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The colour is not premultiplied; rows have no padding. */
+typedef struct Picture {
+    uint32_t width, height;
+    uint8_t *rgb;   /* height x width x 3, sRGB */
+    uint8_t *alpha; /* height x width; NULL: opaque */
+} Picture;
+#define PICTURE_INIT ((Picture){0})
+
+static inline size_t picture_pixels(const Picture *picture) {
+    return (size_t)picture->width * picture->height;
+}
+
+static inline void picture_done(Picture *picture) {
+    free(picture->rgb);
+    free(picture->alpha);
+    *picture = PICTURE_INIT;
+}

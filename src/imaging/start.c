@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "imaging/render.h"
+
+#include <gmodule.h>
+#include <stdlib.h>
+#include <vips/vips.h>
+
+/* Where no module lies: libvips must not load ImageMagick, Poppler and the like by itself. */
+#define NO_MODULES "/nonexistent"
+
+static const char *const accepted_loaders[] = {
+    "VipsForeignLoadJpegBuffer",  "VipsForeignLoadPngBuffer",  "VipsForeignLoadWebpBuffer",
+    "VipsForeignLoadNsgifBuffer", "VipsForeignLoadTiffBuffer", "VipsForeignLoadHeifBuffer",
+};
+
+/* The one module that is wanted; without it HEIC and AVIF are unsupported, the rest works. */
+static void load_heif_module(void) {
+    g_autofree char *path = g_strdup_printf("%s/vips-heif.so", IMAGESYNC_VIPS_MODULES);
+    GModule *module = g_module_open(path, G_MODULE_BIND_LOCAL);
+
+    if (module) {
+        g_module_make_resident(module);
+    }
+}
+
+static int start_vips(void) {
+    g_autofree char *home = g_strdup(g_getenv("VIPSHOME"));
+    int r;
+
+    g_setenv("VIPSHOME", NO_MODULES, true);
+    r = vips_init("imagesync");
+    if (home) {
+        g_setenv("VIPSHOME", home, true);
+    } else {
+        g_unsetenv("VIPSHOME");
+    }
+    return r ? -EIO : 0;
+}
+
+/* Encodes and decodes a tiny picture each way, so that codecs load now what they load lazily. */
+static void warm_up(void) {
+    static const char *const suffixes[] = {".png", ".jpg", ".webp", ".avif[effort=0]"};
+    VipsImage *black = NULL, *srgb = NULL;
+
+    if (vips_black(&black, 16, 16, "bands", 3, NULL) == 0 &&
+        vips_copy(black, &srgb, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) == 0) {
+        for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
+            g_autofree void *bytes = NULL;
+            size_t len = 0;
+            VipsImage *back = NULL;
+            if (vips_image_write_to_buffer(srgb, suffixes[i], &bytes, &len, NULL) == 0 &&
+                (back = vips_image_new_from_buffer(bytes, len, "", NULL)) != NULL) {
+                double average;
+                vips_avg(back, &average, NULL);
+            }
+            g_clear_object(&back);
+        }
+    }
+    g_clear_object(&srgb);
+    g_clear_object(&black);
+    vips_error_clear();
+}
+
+int imaging_start(unsigned threads) {
+    int r = start_vips();
+
+    if (r < 0) {
+        return err_trace(r);
+    }
+    load_heif_module();
+    vips_concurrency_set((int)MAX(threads, 1U));
+    vips_cache_set_max(0);
+    vips_leak_set(FALSE);
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (size_t i = 0; i < ARRAY_LEN(accepted_loaders); i++) {
+        vips_operation_block_set(accepted_loaders[i], FALSE);
+    }
+    warm_up();
+    return 0;
+}
