@@ -128,7 +128,11 @@ int main(int argc, char **argv) {
     for (int i = 0; i < repeat; i++) {
         RenderOutput output;
         const char *detail = "";
-        int r = render_recipe(&input, &output, &detail);
+        int r;
+
+        getppid(); /* marks, in strace, where a render begins and ends */
+        r = render_recipe(&input, &output, &detail);
+        getppid();
         if (r != 0) {
             fprintf(stderr, "%s: %s\n", r > 0 ? render_status_names[r] : "fault", detail);
             return 1;

@@ -3,10 +3,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "imaging/cutout.h"
 #include "imaging/decode.h"
 #include "imaging/encode.h"
-
-#include <math.h>
+#include "imaging/subject_box.h"
 
 static double ms_since(uint64_t start_us) {
     return (double)(clock_mono_us() - start_us) / 1000;
@@ -33,51 +33,21 @@ static int fill_model_input(const RenderInput *input, const Picture *picture) {
     return 0;
 }
 
-/* The matte stretched over the picture, bilinear, pixel centres aligned. */
-static float matte_at(const RenderInput *input, const Picture *picture, uint32_t x, uint32_t y) {
-    float u = ((float)x + 0.5f) * (float)input->model_width / (float)picture->width - 0.5f;
-    float v = ((float)y + 0.5f) * (float)input->model_height / (float)picture->height - 0.5f;
-    uint32_t x0 = (uint32_t)MAX(u, 0.0f), y0 = (uint32_t)MAX(v, 0.0f);
-    uint32_t x1 = MIN(x0 + 1, input->model_width - 1), y1 = MIN(y0 + 1, input->model_height - 1);
-    float fx = MAX(u, 0.0f) - (float)x0, fy = MAX(v, 0.0f) - (float)y0;
-    const float *top = input->model_matte + (size_t)y0 * input->model_width;
-    const float *low = input->model_matte + (size_t)y1 * input->model_width;
-    float a = top[x0] + (top[x1] - top[x0]) * fx, b = low[x0] + (low[x1] - low[x0]) * fx;
+static int apply_matte(const RenderInput *input, Picture *picture, RenderOutput *output) {
+    _cleanup_(cutout_done) Cutout cutout = CUTOUT_INIT;
+    Rect region = {0, 0, picture->width, picture->height};
+    int r;
 
-    return a + (b - a) * fy;
-}
-
-static int apply_matte(const RenderInput *input, Picture *picture, Rect *ret_box) {
-    uint32_t left = UINT32_MAX, top = UINT32_MAX, right = 0, bottom = 0;
-    uint8_t *alpha = malloc(picture_pixels(picture));
-
-    if (!alpha) {
-        return err_trace(-ENOMEM);
+    r = cutout_analyse(input->model_rgb, input->model_matte, input->model_width,
+                       input->model_height, !input->recipe->semitransparency, &cutout);
+    if (r == 0) {
+        r = cutout_apply(&cutout, &region, picture);
     }
-    for (uint32_t y = 0; y < picture->height; y++) {
-        for (uint32_t x = 0; x < picture->width; x++) {
-            size_t i = (size_t)y * picture->width + x;
-            float value = CLAMP(matte_at(input, picture, x, y), 0.0f, 1.0f);
-            uint32_t old = picture->alpha ? picture->alpha[i] : 255;
-            alpha[i] = (uint8_t)lrintf(value * (float)old);
-            if (alpha[i] == 0) {
-                memset(picture->rgb + 3 * i, 0, 3);
-            }
-            if (alpha[i] >= 16) {
-                left = MIN(left, x);
-                right = MAX(right, x + 1);
-                top = MIN(top, y);
-                bottom = MAX(bottom, y + 1);
-            }
-        }
+    if (r == 0) {
+        r = subject_box_find(picture, &output->foreground);
     }
-    free(picture->alpha);
-    picture->alpha = alpha;
-    if (right == 0) {
-        return RENDER_NO_FOREGROUND;
-    }
-    *ret_box = (Rect){left, top, right - left, bottom - top};
-    return 0;
+    output->uncertainty = cutout.uncertainty;
+    return r;
 }
 
 static void flatten(Picture *picture, Colour colour) {
@@ -138,7 +108,7 @@ int render_recipe(const RenderInput *input, RenderOutput *ret_output, const char
     }
     output.timings.inference = ms_since(at);
     at = clock_mono_us();
-    r = apply_matte(input, &picture, &output.foreground);
+    r = apply_matte(input, &picture, &output);
     if (r != 0) {
         *reterr_detail = "No subject was found in the picture.";
         return r;

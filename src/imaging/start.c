@@ -4,6 +4,7 @@
 
 #include <gmodule.h>
 #include <stdlib.h>
+#include <time.h>
 #include <vips/vips.h>
 
 /* Where no module lies: libvips must not load ImageMagick, Poppler and the like by itself. */
@@ -24,11 +25,20 @@ static void load_heif_module(void) {
     }
 }
 
+/* Warnings about the pictures of strangers; errors come back as return values. */
+static void drop_log(const char *domain, GLogLevelFlags level, const char *message, void *data) {
+    (void)domain;
+    (void)level;
+    (void)message;
+    (void)data;
+}
+
 static int start_vips(void) {
     g_autofree char *home = g_strdup(g_getenv("VIPSHOME"));
     int r;
 
     g_setenv("VIPSHOME", NO_MODULES, true);
+    g_log_set_handler("VIPS", G_LOG_LEVEL_MASK, drop_log, NULL);
     r = vips_init("imagesync");
     if (home) {
         g_setenv("VIPSHOME", home, true);
@@ -69,6 +79,7 @@ int imaging_start(unsigned threads) {
         return err_trace(r);
     }
     load_heif_module();
+    tzset(); /* gmtime(), which the colour engine calls, reads the time zone the first time */
     vips_concurrency_set((int)MAX(threads, 1U));
     vips_cache_set_max(0);
     vips_leak_set(FALSE);
