@@ -7,6 +7,10 @@
 #include <assert.h>
 #include <math.h>
 
+static void vips_area_unrefp(VipsArrayDouble **array) {
+    vips_area_unref(VIPS_AREA(*array));
+}
+
 static const char detail_broken[] = "The picture is broken or ends too early.";
 
 VipsImage *decode_open(Str bytes, ImageFormat format, int shrink) {
@@ -127,6 +131,32 @@ static VipsImage *to_bytes(VipsImage *image) {
     return out;
 }
 
+/* A picture's pixels as an image of 3 or 4 bands, borrowed. */
+static VipsImage *from_picture(const Picture *picture) {
+    _cleanup_(image_unrefp) VipsImage *colour = NULL;
+    _cleanup_(image_unrefp) VipsImage *alpha = NULL;
+    _cleanup_(image_unrefp) VipsImage *both = NULL;
+    int width = (int)picture->width, height = (int)picture->height;
+    size_t pixels = picture_pixels(picture);
+    VipsImage *out = NULL;
+
+    colour =
+        vips_image_new_from_memory(picture->rgb, pixels * 3, width, height, 3, VIPS_FORMAT_UCHAR);
+    if (!colour) {
+        return NULL;
+    }
+    if (!picture->alpha) {
+        both = TAKE_PTR(colour);
+    } else {
+        alpha =
+            vips_image_new_from_memory(picture->alpha, pixels, width, height, 1, VIPS_FORMAT_UCHAR);
+        if (!alpha || vips_bandjoin2(colour, alpha, &both, NULL)) {
+            return NULL;
+        }
+    }
+    return vips_copy(both, &out, "interpretation", VIPS_INTERPRETATION_sRGB, NULL) ? NULL : out;
+}
+
 /* Computes every pixel and turns them upright; consumes `image`. */
 static VipsImage *to_memory(VipsImage *image, int orientation) {
     _cleanup_(image_unrefp) VipsImage *from = image;
@@ -217,6 +247,88 @@ static int decode_scaled(Str bytes, const ImageInfo *info, uint32_t width, uint3
     }
     r = to_picture(image, ret_picture);
     return r < 0 ? err_trace(r) : 0;
+}
+
+int picture_scale(Picture *picture, uint32_t width, uint32_t height) {
+    _cleanup_(image_unrefp) VipsImage *image = from_picture(picture);
+    Picture scaled;
+    int r;
+
+    if (image) {
+        image = scale_to(TAKE_PTR(image), width, height);
+    }
+    if (image) {
+        image = to_memory(TAKE_PTR(image), 1);
+    }
+    if (!image) {
+        vips_error_clear();
+        return err_trace(-ENOMEM);
+    }
+    r = to_picture(image, &scaled);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    picture_done(picture);
+    *picture = scaled;
+    return 0;
+}
+
+int decode_model_input(const Picture *picture, const Rect *region, uint32_t width, uint32_t height,
+                       uint8_t *ret_rgb) {
+    _cleanup_(image_unrefp) VipsImage *image = from_picture(picture);
+    _cleanup_(image_unrefp) VipsImage *target = NULL;
+    _cleanup_(image_unrefp) VipsImage *part = NULL;
+    _cleanup_(image_unrefp) VipsImage *opaque = NULL;
+    _cleanup_(image_unrefp) VipsImage *scaled = NULL;
+    _cleanup_(vips_area_unrefp) VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
+
+    target = vips_image_new_from_memory(ret_rgb, (size_t)width * height * 3, (int)width,
+                                        (int)height, 3, VIPS_FORMAT_UCHAR);
+    if (!image || !target ||
+        vips_extract_area(image, &part, (int)region->left, (int)region->top, (int)region->width,
+                          (int)region->height, NULL) ||
+        (picture->alpha ? vips_flatten(part, &opaque, "background", white, NULL)
+                        : vips_copy(part, &opaque, NULL)) ||
+        vips_resize(opaque, &scaled, (double)width / region->width, "vscale",
+                    (double)height / region->height, NULL) ||
+        vips_image_write(scaled, target)) {
+        vips_error_clear();
+        return err_trace(-EIO);
+    }
+    return 0;
+}
+
+int decode_cover(Str bytes, const ImageInfo *info, uint32_t width, uint32_t height,
+                 Picture *ret_picture, const char **reterr_detail) {
+    double factor = MAX((double)width / info->width, (double)height / info->height);
+    uint32_t wide = MAX((uint32_t)lround(info->width * factor), width);
+    uint32_t high = MAX((uint32_t)lround(info->height * factor), height);
+    _cleanup_(picture_done) Picture whole = PICTURE_INIT;
+    Rect part = {(wide - width) / 2, (high - height) / 2, width, height};
+    int r;
+
+    /* A long strip would grow without bound if all of it were scaled up: cut it down first. */
+    r = decode_scaled(bytes, info, MIN(wide, info->width), MIN(high, info->height), &whole,
+                      reterr_detail);
+    if (r != 0) {
+        return r;
+    }
+    if (factor > 1) {
+        uint32_t keep_wide = MIN((uint32_t)ceil(width / factor), whole.width);
+        uint32_t keep_high = MIN((uint32_t)ceil(height / factor), whole.height);
+        picture_cut(&whole, &(Rect){(whole.width - keep_wide) / 2, (whole.height - keep_high) / 2,
+                                    keep_wide, keep_high});
+        r = picture_scale(&whole, width, height);
+        if (r < 0) {
+            return r;
+        }
+    } else {
+        picture_cut(&whole, &part);
+    }
+    picture_flatten_white(&whole);
+    *ret_picture = whole;
+    whole = PICTURE_INIT;
+    return 0;
 }
 
 int decode_picture(Str bytes, const ImageInfo *info, uint64_t pixels_max, Picture *ret_picture,

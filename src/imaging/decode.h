@@ -28,3 +28,10 @@ int decode_picture(Str bytes, const ImageInfo *info, uint64_t pixels_max, Pictur
 /* The same, scaled and cut around its centre so that it covers width x height exactly; opaque. */
 int decode_cover(Str bytes, const ImageInfo *info, uint32_t width, uint32_t height,
                  Picture *ret_picture, const char **reterr_detail);
+
+/* Scales a decoded picture in place. 0, or a fault. */
+int picture_scale(Picture *picture, uint32_t width, uint32_t height);
+
+/* The picture's region stretched to what the model wants, on white where it is transparent. */
+int decode_model_input(const Picture *picture, const Rect *region, uint32_t width, uint32_t height,
+                       uint8_t *ret_rgb);

@@ -4,6 +4,7 @@
 /* A picture in memory: what decoding gives and what every later step works on, in place. */
 
 #include "base/macro.h"
+#include "core/model/measure.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,3 +26,9 @@ static inline void picture_done(Picture *picture) {
     free(picture->alpha);
     *picture = PICTURE_INIT;
 }
+
+/* Keeps that part only, in place. */
+void picture_cut(Picture *picture, const Rect *part);
+/* Lays the picture on white and drops its alpha. */
+void picture_flatten_white(Picture *picture);
+bool picture_is_opaque(const Picture *picture);

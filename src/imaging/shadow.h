@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "imaging/picture.h"
+#include "imaging/soft.h"
+
+/*
+ * A soft shadow that lies a little below the subject: its alpha, shrunk, moved down and blurred;
+ * 0..255 in the fourth number of each pixel, stretched over the whole canvas. 0, or -ENOMEM.
+ */
+int shadow_make(const Picture *canvas, const Rect *box, Soft *ret_shadow);
