@@ -8,8 +8,22 @@
 #include <vips/vips.h>
 
 /*
- * Uncompressed bitmaps of 1, 4, 8, 16, 24 and 32 bits with any header from BITMAPCOREHEADER to
- * BITMAPV5HEADER ([MS-WMF] 2.2.2; wingdi.h). Reads the header now and the pixels when they are
- * asked for, so `bytes` must outlive the image. 0, or -1 as libvips functions do.
+ * Uncompressed bitmaps of 1, 4, 8, 16, 24 and 32 bits with a BITMAPINFOHEADER or one of its
+ * extensions up to BITMAPV5HEADER (wingdi.h), colour masks included; run-length coding is not.
  */
-int bmp_load(Str bytes, VipsImage **ret_image);
+typedef struct BmpHeader {
+    uint32_t width, height;
+    bool top_down, has_alpha;
+    uint32_t bits;
+    uint32_t masks[4]; /* red, green, blue, alpha of 16- and 32-bit pixels */
+    const uint8_t *palette;
+    uint32_t colours; /* in the palette */
+    const uint8_t *pixels;
+    uint64_t stride;
+} BmpHeader;
+
+/* 0 when the header is sound and all pixels are there, or -EINVAL. Points into `bytes`. */
+int bmp_read_header(Str bytes, BmpHeader *ret_header);
+
+/* A memory image of 3 or 4 bands, or NULL. Check the size in the header first. */
+VipsImage *bmp_decode(const BmpHeader *header);

@@ -13,6 +13,12 @@ static void vips_area_unrefp(VipsArrayDouble **array) {
 
 static const char detail_broken[] = "The picture is broken or ends too early.";
 
+static VipsImage *open_bmp(Str bytes) {
+    BmpHeader header;
+
+    return bmp_read_header(bytes, &header) < 0 ? NULL : bmp_decode(&header);
+}
+
 VipsImage *decode_open(Str bytes, ImageFormat format, int shrink) {
     void *data = (void *)bytes.ptr;
     size_t len = bytes.len;
@@ -44,7 +50,8 @@ VipsImage *decode_open(Str bytes, ImageFormat format, int shrink) {
         r = vips_heifload_buffer(data, len, &image, "access", VIPS_ACCESS_SEQUENTIAL, NULL);
         break;
     case IMAGE_FORMAT_BMP:
-        r = bmp_load(bytes, &image);
+        image = open_bmp(bytes);
+        r = image ? 0 : -1;
         break;
     case _IMAGE_FORMAT_MAX:
         break;

@@ -13,7 +13,8 @@ static inline void image_unrefp(VipsImage **image) {
 }
 
 /*
- * Opens the bytes with the loader of that format; reads the header only. `shrink` is 1, 2, 4 or 8
+ * Opens the bytes with the loader of that format, which reads the header only (a BMP's pixels too,
+ * which are no more than its bytes). `shrink` is 1, 2, 4 or 8
  * and counts for JPEG only. NULL when they are broken. The bytes must outlive the image.
  */
 VipsImage *decode_open(Str bytes, ImageFormat format, int shrink);

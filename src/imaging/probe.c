@@ -1,33 +1,85 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "imaging/bmp.h"
 #include "imaging/decode.h"
 #include "imaging/sniff.h"
 
-/* What a worker needs before the first pixel, and for each pixel of the decoded picture. */
-#define MEMORY_BASE      (32ULL << 20)
+static const char detail_broken[] = "The picture's header is broken.";
+
+/*
+ * What rendering needs at its peak: the process and the model's grid, a few pictures' worth of
+ * pixels (decoded, turned or scaled, composed, encoded), and what each codec keeps whole.
+ * Measured; render_test.c holds real peaks against it.
+ */
+#define MEMORY_BASE      (72ULL << 20)
 #define MEMORY_PER_PIXEL 12ULL
+
+static uint64_t codec_bytes_per_pixel(ImageFormat format) {
+    switch (format) {
+    case IMAGE_FORMAT_HEIC:
+    case IMAGE_FORMAT_AVIF:
+        return 12;
+    case IMAGE_FORMAT_WEBP:
+    case IMAGE_FORMAT_GIF:
+    case IMAGE_FORMAT_TIFF:
+    case IMAGE_FORMAT_PNG:
+        return 6;
+    default:
+        return 2;
+    }
+}
+
+static int read_bmp(Str bytes, ImageInfo *info) {
+    BmpHeader header;
+
+    if (bmp_read_header(bytes, &header) < 0) {
+        return RENDER_UNREADABLE;
+    }
+    info->width = header.width;
+    info->height = header.height;
+    info->pages = 1;
+    info->has_alpha = header.has_alpha;
+    return 0;
+}
+
+static int read_header(Str bytes, ImageInfo *info) {
+    _cleanup_(image_unrefp) VipsImage *image = NULL;
+
+    if (info->format == IMAGE_FORMAT_BMP) {
+        return read_bmp(bytes, info);
+    }
+    image = decode_open(bytes, (ImageFormat)info->format, 1);
+    if (!image || image->Xsize < 1 || image->Ysize < 1) {
+        return RENDER_UNREADABLE;
+    }
+    info->width = (uint32_t)image->Xsize;
+    info->height = (uint32_t)image->Ysize;
+    info->pages = (uint32_t)vips_image_get_n_pages(image);
+    info->has_alpha = vips_image_hasalpha(image);
+    if (vips_image_get_orientation_swap(image)) {
+        info->width = (uint32_t)image->Ysize;
+        info->height = (uint32_t)image->Xsize;
+    }
+    return 0;
+}
 
 int image_probe(Str bytes, const ImagingLimits *limits, ImageInfo *ret_info,
                 const char **reterr_detail) {
-    _cleanup_(image_unrefp) VipsImage *image = NULL;
     ImageInfo info = {0};
     ImageFormat format;
     uint64_t pixels;
+    int r;
 
     if (image_sniff(bytes, &format) < 0) {
         *reterr_detail = "Accepted are JPEG, PNG, WebP, GIF, TIFF, BMP, HEIC and AVIF.";
         return RENDER_UNSUPPORTED;
     }
-    image = decode_open(bytes, format, 1);
-    if (!image || image->Xsize < 1 || image->Ysize < 1) {
-        *reterr_detail = "The picture's header is broken.";
-        return RENDER_UNREADABLE;
-    }
     info.format = (int)format;
-    info.width = (uint32_t)image->Xsize;
-    info.height = (uint32_t)image->Ysize;
-    info.pages = (uint32_t)vips_image_get_n_pages(image);
-    info.has_alpha = vips_image_hasalpha(image);
-    pixels = (uint64_t)info.width * info.height;
+    r = read_header(bytes, &info);
+    if (r != 0) {
+        *reterr_detail = detail_broken;
+        return r;
+    }
+    pixels = (uint64_t)info.width * info.height; /* two 32-bit numbers: fits */
     if (info.width > limits->side_max || info.height > limits->side_max ||
         pixels > limits->pixels_max) {
         *reterr_detail = "The picture has more pixels than are accepted.";
@@ -37,11 +89,7 @@ int image_probe(Str bytes, const ImagingLimits *limits, ImageInfo *ret_info,
         *reterr_detail = "The picture has more frames or pages than are accepted.";
         return RENDER_TOO_LARGE;
     }
-    if (vips_image_get_orientation_swap(image)) {
-        info.width = (uint32_t)image->Ysize;
-        info.height = (uint32_t)image->Xsize;
-    }
-    info.memory = MEMORY_BASE + pixels * MEMORY_PER_PIXEL;
+    info.memory = MEMORY_BASE + pixels * (MEMORY_PER_PIXEL + codec_bytes_per_pixel(format));
     *ret_info = info;
     return 0;
 }
