@@ -11,7 +11,7 @@ static int save(VipsImage *image, OutputFormat format, uint32_t quality, Encoded
 
     switch (format) {
     case OUTPUT_FORMAT_PNG:
-        r = vips_pngsave_buffer(image, &bytes, &len, "compression", 3, "filter",
+        r = vips_pngsave_buffer(image, &bytes, &len, "compression", 2, "filter",
                                 VIPS_FOREIGN_PNG_FILTER_UP, "strip", TRUE, NULL);
         break;
     case OUTPUT_FORMAT_JPEG:
