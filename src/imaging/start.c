@@ -3,6 +3,7 @@
 #include "imaging/render.h"
 
 #include <gmodule.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 #include <vips/vips.h>
@@ -48,6 +49,19 @@ static int start_vips(void) {
     return r ? -EIO : 0;
 }
 
+/* Print colours and back: builds the profiles that libvips carries, and starts the engine. */
+static void warm_up_colours(VipsImage *srgb) {
+    VipsImage *cmyk = NULL, *back = NULL;
+    double average;
+
+    if (vips_icc_transform(srgb, &cmyk, "cmyk", "input_profile", "srgb", NULL) == 0 &&
+        vips_icc_transform(cmyk, &back, "srgb", "input_profile", "cmyk", NULL) == 0) {
+        vips_avg(back, &average, NULL);
+    }
+    g_clear_object(&back);
+    g_clear_object(&cmyk);
+}
+
 /* Encodes and decodes a tiny picture each way, so that codecs load now what they load lazily. */
 static void warm_up(void) {
     static const char *const suffixes[] = {".png", ".jpg", ".webp", ".avif[effort=0]"};
@@ -66,6 +80,7 @@ static void warm_up(void) {
             }
             g_clear_object(&back);
         }
+        warm_up_colours(srgb);
     }
     g_clear_object(&srgb);
     g_clear_object(&black);
@@ -73,7 +88,10 @@ static void warm_up(void) {
 }
 
 int imaging_start(unsigned threads) {
-    int r = start_vips();
+    int r;
+
+    mallopt(M_ARENA_MAX, 2); /* one heap a thread would keep what each has freed */
+    r = start_vips();
 
     if (r < 0) {
         return err_trace(r);
