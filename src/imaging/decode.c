@@ -7,10 +7,6 @@
 #include <assert.h>
 #include <math.h>
 
-static void vips_area_unrefp(VipsArrayDouble **array) {
-    vips_area_unref(VIPS_AREA(*array));
-}
-
 static const char detail_broken[] = "The picture is broken or ends too early.";
 
 static VipsImage *open_bmp(Str bytes) {
@@ -138,8 +134,7 @@ static VipsImage *to_bytes(VipsImage *image) {
     return out;
 }
 
-/* A picture's pixels as an image of 3 or 4 bands, borrowed. */
-static VipsImage *from_picture(const Picture *picture) {
+VipsImage *picture_wrap(const Picture *picture) {
     _cleanup_(image_unrefp) VipsImage *colour = NULL;
     _cleanup_(image_unrefp) VipsImage *alpha = NULL;
     _cleanup_(image_unrefp) VipsImage *both = NULL;
@@ -257,7 +252,7 @@ static int decode_scaled(Str bytes, const ImageInfo *info, uint32_t width, uint3
 }
 
 int picture_scale(Picture *picture, uint32_t width, uint32_t height) {
-    _cleanup_(image_unrefp) VipsImage *image = from_picture(picture);
+    _cleanup_(image_unrefp) VipsImage *image = picture_wrap(picture);
     Picture scaled;
     int r;
 
@@ -277,31 +272,6 @@ int picture_scale(Picture *picture, uint32_t width, uint32_t height) {
     }
     picture_done(picture);
     *picture = scaled;
-    return 0;
-}
-
-int decode_model_input(const Picture *picture, const Rect *region, uint32_t width, uint32_t height,
-                       uint8_t *ret_rgb) {
-    _cleanup_(image_unrefp) VipsImage *image = from_picture(picture);
-    _cleanup_(image_unrefp) VipsImage *target = NULL;
-    _cleanup_(image_unrefp) VipsImage *part = NULL;
-    _cleanup_(image_unrefp) VipsImage *opaque = NULL;
-    _cleanup_(image_unrefp) VipsImage *scaled = NULL;
-    _cleanup_(vips_area_unrefp) VipsArrayDouble *white = vips_array_double_newv(1, 255.0);
-
-    target = vips_image_new_from_memory(ret_rgb, (size_t)width * height * 3, (int)width,
-                                        (int)height, 3, VIPS_FORMAT_UCHAR);
-    if (!image || !target ||
-        vips_extract_area(image, &part, (int)region->left, (int)region->top, (int)region->width,
-                          (int)region->height, NULL) ||
-        (picture->alpha ? vips_flatten(part, &opaque, "background", white, NULL)
-                        : vips_copy(part, &opaque, NULL)) ||
-        vips_resize(opaque, &scaled, (double)width / region->width, "vscale",
-                    (double)height / region->height, NULL) ||
-        vips_image_write(scaled, target)) {
-        vips_error_clear();
-        return err_trace(-EIO);
-    }
     return 0;
 }
 

@@ -30,9 +30,8 @@ int decode_picture(Str bytes, const ImageInfo *info, uint64_t pixels_max, Pictur
 int decode_cover(Str bytes, const ImageInfo *info, uint32_t width, uint32_t height,
                  Picture *ret_picture, const char **reterr_detail);
 
+/* A picture's pixels as an image of 3 or 4 bands, borrowed; NULL when memory is exhausted. */
+VipsImage *picture_wrap(const Picture *picture);
+
 /* Scales a decoded picture in place. 0, or a fault. */
 int picture_scale(Picture *picture, uint32_t width, uint32_t height);
-
-/* The picture's region stretched to what the model wants, on white where it is transparent. */
-int decode_model_input(const Picture *picture, const Rect *region, uint32_t width, uint32_t height,
-                       uint8_t *ret_rgb);

@@ -47,8 +47,9 @@ static inline void moments_add(Moments *m, const Moments *other, float sign) {
 }
 
 static inline Moments moments_of(const uint8_t *rgb, uint8_t matte) {
-    float r = (float)rgb[0] / 255, g = (float)rgb[1] / 255, b = (float)rgb[2] / 255;
-    float p = (float)matte / 255;
+    const float unit = 1.0f / 255;
+    float r = (float)rgb[0] * unit, g = (float)rgb[1] * unit, b = (float)rgb[2] * unit;
+    float p = (float)matte * unit;
 
     return (Moments){
         {r, g, b, p}, {r * p, g * p, b * p, r * r}, {r * g, r * b, g * g, g * b}, {b * b, 1, 0, 0}};

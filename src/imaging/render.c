@@ -9,6 +9,7 @@
 #include "imaging/despill.h"
 #include "imaging/encode.h"
 #include "imaging/layout.h"
+#include "imaging/model_input.h"
 #include "imaging/shadow.h"
 #include "imaging/subject_box.h"
 #include "imaging/zip.h"
@@ -107,8 +108,8 @@ static int decode(Work *work) {
     }
     output->input_width = work->picture.width;
     output->input_height = work->picture.height;
-    return decode_model_input(&work->picture, &work->region, input->model_width,
-                              input->model_height, input->model_rgb);
+    return model_input_fill(&work->picture, &work->region, input->model_width, input->model_height,
+                            input->model_rgb);
 }
 
 static int refine(Work *work) {
