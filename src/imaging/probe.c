@@ -6,27 +6,11 @@
 static const char detail_broken[] = "The picture's header is broken.";
 
 /*
- * What rendering needs at its peak: the process and the model's grid, a few pictures' worth of
- * pixels (decoded, turned or scaled, composed, encoded), and what each codec keeps whole.
- * Measured; render_test.c holds real peaks against it.
+ * What rendering needs at its peak: the process with the model's grid, and two or three copies of
+ * the pixels (decoded, turned or scaled, composed). memory_test.c holds real peaks against it.
  */
-#define MEMORY_BASE      (72ULL << 20)
+#define MEMORY_BASE      (76ULL << 20)
 #define MEMORY_PER_PIXEL 12ULL
-
-static uint64_t codec_bytes_per_pixel(ImageFormat format) {
-    switch (format) {
-    case IMAGE_FORMAT_HEIC:
-    case IMAGE_FORMAT_AVIF:
-        return 12;
-    case IMAGE_FORMAT_WEBP:
-    case IMAGE_FORMAT_GIF:
-    case IMAGE_FORMAT_TIFF:
-    case IMAGE_FORMAT_PNG:
-        return 6;
-    default:
-        return 2;
-    }
-}
 
 static int read_bmp(Str bytes, ImageInfo *info) {
     BmpHeader header;
@@ -89,7 +73,7 @@ int image_probe(Str bytes, const ImagingLimits *limits, ImageInfo *ret_info,
         *reterr_detail = "The picture has more frames or pages than are accepted.";
         return RENDER_TOO_LARGE;
     }
-    info.memory = MEMORY_BASE + pixels * (MEMORY_PER_PIXEL + codec_bytes_per_pixel(format));
+    info.memory = MEMORY_BASE + pixels * MEMORY_PER_PIXEL;
     *ret_info = info;
     return 0;
 }

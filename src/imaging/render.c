@@ -14,6 +14,8 @@
 #include "imaging/subject_box.h"
 #include "imaging/zip.h"
 
+#define WEBP_MAX 16383 /* pixels a side, of its container (RFC 9649) */
+
 /* One render on its way; everything that must be given back, in one place. */
 typedef struct Work {
     const RenderInput *input;
@@ -255,6 +257,10 @@ static int encode(Work *work) {
     int r;
 
     output->format = choose_format(work->recipe, picture);
+    if (output->format == OUTPUT_FORMAT_WEBP && MAX(picture->width, picture->height) > WEBP_MAX) {
+        *work->detail = "A WebP picture has at most 16383 pixels a side.";
+        return RENDER_TOO_LARGE;
+    }
     output->width = picture->width;
     output->height = picture->height;
     if (output->format == OUTPUT_FORMAT_ZIP) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "imaging/testing.h"
 
-static const char *const inputs[] = {".jpg[Q=95]", ".png", ".webp[lossless]",
-                                     ".gif",       ".tif", ".avif[effort=0,Q=90]"};
+static const char *const inputs[] = {
+    ".jpg[Q=95]",          ".png", ".webp[lossless]", ".gif", ".tif", ".avif[effort=0,Q=90]",
+    ".heic[effort=0,Q=90]"};
 
 static void test_every_format_becomes_every_format(void **state) {
     static const OutputFormat outputs[] = {OUTPUT_FORMAT_PNG, OUTPUT_FORMAT_JPEG,
