@@ -12,6 +12,7 @@
 #include "imaging/model_input.h"
 #include "imaging/shadow.h"
 #include "imaging/subject_box.h"
+#include "imaging/watermark.h"
 #include "imaging/zip.h"
 
 #define WEBP_MAX 16383 /* pixels a side, of its container (RFC 9649) */
@@ -257,9 +258,15 @@ static int encode(Work *work) {
     int r;
 
     output->format = choose_format(work->recipe, picture);
+    if (work->recipe->watermark) {
+        watermark_draw(picture);
+    }
     if (output->format == OUTPUT_FORMAT_WEBP && MAX(picture->width, picture->height) > WEBP_MAX) {
         *work->detail = "A WebP picture has at most 16383 pixels a side.";
         return RENDER_TOO_LARGE;
+    }
+    if (work->recipe->watermark) {
+        watermark_draw(picture);
     }
     output->width = picture->width;
     output->height = picture->height;

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <vips/vips.h>
 
+#include <vips/vector.h>
+
 /* Where no module lies: libvips must not load ImageMagick, Poppler and the like by itself. */
 #define NO_MODULES "/nonexistent"
 
@@ -96,6 +98,8 @@ int imaging_start(unsigned threads) {
     if (r < 0) {
         return err_trace(r);
     }
+    /* liborc would compile code for resizing when first needed, which the sandbox forbids. */
+    vips_vector_set_enabled(FALSE);
     load_heif_module();
     tzset(); /* gmtime(), which the colour engine calls, reads the time zone the first time */
     vips_concurrency_set((int)MAX(threads, 1U));

@@ -83,6 +83,7 @@ static const JsonField dto_fields[] = {
     {"shadow", JSON_FIELD_BOOL, FIELD(shadow)},
     {"semitransparency", JSON_FIELD_BOOL, FIELD(semitransparency)},
     {"despill", JSON_FIELD_BOOL, FIELD(despill)},
+    {"watermark", JSON_FIELD_BOOL, FIELD(watermark)},
     {"format", JSON_FIELD_ENUM, FIELD(format), .names = output_format_names},
     {"quality", JSON_FIELD_U32, FIELD(quality), .min = 0, .max = 100},
     {"pixels_max", JSON_FIELD_U64, FIELD(pixels_max)},

@@ -66,6 +66,7 @@ typedef struct Recipe {
     bool shadow;             /* a soft shadow beneath the subject */
     bool semitransparency;   /* false: what is inside the outline is made opaque */
     bool despill;            /* take green or blue screen spill off the subject */
+    bool watermark;          /* stripes over all of it: a result to judge, not to use */
     int format;              /* OutputFormat */
     uint32_t quality;        /* 1..100 for JPEG, WebP, AVIF; 0: the format's default */
     uint64_t pixels_max;     /* the result is scaled down to this many pixels; 0: no limit */
