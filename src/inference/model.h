@@ -8,7 +8,8 @@
 typedef enum ModelRange {
     MODEL_RANGE_UNIT,    /* the output is already 0..1 */
     MODEL_RANGE_SIGMOID, /* logits */
-    MODEL_RANGE_MINMAX,  /* stretched so that its least is 0 and its greatest 1, as rembg does */
+    MODEL_RANGE_MINMAX,  /* stretched so that its least is 0 and its greatest 1, as rembg does, but
+                            left alone when nothing in it reaches 0.5: there is no subject then */
 } ModelRange;
 
 /* The manifest that lies beside a prepared model; models/README.md tells each field. */
