@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapters/renderer/pool.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/test.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Path of pool_fake, from the command line. */
+static const char *fake;
+
+/* Results as they come, for the test's thread to wait for. */
+typedef struct Sink {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    unsigned n;
+    RenderStatus status[256];
+    uintptr_t label[256];
+    RenderResult last;
+} Sink;
+
+typedef struct Ask {
+    Sink *sink;
+    uintptr_t label;
+} Ask;
+
+typedef struct Fixture {
+    Renderer *renderer;
+    Sink sink;
+    Ask asks[256];
+    unsigned n_asks;
+    int inputs[256];
+    char folder[64];
+} Fixture;
+
+static PoolOptions options_default(void) {
+    return (PoolOptions){.binary = fake,
+                         .workers = 1,
+                         .worker_threads = 1,
+                         .models_dir = "/",
+                         .model = "fake",
+                         .queue_max = 250,
+                         .memory_max = 1000,
+                         .job_timeout_ms = 20000,
+                         .job_cpu_s = 20,
+                         .pixels_max = 1,
+                         .side_max = 1,
+                         .pages_max = 1,
+                         .log_level = "off"};
+}
+
+static Fixture *open_pool(const PoolOptions *options) {
+    Fixture *f = calloc(1, sizeof(*f));
+
+    pthread_mutex_init(&f->sink.mutex, NULL);
+    pthread_cond_init(&f->sink.changed, NULL);
+    snprintf(f->folder, sizeof(f->folder), "/tmp/pool_test.XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    assert_int_equal(renderer_pool_new(options, &f->renderer), 0);
+    return f;
+}
+
+static void close_pool(Fixture *f) {
+    char command[128];
+
+    renderer_free(f->renderer);
+    for (unsigned i = 0; i < f->n_asks; i++) {
+        fd_close(f->inputs[i]);
+    }
+    snprintf(command, sizeof(command), "rm -rf %s", f->folder);
+    assert_int_equal(system(command), 0);
+    free(f);
+}
+
+static void on_done(const RenderResult *result, void *userdata) {
+    Ask *ask = userdata;
+    Sink *sink = ask->sink;
+
+    pthread_mutex_lock(&sink->mutex);
+    sink->status[sink->n] = result->status;
+    sink->label[sink->n++] = ask->label;
+    sink->last = *result;
+    sink->last.detail = NULL;
+    pthread_cond_broadcast(&sink->changed);
+    pthread_mutex_unlock(&sink->mutex);
+}
+
+static uint64_t submit(Fixture *f, const char *word, const RenderJob *with) {
+    RenderJob job = with ? *with : (RenderJob){.op = RENDER_RENDER, .memory = 100};
+    Ask *ask = &f->asks[f->n_asks];
+    uint64_t ticket;
+    int fd;
+
+    assert_int_equal(fd_memory_new("input", &fd), 0);
+    assert_int_equal(fd_write_all(fd, word, strlen(word)), 0);
+    assert_int_equal(fd_memory_seal(fd), 0);
+    f->inputs[f->n_asks] = fd;
+    *ask = (Ask){&f->sink, f->n_asks++};
+    job.input = (RenderSource){.fd = fd, .len = strlen(word)};
+    job.background.fd = -1;
+    job.recipe = RECIPE_INIT;
+    assert_int_equal(renderer_submit(f->renderer, &job, on_done, ask, &ticket), 0);
+    return ticket;
+}
+
+static RenderStatus wait_for(Fixture *f, unsigned n) {
+    RenderStatus status;
+
+    pthread_mutex_lock(&f->sink.mutex);
+    while (f->sink.n < n) {
+        pthread_cond_wait(&f->sink.changed, &f->sink.mutex);
+    }
+    status = f->sink.status[n - 1];
+    pthread_mutex_unlock(&f->sink.mutex);
+    return status;
+}
+
+/* Until so many jobs are in workers; the pool has no call to wait for that. */
+static void wait_running(Fixture *f, uint32_t n) {
+    RendererStats stats;
+
+    do {
+        renderer_stats(f->renderer, &stats);
+        usleep(500);
+    } while (stats.running < n);
+}
+
+static RenderStatus outcome(const PoolOptions *options, const char *word) {
+    Fixture *f = open_pool(options);
+    RenderStatus status;
+
+    submit(f, word, NULL);
+    status = wait_for(f, 1);
+    close_pool(f);
+    return status;
+}
+
+/* The same after "once:FILE:", so that the second try goes well. */
+static RenderStatus outcome_once(const PoolOptions *options, const char *prefix, const char *word) {
+    Fixture *f = open_pool(options);
+    char text[128];
+    RenderStatus status;
+
+    snprintf(text, sizeof(text), "%sonce:%s/x:%s", prefix, f->folder, word);
+    submit(f, text, NULL);
+    status = wait_for(f, 1);
+    close_pool(f);
+    return status;
+}
+
+static void renders_and_probes(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f = open_pool(&options);
+    RendererStats stats;
+
+    (void)state;
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    assert_int_equal(f->sink.last.output_len, 6);
+    assert_int_equal(f->sink.last.format, OUTPUT_FORMAT_PNG);
+    assert_true(f->sink.last.timings.inference == 5);
+    submit(f, "ok", &(RenderJob){.op = RENDER_PROBE});
+    assert_int_equal(wait_for(f, 2), RENDER_OK);
+    assert_int_equal(f->sink.last.info.height, 3);
+    assert_int_equal(f->sink.last.output_fd, -1);
+    submit(f, "no-subject", NULL);
+    assert_int_equal(wait_for(f, 3), RENDER_NO_FOREGROUND);
+    renderer_stats(f->renderer, &stats);
+    assert_true(stats.ready);
+    assert_int_equal(stats.memory_admitted, 0);
+    assert_int_equal(stats.worker_restarts, 0);
+    close_pool(f);
+}
+
+static void knows_which_models_there_are(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f = open_pool(&options);
+
+    (void)state;
+    submit(f, "ok", &(RenderJob){.memory = 1, .op = RENDER_RENDER, .model = "fake-2"});
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    submit(f, "ok", &(RenderJob){.memory = 1, .op = RENDER_RENDER, .model = "other"});
+    assert_int_equal(wait_for(f, 2), RENDER_UNKNOWN_MODEL);
+    submit(f, "ok", &(RenderJob){.memory = 1, .op = RENDER_RENDER, .model = "../fake"});
+    assert_int_equal(wait_for(f, 3), RENDER_UNKNOWN_MODEL);
+    close_pool(f);
+}
+
+static void a_worker_that_fails_costs_one_retry(void **state) {
+    static const char *const words[] = {"crash",   "closed",     "wrong-id",    "oversized",
+                                        "garbage", "unknown-op", "no-fd",       "mapped",
+                                        "short",   "pipe",       "ready-again", "matte-twice"};
+    PoolOptions options = options_default();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (outcome(&options, words[i]) != RENDER_CRASHED) {
+            fail_msg("%s twice did not end as crashed", words[i]);
+        }
+        if (outcome_once(&options, "", words[i]) != RENDER_OK) {
+            fail_msg("%s once was not tried again", words[i]);
+        }
+    }
+}
+
+static void an_inference_process_that_fails_is_replaced(void **state) {
+    static const char *const words[] = {"crash", "closed", "garbage", "unknown-op", "wrong-id"};
+    PoolOptions options = options_default();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        char always[32];
+        snprintf(always, sizeof(always), "model-%s", words[i]);
+        assert_int_equal(outcome(&options, always), RENDER_CRASHED);
+        assert_int_equal(outcome_once(&options, "model-", words[i]), RENDER_OK);
+    }
+    assert_int_equal(outcome(&options, "model-fault"), RENDER_FAULT);
+}
+
+static void late_jobs_are_killed_and_not_retried(void **state) {
+    PoolOptions options = options_default();
+
+    (void)state;
+    options.job_timeout_ms = 300;
+    assert_int_equal(outcome(&options, "hang"), RENDER_TIMEOUT);
+    assert_int_equal(outcome(&options, "model-hang"), RENDER_TIMEOUT);
+    options.job_timeout_ms = 20000;
+    options.job_cpu_s = 0;
+    assert_int_equal(outcome(&options, "spin"), RENDER_TIMEOUT);
+}
+
+static void serves_on_after_a_hanging_inference(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f;
+
+    (void)state;
+    options.job_timeout_ms = 500;
+    f = open_pool(&options);
+    submit(f, "model-hang", NULL);
+    assert_int_equal(wait_for(f, 1), RENDER_TIMEOUT);
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 2), RENDER_OK);
+    close_pool(f);
+}
+
+static void cancels_waiting_and_running_jobs(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f = open_pool(&options);
+    uint64_t running = submit(f, "hang", NULL), waiting;
+
+    (void)state;
+    wait_running(f, 1);
+    waiting = submit(f, "ok", NULL);
+    renderer_cancel(f->renderer, waiting);
+    assert_int_equal(wait_for(f, 1), RENDER_CANCELLED);
+    assert_int_equal(f->sink.label[0], 1);
+    renderer_cancel(f->renderer, running);
+    assert_int_equal(wait_for(f, 2), RENDER_CANCELLED);
+    renderer_cancel(f->renderer, running);
+    renderer_cancel(f->renderer, 999);
+    running = submit(f, "model-hang", NULL);
+    wait_running(f, 1);
+    renderer_cancel(f->renderer, running);
+    assert_int_equal(wait_for(f, 3), RENDER_CANCELLED);
+    submit(f, "no-subject", NULL);
+    assert_int_equal(wait_for(f, 4), RENDER_NO_FOREGROUND);
+    close_pool(f);
+}
+
+static void a_full_queue_says_when_to_come_back(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f;
+
+    (void)state;
+    options.queue_max = 2;
+    f = open_pool(&options);
+    submit(f, "hang", NULL);
+    wait_running(f, 1);
+    submit(f, "ok", NULL);
+    submit(f, "ok", NULL);
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 1), RENDER_BUSY);
+    assert_in_range(f->sink.last.retry_after_s, 1, 300);
+    close_pool(f);
+}
+
+static void higher_priority_goes_first_then_arrival(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f = open_pool(&options);
+    static const int priorities[] = {0, 5, 0, 5, 9};
+    static const uintptr_t order[] = {5, 2, 4, 1, 3};
+    uint64_t first = submit(f, "hang", NULL);
+
+    (void)state;
+    wait_running(f, 1);
+    for (size_t i = 0; i < ARRAY_LEN(priorities); i++) {
+        submit(f, "ok", &(RenderJob){.op = RENDER_RENDER, .memory = 1, .priority = priorities[i]});
+    }
+    renderer_cancel(f->renderer, first);
+    wait_for(f, 6);
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        assert_int_equal(f->sink.label[i + 1], order[i]);
+    }
+    close_pool(f);
+}
+
+static void memory_is_admitted_without_starving_the_large(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f;
+    uint64_t holder;
+    unsigned place = 0;
+
+    (void)state;
+    options.workers = 2;
+    f = open_pool(&options);
+    submit(f, "ok", &(RenderJob){.op = RENDER_RENDER, .memory = 1001});
+    assert_int_equal(wait_for(f, 1), RENDER_TOO_LARGE);
+    holder = submit(f, "hang", &(RenderJob){.op = RENDER_RENDER, .memory = 500});
+    wait_running(f, 1);
+    submit(f, "ok", &(RenderJob){.op = RENDER_RENDER, .memory = 800}); /* label 2 */
+    for (int i = 0; i < 20; i++) {
+        submit(f, "ok", &(RenderJob){.op = RENDER_RENDER, .memory = 10});
+    }
+    /* Eight pass it, then the others wait behind it; a probe, which needs no memory, need not. */
+    submit(f, "ok", &(RenderJob){.op = RENDER_PROBE});
+    wait_for(f, 10);
+    assert_int_equal(f->sink.label[9], 23);
+    renderer_cancel(f->renderer, holder);
+    wait_for(f, 24);
+    while (f->sink.label[place] != 2) {
+        place++;
+    }
+    assert_in_range(place, 10, 13);
+    close_pool(f);
+}
+
+static void probes_by_itself_when_memory_is_not_known(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f = open_pool(&options);
+
+    (void)state;
+    submit(f, "ok", &(RenderJob){.op = RENDER_RENDER});
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    close_pool(f);
+    options.memory_max = 999; /* the fake says 1000 */
+    f = open_pool(&options);
+    submit(f, "ok", &(RenderJob){.op = RENDER_RENDER});
+    assert_int_equal(wait_for(f, 1), RENDER_TOO_LARGE);
+    close_pool(f);
+}
+
+static void a_known_photo_needs_no_inference(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f;
+
+    (void)state;
+    options.matte_cache_max = 1000;
+    f = open_pool(&options);
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    assert_true(f->sink.last.timings.inference == 5);
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 2), RENDER_OK);
+    assert_true(f->sink.last.timings.inference == 0);
+    submit(f, "ok", &(RenderJob){.op = RENDER_RENDER, .memory = 1, .model = "fake-2"});
+    assert_int_equal(wait_for(f, 3), RENDER_OK);
+    assert_true(f->sink.last.timings.inference == 5);
+    close_pool(f);
+}
+
+static void drains(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f = open_pool(&options);
+    uint64_t begin_ms;
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        submit(f, "ok", NULL);
+    }
+    renderer_drain(f->renderer, 20000);
+    assert_int_equal(f->sink.n, 5);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(f->sink.status[i], RENDER_OK);
+    }
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 6), RENDER_BUSY);
+    close_pool(f);
+
+    f = open_pool(&options);
+    submit(f, "hang", NULL);
+    submit(f, "ok", NULL);
+    begin_ms = clock_mono_ms();
+    renderer_drain(f->renderer, 100);
+    assert_int_equal(f->sink.n, 2);
+    assert_int_equal(f->sink.status[0], RENDER_CANCELLED);
+    assert_in_range(clock_mono_ms() - begin_ms, 100, 5000);
+    close_pool(f);
+}
+
+static void a_binary_that_cannot_start_does_not_hold_jobs(void **state) {
+    PoolOptions options = options_default();
+
+    (void)state;
+    options.binary = "/bin/false";
+    assert_int_equal(outcome(&options, "ok"), RENDER_FAULT);
+    options.binary = "/does/not/exist";
+    assert_int_equal(outcome(&options, "ok"), RENDER_FAULT);
+}
+
+static unsigned count_entries(const char *path) {
+    DIR *dir = opendir(path);
+    unsigned n = 0;
+
+    while (readdir(dir)) {
+        n++;
+    }
+    closedir(dir);
+    return n;
+}
+
+static void many_jobs_leave_nothing_behind(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f;
+    unsigned before, after;
+
+    (void)state;
+    options.workers = 2;
+    f = open_pool(&options);
+    submit(f, "ok", NULL);
+    wait_for(f, 1);
+    wait_running(f, 0);
+    before = count_entries("/proc/self/fd") - f->n_asks;
+    for (unsigned i = 1; i <= 200; i++) {
+        submit(f, i % 50 == 0 ? "crash" : "ok", NULL);
+    }
+    wait_for(f, 201);
+    renderer_drain(f->renderer, 5000);
+    after = count_entries("/proc/self/fd") - f->n_asks;
+    assert_in_range(after, before - 4, before + 4);
+    close_pool(f);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(renders_and_probes),
+        cmocka_unit_test(knows_which_models_there_are),
+        cmocka_unit_test(a_worker_that_fails_costs_one_retry),
+        cmocka_unit_test(an_inference_process_that_fails_is_replaced),
+        cmocka_unit_test(late_jobs_are_killed_and_not_retried),
+        cmocka_unit_test(serves_on_after_a_hanging_inference),
+        cmocka_unit_test(cancels_waiting_and_running_jobs),
+        cmocka_unit_test(a_full_queue_says_when_to_come_back),
+        cmocka_unit_test(higher_priority_goes_first_then_arrival),
+        cmocka_unit_test(memory_is_admitted_without_starving_the_large),
+        cmocka_unit_test(probes_by_itself_when_memory_is_not_known),
+        cmocka_unit_test(a_known_photo_needs_no_inference),
+        cmocka_unit_test(drains),
+        cmocka_unit_test(a_binary_that_cannot_start_does_not_hold_jobs),
+        cmocka_unit_test(many_jobs_leave_nothing_behind),
+    };
+    fake = argc > 1 ? argv[1] : "./pool_fake";
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

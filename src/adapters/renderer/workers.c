@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapters/renderer/pool_private.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define JOB_MEAN_WEIGHT 0.1
+
+static uint32_t source_of(const Pool *pool, const Worker *worker) {
+    return POOL_SOURCE_WORKER + (uint32_t)(worker - pool->workers);
+}
+
+static uint64_t back_off_ms(unsigned failures) {
+    return failures < 2 ? 0 : MIN((uint64_t)BACK_OFF_MS << MIN(failures - 2, 10u), BACK_OFF_MAX);
+}
+
+bool worker_idle(const Worker *worker) {
+    return worker->ready && !worker->condemned && !worker->job;
+}
+
+static int start(Pool *pool, Worker *worker, uint64_t now_ms) {
+    ChildMessage message = {.op = CHILD_START,
+                            .log_level = pool->options.log_level,
+                            .threads = pool->options.worker_threads,
+                            .memory_max = pool->options.worker_memory_max};
+    int r = process_start(pool->options.binary, "worker", &worker->process);
+
+    if (r < 0) {
+        return r;
+    }
+    worker->started_ms = now_ms;
+    r = pool_watch(pool, &worker->process, source_of(pool, worker));
+    if (r == 0) {
+        r = process_send(&worker->process, &message, NULL, 0);
+    }
+    if (r < 0) {
+        process_end(&worker->process);
+    }
+    return r;
+}
+
+void worker_keep_up(Pool *pool, Worker *worker, uint64_t now_ms) {
+    if (worker->process.pid > 0 || now_ms < worker->start_at_ms) {
+        return;
+    }
+    worker->condemned = false;
+    if (start(pool, worker, now_ms) < 0) {
+        worker->failures++;
+        worker->start_at_ms = now_ms + back_off_ms(worker->failures + 1);
+    }
+}
+
+/* Memory that both the worker and the inference process map; neither can resize it. */
+static int prepare_tensor(Worker *worker, const ModelSize *model) {
+    int r;
+
+    if (worker->tensor >= 0 && worker->tensor_width == model->width &&
+        worker->tensor_height == model->height) {
+        return 0;
+    }
+    worker->tensor = fd_close(worker->tensor);
+    r = fd_memory_new_sized("tensor", tensor_layout(model->width, model->height).size,
+                            &worker->tensor);
+    if (r < 0) {
+        return r;
+    }
+    worker->tensor_width = model->width;
+    worker->tensor_height = model->height;
+    return 0;
+}
+
+static int send_job(Pool *pool, Worker *worker, Job *job, const ModelSize *model) {
+    const RenderJob *render = &job->render;
+    ChildMessage message = {.op = job->probing ? CHILD_PROBE : CHILD_RENDER,
+                            .id = job->ticket,
+                            .input_offset = render->input.offset,
+                            .input_len = render->input.len,
+                            .has_background = render->background.fd >= 0,
+                            .background_offset = render->background.offset,
+                            .background_len = render->background.len,
+                            .pixels_max = pool->options.pixels_max,
+                            .side_max = pool->options.side_max,
+                            .pages_max = pool->options.pages_max,
+                            .recipe = render->recipe};
+    int r;
+
+    if (job->probing) {
+        return process_send(&worker->process, &message, &render->input.fd, 1);
+    }
+    r = prepare_tensor(worker, model);
+    if (r < 0) {
+        return r;
+    }
+    message.model_width = model->width;
+    message.model_height = model->height;
+    return process_send(&worker->process, &message,
+                        (int[]){render->input.fd, worker->tensor, render->background.fd},
+                        message.has_background ? 3 : 2);
+}
+
+void worker_give(Pool *pool, Worker *worker, Job *job, const ModelSize *model) {
+    uint64_t now_us = clock_mono_us();
+    int r;
+
+    job->probing = !model;
+    job->matte = MATTE_NONE;
+    job->matte_status = RENDER_OK;
+    job->started_us = now_us;
+    job->queue_ms += (double)(now_us - job->waiting_us) / 1000.0;
+    worker->job = job;
+    worker->deadline_ms = now_us / 1000 + pool->options.job_timeout_ms;
+    pool->running++;
+    pool->memory_admitted += job->probing ? 0 : job->render.memory;
+    r = process_limit_cpu(&worker->process, pool->options.job_cpu_s);
+    if (r == 0) {
+        r = send_job(pool, worker, job, model);
+    }
+    if (r < 0) {
+        /* It is dying, or does not read: its end gives the job another worker. */
+        process_kill(&worker->process);
+    }
+}
+
+/* The job leaves the worker, and its memory the books. */
+static Job *detach(Pool *pool, Worker *worker) {
+    Job *job = TAKE_PTR(worker->job);
+
+    pool->running--;
+    pool->memory_admitted -= job->probing ? 0 : job->render.memory;
+    job->waiting_us = clock_mono_us();
+    return job;
+}
+
+Job *worker_condemn(Pool *pool, Worker *worker) {
+    worker->condemned = true;
+    worker->ready = false;
+    process_kill(&worker->process);
+    inference_forget(pool, worker);
+    return worker->job ? detach(pool, worker) : NULL;
+}
+
+/* Whatever it did wrong, its end is handled where all ends are. */
+static void kill_for(Worker *worker, const char *reason) {
+    log_debug("worker killed", LOG_STR("reason", reason),
+              LOG_STR("request_id", worker->job ? worker->job->render.request_id : NULL));
+    worker->ready = false;
+    worker->process.socket = fd_close(worker->process.socket);
+    process_kill(&worker->process);
+}
+
+void worker_answer_matte(Pool *pool, Worker *worker, RenderStatus status) {
+    (void)pool;
+    worker->job->matte = MATTE_GIVEN;
+    worker->job->matte_status = status;
+    if (process_send(
+            &worker->process,
+            &(ChildMessage){.op = CHILD_MATTE, .id = worker->job->ticket, .status = (int)status},
+            NULL, 0) < 0) {
+        kill_for(worker, "does not read");
+    }
+}
+
+static bool matte_from_cache(Pool *pool, Worker *worker) {
+    TensorLayout layout = tensor_layout(worker->tensor_width, worker->tensor_height);
+    uint64_t pixels = (uint64_t)worker->tensor_width * worker->tensor_height;
+    bool found;
+    char *base;
+
+    if (!worker->job->has_key) {
+        return false;
+    }
+    base = mmap(NULL, layout.size, PROT_READ | PROT_WRITE, MAP_SHARED, worker->tensor, 0);
+    if (base == MAP_FAILED) {
+        return false;
+    }
+    found = matte_cache_get(pool->mattes, &worker->job->key,
+                            (float *)(void *)(base + layout.matte_offset), pixels);
+    munmap(base, layout.size);
+    return found;
+}
+
+static int on_matte(Pool *pool, Worker *worker) {
+    Job *job = worker->job;
+
+    if (job->probing || job->matte != MATTE_NONE) {
+        return -EBADMSG;
+    }
+    if (matte_from_cache(pool, worker)) {
+        worker_answer_matte(pool, worker, RENDER_OK);
+        return 0;
+    }
+    job->matte = MATTE_WAITING;
+    job->waiting_us = clock_mono_us();
+    return 0;
+}
+
+static int on_probed(Pool *pool, Worker *worker, const ChildMessage *message) {
+    Job *job = worker->job;
+
+    if (!job->probing) {
+        return -EBADMSG;
+    }
+    job = detach(pool, worker);
+    job->result.info = message->info;
+    if (job->render.op == RENDER_PROBE) {
+        job_finish(pool, job, RENDER_OK, NULL);
+        return 0;
+    }
+    job->render.memory = MAX(message->info.memory, (uint64_t)1);
+    if (job->render.memory > pool->options.memory_max) {
+        job_finish(pool, job, RENDER_TOO_LARGE, "The picture needs more memory than is allowed.");
+        return 0;
+    }
+    queue_insert(pool, job);
+    return 0;
+}
+
+/* Makes sure that what was handed over can never change, before anybody looks at it. */
+static int take_output(const ChildMessage *message, IpcPacket *packet, RenderResult *result) {
+    struct stat status;
+
+    if (packet->n_fds != 1 || message->output_len > OUTPUT_LEN_MAX ||
+        message->format == OUTPUT_FORMAT_AUTO) {
+        return -EBADMSG;
+    }
+    if (fd_memory_seal(packet->fds[0]) < 0 || fstat(packet->fds[0], &status) < 0 ||
+        (uint64_t)status.st_size != message->output_len) {
+        return -EBADMSG;
+    }
+    result->output_fd = TAKE_FD(packet->fds[0]);
+    return 0;
+}
+
+static int on_done(Pool *pool, Worker *worker, const ChildMessage *message, IpcPacket *packet) {
+    Job *job = worker->job;
+    RenderResult *result = &job->result;
+    double ms = (double)(clock_mono_us() - job->started_us) / 1000.0;
+
+    if (job->probing || job->matte == MATTE_WAITING || job->matte == MATTE_RUNNING ||
+        job->matte_status != RENDER_OK || take_output(message, packet, result) < 0) {
+        return -EBADMSG;
+    }
+    job = detach(pool, worker);
+    pool->job_ms += (ms - pool->job_ms) * JOB_MEAN_WEIGHT;
+    result->output_len = message->output_len;
+    result->info = message->info;
+    result->format = (OutputFormat)message->format;
+    result->width = message->width;
+    result->height = message->height;
+    result->foreground = message->foreground;
+    result->input_width = message->input_width;
+    result->input_height = message->input_height;
+    result->subject = (RecipeSubject)message->subject;
+    result->uncertainty = message->uncertainty;
+    result->timings = message->timings;
+    job_finish(pool, job, RENDER_OK, NULL);
+    return 0;
+}
+
+static bool may_refuse_with(int status) {
+    return (status >= RENDER_UNSUPPORTED && status <= RENDER_ROI_EMPTY) || status == RENDER_FAULT;
+}
+
+static int on_refused(Pool *pool, Worker *worker, const ChildMessage *message) {
+    Job *job = worker->job;
+    int status = message->status;
+
+    if (!may_refuse_with(status) || job->matte == MATTE_WAITING || job->matte == MATTE_RUNNING) {
+        return -EBADMSG;
+    }
+    /* It was refused because there was no matte, and we know why. */
+    if (job->matte_status != RENDER_OK) {
+        status = job->matte_status;
+    }
+    job_finish(pool, detach(pool, worker), (RenderStatus)status, message->detail);
+    return 0;
+}
+
+static int on_packet(Pool *pool, Worker *worker, IpcPacket *packet) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    ChildMessage message;
+    int r = child_message_read(packet->json, arena, &message);
+
+    if (r < 0 || (packet->n_fds > 0 && message.op != CHILD_DONE)) {
+        return -EBADMSG;
+    }
+    if (message.op == CHILD_READY) {
+        if (worker->ready) {
+            return -EBADMSG;
+        }
+        worker->ready = true;
+        worker->failures = 0;
+        return 0;
+    }
+    if (!worker->job || message.id != worker->job->ticket) {
+        return -EBADMSG;
+    }
+    switch (message.op) {
+    case CHILD_MATTE:
+        return on_matte(pool, worker);
+    case CHILD_PROBED:
+        return on_probed(pool, worker, &message);
+    case CHILD_DONE:
+        return on_done(pool, worker, &message, packet);
+    case CHILD_REFUSED:
+        return on_refused(pool, worker, &message);
+    default:
+        return -EBADMSG;
+    }
+}
+
+void worker_on_socket(Pool *pool, Worker *worker) {
+    while (worker->process.socket >= 0 && !worker->condemned) {
+        _cleanup_(ipc_packet_done) IpcPacket packet = IPC_PACKET_INIT;
+        int r = ipc_recv(worker->process.socket, &packet);
+        if (r == IPC_E_EMPTY) {
+            return;
+        }
+        if (r == 0) {
+            r = on_packet(pool, worker, &packet);
+        }
+        if (r != 0) {
+            kill_for(worker, r < 0 ? "broke the protocol" : "closed its socket");
+            return;
+        }
+    }
+    /* Nothing that a condemned worker still says counts; do not be woken by it. */
+    worker->process.socket = fd_close(worker->process.socket);
+}
+
+/* Its one job gets one more try, in a fresh worker. */
+static void lose_job(Pool *pool, Worker *worker, int signal) {
+    Job *job = detach(pool, worker);
+
+    if (signal == SIGXCPU) {
+        job_finish(pool, job, RENDER_TIMEOUT, "The picture took too much computing time.");
+    } else if (++job->attempts < ATTEMPTS_MAX) {
+        queue_insert(pool, job);
+    } else {
+        job_finish(pool, job, RENDER_CRASHED,
+                   "The picture could not be processed: its worker failed twice.");
+    }
+}
+
+void worker_on_end(Pool *pool, Worker *worker) {
+    int signal;
+
+    if (worker->process.pid == 0) {
+        return;
+    }
+    /* What it said before it ended still counts. */
+    worker_on_socket(pool, worker);
+    if (process_bury(&worker->process, &signal) < 0) {
+        return;
+    }
+    log_debug("worker gone", LOG_INT("signal", signal), LOG_BOOL("condemned", worker->condemned));
+    if (!worker->ready && !worker->condemned && !worker->job) {
+        worker->failures++;
+    }
+    worker->ready = false;
+    worker->start_at_ms = clock_mono_ms() + back_off_ms(worker->failures);
+    worker->tensor = fd_close(worker->tensor);
+    pool->worker_restarts++;
+    inference_forget(pool, worker);
+    if (worker->job) {
+        lose_job(pool, worker, signal);
+    }
+}
+
+void worker_check_time(Pool *pool, Worker *worker, uint64_t now_ms) {
+    if (worker->job && now_ms >= worker->deadline_ms) {
+        job_finish(pool, worker_condemn(pool, worker), RENDER_TIMEOUT,
+                   "The picture took too long to process.");
+    } else if (worker->process.pid > 0 && !worker->ready && !worker->condemned &&
+               now_ms >= worker->started_ms + START_MAX_MS) {
+        process_kill(&worker->process);
+    }
+}
+
+void worker_end(Worker *worker) {
+    process_end(&worker->process);
+    worker->tensor = fd_close(worker->tensor);
+}
