@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/image/access.h"
+
+#include <arpa/inet.h>
+
+static Str sent_key(HttpRequest *request) {
+    static const Str bearer = {"bearer ", 7};
+    const char *key = http_request_header(request, "X-Api-Key");
+    const char *authorization;
+
+    if (key) {
+        return str_trim(str_from(key));
+    }
+    authorization = http_request_header(request, "Authorization");
+    if (authorization) {
+        Str value = str_trim(str_from(authorization));
+        if (value.len > bearer.len && str_equal_nocase((Str){value.ptr, bearer.len}, bearer)) {
+            return str_trim((Str){value.ptr + bearer.len, value.len - bearer.len});
+        }
+    }
+    return (Str){0};
+}
+
+Failure access_by_key(ImageService *service, HttpRequest *request, bool sandbox_allowed,
+                      Caller *ret_caller) {
+    static const Str prefix = {"sandbox_", 8};
+    Caller caller = {0};
+    Str key = sent_key(request);
+
+    if (key.len == 0) {
+        return FAILURE_MISSING_KEY;
+    }
+    caller.account = accounts_find(service->accounts, key);
+    if (!caller.account && sandbox_allowed && str_starts_with(key, prefix)) {
+        Str rest = {key.ptr + prefix.len, key.len - prefix.len};
+        caller.account = accounts_find(service->accounts, rest);
+        caller.sandbox = true;
+    }
+    if (!caller.account) {
+        return FAILURE_WRONG_KEY;
+    }
+    *ret_caller = caller;
+    return FAILURE_NONE;
+}
+
+bool access_is_loopback(const char *address) {
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    if (inet_pton(AF_INET, address, &v4) == 1) {
+        return ntohl(v4.s_addr) >> 24 == 127;
+    }
+    if (inet_pton(AF_INET6, address, &v6) == 1) {
+        return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+    }
+    return strcmp(address, "localhost") == 0;
+}
+
+/* The host of "host:port" or "[v6]:port", without brackets. */
+static Str host_name(const char *host) {
+    Str text = str_from(host);
+    const char *end;
+
+    if (text.len > 0 && text.ptr[0] == '[') {
+        end = memchr(text.ptr, ']', text.len);
+        return end ? (Str){text.ptr + 1, (size_t)(end - text.ptr - 1)} : (Str){0};
+    }
+    end = memchr(text.ptr, ':', text.len);
+    return end ? (Str){text.ptr, (size_t)(end - text.ptr)} : text;
+}
+
+static bool is_address(Str name) {
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    if (name.len >= sizeof(text)) {
+        return false;
+    }
+    memcpy(text, name.ptr, name.len);
+    text[name.len] = '\0';
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
+bool access_host_is_ours(const char *host, const char *page_hosts) {
+    Str name, rest = str_from(page_hosts), ours;
+
+    if (!host) {
+        return false;
+    }
+    name = host_name(host);
+    if (name.len == 0) {
+        return false;
+    }
+    if (str_equal_nocase(name, str_lit("localhost")) || is_address(name)) {
+        return true;
+    }
+    while (str_next_token(&rest, ",", &ours)) {
+        if (str_equal_nocase(name, str_trim(ours))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool access_origin_is_host(const char *origin, const char *host) {
+    Str text = str_from(origin);
+    const Str schemes[] = {str_lit("http://"), str_lit("https://")};
+
+    for (size_t i = 0; host && i < ARRAY_LEN(schemes); i++) {
+        if (str_starts_with(text, schemes[i])) {
+            return str_equal_nocase((Str){text.ptr + schemes[i].len, text.len - schemes[i].len},
+                                    str_from(host));
+        }
+    }
+    return false;
+}
+
+static bool is_same_origin(HttpRequest *request) {
+    const char *site = http_request_header(request, "Sec-Fetch-Site");
+    const char *origin = http_request_header(request, "Origin");
+
+    if (site && strcmp(site, "same-origin") != 0) {
+        return false;
+    }
+    return !origin || access_origin_is_host(origin, http_request_header(request, "Host"));
+}
+
+bool access_page_is_open(ImageService *service, HttpRequest *request) {
+    const char *mode = service->options.settings->page_access;
+
+    if (strcmp(mode, "auto") != 0) {
+        return strcmp(mode, "open") == 0;
+    }
+    return access_is_loopback(service->options.listen_address) &&
+           access_is_loopback(http_request_peer(request)) &&
+           !http_request_header(request, "X-Forwarded-For") &&
+           !http_request_header(request, "Forwarded");
+}
+
+Failure access_for_page(ImageService *service, HttpRequest *request, Caller *ret_caller) {
+    const char *asked_with = http_request_header(request, "X-Requested-With");
+    const char *host = http_request_header(request, "Host");
+
+    if (sent_key(request).len > 0) {
+        return access_by_key(service, request, false, ret_caller);
+    }
+    if (!access_page_is_open(service, request)) {
+        return FAILURE_MISSING_KEY;
+    }
+    if (!asked_with || strcmp(asked_with, "imagesync") != 0 || !is_same_origin(request) ||
+        !access_host_is_ours(host, service->options.settings->page_hosts)) {
+        return FAILURE_FOREIGN_ORIGIN;
+    }
+    *ret_caller = (Caller){.account = accounts_anonymous(service->accounts)};
+    return FAILURE_NONE;
+}
