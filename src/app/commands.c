@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The commands. What is said of them here is also the manual. */
+
+#include "app/cli.h"
+#include "app/config_command.h"
+#include "app/cutout.h"
+#include "app/cutout_options.h"
+#include "app/models_command.h"
+#include "app/serve.h"
+
+static const char *const shells[] = {"bash", "zsh", "fish", NULL};
+
+static const char cutout_details[] =
+    "Each IN is a file, a folder, a pattern such as '*.jpg', or - for standard input. JPEG, PNG, "
+    "WebP, GIF (its first frame), TIFF, BMP, HEIC and AVIF are read. Of a folder, the pictures in "
+    "it are taken, and with --recursive those in its folders.\n"
+    "\n"
+    "With one IN, OUT is a file; with more, or with a folder or a pattern, OUT is a folder that "
+    "is made when it is not there, and each result has its input's name and the format's "
+    "extension. Without -o, a result is NAME-cutout.EXT beside its input (folders are then read "
+    "without the results of earlier runs), and standard input goes to standard output. Nothing "
+    "that exists is overwritten without --force, and an input never.\n"
+    "\n"
+    "A picture that cannot be done does not keep the others from being done. With --json each "
+    "input gives a line with input, output, status, width, height and timings_ms.\n"
+    "\n"
+    "  imagesync cutout photo.jpg -o out.png\n"
+    "  imagesync cutout photos/ -o shop/ --bg-color white --crop-margin 10% --format jpg\n"
+    "  curl -s URL | imagesync cutout - | imagesync cutout - --blur -o out.webp\n";
+
+static const char serve_details[] =
+    "Serves a page at /, the API of remove.bg at /v1.0/removebg and Photoroom's at /v1/segment "
+    "(see /openapi.yaml), /healthz, /readyz and /metrics. The server is a process of its own "
+    "that is started again when it dies. SIGTERM or Ctrl-C lets requests under way end; a second "
+    "one ends at once.\n";
+
+static const char add_details[] =
+    "FILE.onnx is any network that rembg can use: one picture in, a matte among the outputs. How "
+    "it wants its picture comes from a manifest, from the name of a family (--like), or from the "
+    "single options, which override both. The model is tried on a picture before it is "
+    "installed.\n"
+    "\n"
+    "  imagesync models add u2net.onnx --like u2net\n"
+    "  imagesync models add mine.onnx --width 512 --height 512 --mean 127.5 --scale 127.5\n";
+
+const CliCommand cli_commands[] = {
+    {.name = "cutout",
+     .arguments = "IN... [-o OUT]",
+     .summary = "Cut the background out of pictures",
+     .details = cutout_details,
+     .options = cutout_options,
+     .options_size = sizeof(CutoutOptions),
+     .options_init = &cutout_options_init,
+     .settings = SETTINGS_GENERAL | SETTINGS_RENDERING,
+     .arguments_min = 1,
+     .arguments_max = SIZE_MAX,
+     .run = cutout_command},
+    {.name = "serve",
+     .arguments = "",
+     .summary = "Serve the page and the API",
+     .details = serve_details,
+     .settings = SETTINGS_ALL,
+     .run = serve_command},
+    {.name = "models list",
+     .arguments = "",
+     .summary = "List the models that are installed",
+     .options = models_list_options,
+     .options_size = sizeof(ModelsListOptions),
+     .settings = SETTINGS_GENERAL,
+     .run = models_list_command},
+    {.name = "models verify",
+     .arguments = "[NAME...]",
+     .summary = "Check models against their checksums and try them",
+     .settings = SETTINGS_GENERAL | SETTINGS_RENDERING,
+     .arguments_max = SIZE_MAX,
+     .run = models_verify_command},
+    {.name = "models add",
+     .arguments = "FILE.onnx",
+     .summary = "Install a model",
+     .details = add_details,
+     .options = models_add_options,
+     .options_size = sizeof(ModelsAddOptions),
+     .options_init = &models_add_options_init,
+     .settings = SETTINGS_GENERAL | SETTINGS_RENDERING,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = models_add_command},
+    {.name = "models remove",
+     .arguments = "NAME",
+     .summary = "Remove a model",
+     .settings = SETTINGS_GENERAL,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = models_remove_command},
+    {.name = "config",
+     .arguments = "",
+     .summary = "Print all settings, their values and where these come from",
+     .settings = SETTINGS_ALL,
+     .run = config_command},
+    {.name = "completions",
+     .arguments = "bash|zsh|fish",
+     .summary = "Print the completions of a shell",
+     .details = "  source <(imagesync completions bash)\n",
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .choices = shells,
+     .run = cli_completions_command},
+    {.name = "manual",
+     .arguments = "",
+     .summary = "Print the manual page: imagesync manual | man -l -",
+     .run = cli_manual_command},
+    {.name = "version",
+     .arguments = "",
+     .summary = "Print the version",
+     .run = cli_version_command},
+    {.name = "help",
+     .arguments = "[COMMAND]",
+     .summary = "Print the help of a command",
+     .arguments_max = 2,
+     .run = cli_help_command},
+    {0},
+};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/registry.h"
+
+#include "base/error.h"
+#include "inference/model.h"
+
+#include <limits.h>
+
+int registry_check_model(const Settings *settings, Arena *arena, const char **reterr_text) {
+    ModelManifest manifest;
+    const char *where = "";
+    int r = model_manifest_load(settings->models_dir, settings->model, arena, &manifest, &where);
+
+    if (r == -ENOENT) {
+        *reterr_text = arena_printf(arena,
+                                    "the model '%s' is not installed in %s; run 'make model' in "
+                                    "the source folder, or 'imagesync models add FILE.onnx'",
+                                    settings->model, settings->models_dir);
+        return -ENOENT;
+    }
+    if (r < 0) {
+        *reterr_text = arena_printf(arena, "the manifest of the model '%s' in %s is broken: %s",
+                                    settings->model, settings->models_dir, where ? where : "");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int registry_check_services(const Settings *settings, Arena *arena, const char **reterr_text) {
+    Str rest = str_from(settings->services), word;
+    bool image = false, worker = false;
+
+    while (str_next_token(&rest, ",", &word)) {
+        word = str_trim(word);
+        if (str_equal(word, str_lit("all"))) {
+            image = worker = true;
+        } else if (str_equal(word, str_lit("image"))) {
+            image = true;
+        } else if (str_equal(word, str_lit("worker"))) {
+            worker = true;
+        } else {
+            *reterr_text = arena_printf(arena,
+                                        "--services: there is no part '%.*s' in this version; "
+                                        "there are image and worker",
+                                        (int)word.len, word.ptr);
+            return -EINVAL;
+        }
+    }
+    if (!image || !worker) {
+        *reterr_text = "--services: image and worker run together in this version; "
+                       "give 'image,worker' or 'all'";
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static uint64_t mib(uint64_t count) {
+    return count << 20;
+}
+
+PoolOptions registry_pool_options(const Settings *settings) {
+    return (PoolOptions){
+        .binary = "/proc/self/exe",
+        .workers = (unsigned)settings->workers,
+        .worker_threads = (unsigned)settings->worker_threads,
+        .inference_threads = (unsigned)settings->inference_threads,
+        .models_dir = settings->models_dir,
+        .model = settings->model,
+        .cache_dir = settings->cache_dir,
+        .queue_max = (uint32_t)settings->queue_max,
+        .memory_max = mib(settings->memory_max_mib),
+        .worker_memory_max = mib(settings->worker_memory_mib),
+        .job_timeout_ms = (uint32_t)settings->job_timeout_s * 1000,
+        .job_cpu_s = (uint32_t)settings->job_cpu_s,
+        .pixels_max = settings->pixels_max_mp * 1000000,
+        .side_max = (uint32_t)settings->side_max,
+        .pages_max = (uint32_t)settings->pages_max,
+        .matte_cache_max = mib(settings->matte_cache_mib),
+        .log_level = settings->log_level,
+    };
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The one list of services and adapters: what the settings choose is built here. */
+
+#include "adapters/renderer/pool.h"
+#include "app/settings.h"
+
+/*
+ * Looks whether the default model can be had at all, before a process is started for it. 0; or
+ * -ENOENT or -EINVAL with a sentence that says what to do in *reterr_text.
+ */
+int registry_check_model(const Settings *settings, Arena *arena, const char **reterr_text);
+
+/*
+ * Whether the parts that --services names are all there and can run together. 0, or -EINVAL with
+ * a sentence.
+ */
+int registry_check_services(const Settings *settings, Arena *arena, const char **reterr_text);
+
+/* What the settings say of the renderer; strings are the settings'. */
+PoolOptions registry_pool_options(const Settings *settings);

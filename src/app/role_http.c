@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The server: the process that talks to clients and owns the workers. */
+
+#include "app/cli.h"
+#include "app/file_io.h"
+#include "app/listen_address.h"
+#include "app/registry.h"
+#include "app/roles.h"
+#include "app/system_routes.h"
+#include "base/error.h"
+#include "base/http/fetch.h"
+#include "base/log.h"
+#include "inference/model.h"
+#include "services/image/service.h"
+
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READY_POLL_MS 100
+
+/* In the order they are made; they end in the opposite one. */
+typedef struct Server {
+    const CliCall *call;
+    ListenAddress listen;
+    Netguard guard;
+    Metrics *metrics;
+    Renderer *renderer;
+    Fetcher *fetcher;
+    ImageService *image;
+    SystemContext system;
+    HttpServer *http;
+} Server;
+
+static void server_done(Server *server) {
+    http_server_stop(server->http);
+    if (server->image) {
+        image_service_free(server->image);
+    }
+    if (server->fetcher) {
+        fetcher_free(server->fetcher);
+    }
+    renderer_free(server->renderer);
+    if (server->metrics) {
+        metrics_free(server->metrics);
+    }
+}
+
+static int read_addresses(Server *server) {
+    const Settings *settings = server->call->settings;
+    Str at = {0};
+
+    if (listen_address_parse(settings->listen, server->call->arena, &server->listen) < 0) {
+        return cli_no_start("--listen '%s' is no address to listen on; give ADDRESS:PORT with a "
+                            "numeric address, such as 127.0.0.1:8080 or [::]:8080",
+                            settings->listen);
+    }
+    if (netguard_allow(&server->guard, str_from(settings->fetch_allow), &at) < 0) {
+        return cli_no_start("--fetch-allow: '%.*s' is no range of addresses such as 10.1.0.0/16",
+                            (int)at.len, at.ptr ? at.ptr : "");
+    }
+    return EXIT_OK;
+}
+
+static int make_folders(const Settings *settings) {
+    int r = file_make_folders(settings->cache_dir);
+
+    if (r == 0 && access(settings->data, W_OK) < 0) {
+        r = err_errno();
+    }
+    return r == 0 ? EXIT_OK
+                  : cli_no_start("cannot write to the data folder %s: %s; give another with --data",
+                                 settings->data, strerror(-r));
+}
+
+static int start_parts(Server *server) {
+    const Settings *settings = server->call->settings;
+    PoolOptions pool = registry_pool_options(settings);
+    FetchOptions fetch = {
+        .threads = (unsigned)settings->fetch_threads,
+        .queue_max = (unsigned)settings->fetch_queue_max,
+        .size_max = (size_t)settings->image.file_max_mib << 20,
+        .timeout_ms = (uint32_t)settings->fetch_timeout_s * 1000,
+        .connect_timeout_ms = (uint32_t)settings->fetch_connect_timeout_s * 1000,
+        .redirects_max = (unsigned)settings->fetch_redirects_max,
+        .guard = &server->guard,
+    };
+    ImageServiceOptions image = {.settings = &settings->image,
+                                 .listen_address = server->listen.address,
+                                 .data_dir = settings->data};
+    const char *error = "";
+    int r;
+
+    server->metrics = metrics_new();
+    pool.metrics = server->metrics;
+    r = renderer_pool_new(&pool, &server->renderer);
+    if (r < 0) {
+        return cli_no_start("cannot start the workers: %s", strerror(-r));
+    }
+    r = fetcher_new(&fetch, &server->fetcher);
+    if (r < 0) {
+        return cli_no_start("cannot start the fetcher: %s", strerror(-r));
+    }
+    image.renderer = server->renderer;
+    image.fetcher = server->fetcher;
+    image.metrics = server->metrics;
+    if (image_service_new(&image, &server->image, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    return EXIT_OK;
+}
+
+static int explain_address(const Server *server, int r) {
+    const char *listen = server->call->settings->listen;
+
+    switch (r) {
+    case -EADDRINUSE:
+        return cli_no_start("the address %s is in use by another program; stop that, or choose "
+                            "another with --listen",
+                            listen);
+    case -EADDRNOTAVAIL:
+        return cli_no_start("%s is no address of this machine; choose another with --listen",
+                            listen);
+    case -EACCES:
+        return cli_no_start("listening on %s is not permitted; ports from 1024 on are free to all",
+                            listen);
+    default:
+        return cli_no_start("cannot listen on %s: %s", listen, strerror(-r));
+    }
+}
+
+static int start_http(Server *server) {
+    const Settings *settings = server->call->settings;
+    HttpRouteGroup groups[IMAGE_SERVICE_GROUPS + 1];
+    HttpOptions options = {
+        .address = server->listen.address,
+        .port = server->listen.port,
+        .threads = (unsigned)settings->http_threads,
+        .connections_max = (unsigned)settings->connections_max,
+        .connections_per_address_max = (unsigned)settings->connections_per_address_max,
+        .idle_timeout_s = (unsigned)settings->idle_timeout_s,
+        .receive_timeout_s = (unsigned)settings->receive_timeout_s,
+        .metrics = server->metrics,
+    };
+    int r;
+
+    server->system = (SystemContext){server->renderer, server->metrics};
+    memcpy(groups, image_service_groups(server->image), IMAGE_SERVICE_GROUPS * sizeof(groups[0]));
+    groups[IMAGE_SERVICE_GROUPS] = system_routes(&server->system, server->call->arena);
+    r = http_server_start(&options, groups, ARRAY_LEN(groups), &server->http);
+    return r < 0 ? explain_address(server, r) : EXIT_OK;
+}
+
+static void say_listening(const Server *server) {
+    const Settings *settings = server->call->settings;
+    uint16_t port = http_server_port(server->http);
+    bool v6 = strchr(server->listen.address, ':') != NULL;
+    ModelManifest model = {.precision = "unknown precision"};
+    const char *where;
+
+    log_info("listening", LOG_STR("address", server->listen.address), LOG_INT("port", port),
+             LOG_STR("model", settings->model));
+    if (isatty(STDERR_FILENO)) {
+        model_manifest_load(settings->models_dir, settings->model, server->call->arena, &model,
+                            &where);
+        fprintf(stderr, "Image Sync is serving on http://%s%s%s:%u (model %s, %s)\n", v6 ? "[" : "",
+                server->listen.address, v6 ? "]" : "", port, settings->model, model.precision);
+    }
+}
+
+/* Until SIGTERM; says once when the first picture could be cut out. */
+static void wait_for_end(const Server *server, const sigset_t *signals) {
+    const struct timespec tick = {.tv_nsec = READY_POLL_MS * 1000000L};
+    bool ready = false;
+
+    for (;;) {
+        int signal = ready ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &tick);
+        RendererStats stats;
+        if (signal == SIGTERM) {
+            return;
+        }
+        if (!ready) {
+            renderer_stats(server->renderer, &stats);
+            ready = stats.ready;
+            if (ready) {
+                log_info("ready", LOG_INT("workers", stats.workers_alive));
+            }
+        }
+    }
+}
+
+static int serve(const CliCall *call) {
+    uint32_t drain_ms = (uint32_t)call->settings->drain_timeout_s * 1000;
+    _cleanup_(server_done) Server server = {.call = call};
+    LogLevel level = LOG_LEVEL_INFO;
+    sigset_t signals;
+    int status;
+
+    log_level_parse(call->settings->log_level, &level);
+    log_setup(level, "http");
+    /* Before any thread starts, so that all of them leave these to this one. */
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    if ((status = read_addresses(&server)) != EXIT_OK ||
+        (status = make_folders(call->settings)) != EXIT_OK ||
+        (status = start_parts(&server)) != EXIT_OK || (status = start_http(&server)) != EXIT_OK) {
+        return status;
+    }
+    say_listening(&server);
+    wait_for_end(&server, &signals);
+    log_info("draining", LOG_INT("timeout_ms", drain_ms));
+    http_server_drain(server.http, drain_ms);
+    renderer_drain(server.renderer, drain_ms);
+    log_info("stopped");
+    return EXIT_OK;
+}
+
+/* The same words as `serve` got from the person who started it. */
+int role_http(int argc, char **argv) {
+    static const CliCommand command = {
+        .name = "serve", .arguments = "", .summary = "", .settings = SETTINGS_ALL, .run = serve};
+
+    return cli_run(&command, argc - 1, argv + 1);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/settings.h"
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define AT(member) offsetof(Settings, member)
+#define TEXT(name, member, init, ...)                                                              \
+    { name, CONFIG_STR, AT(member), init, 0, 0, NULL, __VA_ARGS__ }
+#define NUMBER(name, member, init, min, max, unit, ...)                                            \
+    { name, CONFIG_U64, AT(member), init, min, max, unit, __VA_ARGS__ }
+
+static const ConfigField general_fields[] = {
+    TEXT("config", config_file, "", "A file of settings, a line 'name = value' each."),
+    TEXT("data", data, "",
+         "The folder of models, caches and all that is kept. Default: var in the current folder "
+         "when there is one, else imagesync in $XDG_DATA_HOME or ~/.local/share."),
+    TEXT("log-level", log_level, "",
+         "What is logged: debug, info, warn, error or off. Default: info when serving, else warn."),
+    {0},
+};
+
+static const ConfigField rendering_fields[] = {
+    TEXT("model", model, "isnet-general-use", "The model that finds the subject."),
+    NUMBER("workers", workers, "0", 0, 256, NULL,
+           "Decode workers, each a sandboxed process. 0: one a processor, at most 4."),
+    NUMBER("worker-threads", worker_threads, "0", 0, 64, NULL,
+           "Threads of one worker. 0: one a processor, at most 4."),
+    NUMBER("inference-threads", inference_threads, "0", 0, 256, NULL,
+           "Threads of the model. 0: one a processor."),
+    NUMBER("queue-max", queue_max, "64", 1, 100000, NULL,
+           "Pictures that may wait for a worker; more are turned away."),
+    NUMBER("memory-max-mib", memory_max_mib, "0", 0, 1 << 24, "MiB",
+           "Estimated memory of the pictures under way together. 0: half of the machine's."),
+    NUMBER("worker-memory-mib", worker_memory_mib, "4096", 256, 1 << 24, "MiB",
+           "Address space of one worker."),
+    NUMBER("job-timeout-s", job_timeout_s, "120", 1, 3600, "s", "Longest time for one picture."),
+    NUMBER("job-cpu-s", job_cpu_s, "120", 1, 3600, "s",
+           "Most processor time that one picture may take in its worker."),
+    NUMBER("pixels-max-mp", pixels_max_mp, "100", 1, 10000, "MP",
+           "Most megapixels of a picture that comes in."),
+    NUMBER("side-max", side_max, "65500", 64, 1000000, "px",
+           "Longest side of a picture that comes in."),
+    NUMBER("pages-max", pages_max, "2000", 1, 1000000, NULL,
+           "Most frames or pages of a picture that comes in; only the first is used."),
+    NUMBER("matte-cache-mib", matte_cache_mib, "64", 0, 1 << 20, "MiB",
+           "Memory for what was found in recent pictures, should they come again. 0: none."),
+    {0},
+};
+
+static const ConfigField server_fields[] = {
+    TEXT("listen", listen, "127.0.0.1:8080",
+         "Where to serve: ADDRESS:PORT, [IPV6]:PORT or PORT. Port 0: any free one."),
+    TEXT("services", services, "all", "Which parts run: all, or image,worker."),
+    NUMBER("http-threads", http_threads, "2", 1, 64, NULL, "Threads that talk to clients."),
+    NUMBER("connections-max", connections_max, "512", 1, 100000, NULL, "Most connections."),
+    NUMBER("connections-per-address-max", connections_per_address_max, "0", 0, 100000, NULL,
+           "Most connections of one address. 0: no limit of its own."),
+    NUMBER("idle-timeout-s", idle_timeout_s, "60", 1, 3600, "s",
+           "How long a connection may stay silent."),
+    NUMBER("receive-timeout-s", receive_timeout_s, "60", 1, 3600, "s",
+           "Longest time for a request to arrive as a whole."),
+    NUMBER("drain-timeout-s", drain_timeout_s, "30", 0, 3600, "s",
+           "How long requests under way may go on when the server is told to stop."),
+    TEXT("fetch-allow", fetch_allow, "",
+         "Ranges that image_url may lead to though they are not public: 10.1.0.0/16,fd00::/8."),
+    NUMBER("fetch-threads", fetch_threads, "4", 1, 64, NULL, "Fetches at the same time."),
+    NUMBER("fetch-queue-max", fetch_queue_max, "64", 1, 100000, NULL, "Fetches that may wait."),
+    NUMBER("fetch-timeout-s", fetch_timeout_s, "20", 1, 600, "s", "Longest time for a fetch."),
+    NUMBER("fetch-connect-timeout-s", fetch_connect_timeout_s, "5", 1, 600, "s",
+           "Longest time to connect for a fetch."),
+    NUMBER("fetch-redirects-max", fetch_redirects_max, "3", 0, 20, NULL,
+           "Most redirects that a fetch follows."),
+    {0},
+};
+
+void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]) {
+    ret_groups[0] = (ConfigGroup){"General", general_fields, settings};
+    ret_groups[1] = (ConfigGroup){"Rendering", rendering_fields, settings};
+    ret_groups[2] = (ConfigGroup){"Server", server_fields, settings};
+    ret_groups[3] =
+        (ConfigGroup){"Image service", image_settings_fields, settings ? &settings->image : NULL};
+}
+
+const ConfigField *settings_find(unsigned mask, const char *name) {
+    ConfigGroup groups[SETTINGS_GROUPS];
+
+    settings_groups(NULL, groups);
+    for (size_t i = 0; i < SETTINGS_GROUPS; i++) {
+        for (const ConfigField *field = groups[i].fields; field->name; field++) {
+            if (mask & 1u << i && strcmp(field->name, name) == 0) {
+                return field;
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool is_folder(const char *path) {
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static const char *choose_data(Arena *arena) {
+    const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+    if (is_folder("var")) {
+        return "var";
+    }
+    if (xdg && xdg[0] == '/') {
+        return arena_printf(arena, "%s/imagesync", xdg);
+    }
+    return home && home[0] ? arena_printf(arena, "%s/.local/share/imagesync", home) : "var";
+}
+
+/* What is 0 or empty so far and chosen by the machine. */
+static void choose_rest(Settings *settings, Arena *arena) {
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    uint64_t few = (uint64_t)CLAMP(processors, 1, 4);
+    uint64_t pages = (uint64_t)MAX(sysconf(_SC_PHYS_PAGES), 1);
+    uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (settings->data[0] == '\0') {
+        settings->data = choose_data(arena);
+    }
+    settings->models_dir = arena_printf(arena, "%s/models", settings->data);
+    settings->cache_dir = arena_printf(arena, "%s/cache", settings->data);
+    if (settings->workers == 0) {
+        settings->workers = few;
+    }
+    if (settings->worker_threads == 0) {
+        settings->worker_threads = few;
+    }
+    if (settings->memory_max_mib == 0) {
+        settings->memory_max_mib = MAX(pages / 2 * page_size >> 20, (uint64_t)256);
+    }
+}
+
+/* The file is named by a flag or the environment, so it is looked for before either is loaded. */
+static const char *config_file(const SettingFlag *flags, size_t n_flags) {
+    const char *path = getenv("IMAGESYNC_CONFIG");
+
+    for (size_t i = 0; i < n_flags; i++) {
+        if (strcmp(flags[i].field->name, "config") == 0) {
+            path = flags[i].value;
+        }
+    }
+    return path && path[0] ? path : NULL;
+}
+
+int settings_load(const SettingFlag *flags, size_t n_flags, bool serving, Arena *arena,
+                  Settings *ret_settings, Config **ret_config, const char **reterr_text) {
+    _cleanup_(config_freep) Config *config = NULL;
+    ConfigGroup groups[SETTINGS_GROUPS];
+    const char *file = config_file(flags, n_flags);
+    LogLevel level;
+    int r;
+
+    *ret_settings = (Settings){0};
+    settings_groups(ret_settings, groups);
+    config = config_new(groups, SETTINGS_GROUPS);
+    r = config_load_defaults(config);
+    if (r == 0 && file) {
+        r = config_load_file(config, file);
+    }
+    if (r == 0) {
+        r = config_load_environment(config);
+    }
+    for (size_t i = 0; i < n_flags && r == 0; i++) {
+        r = config_set(config, flags[i].field->name, flags[i].value, "flag");
+    }
+    if (r < 0) {
+        *reterr_text = arena_strdup(arena, str_from(config_error(config)));
+        return -EINVAL;
+    }
+    if (ret_settings->log_level[0] == '\0') {
+        ret_settings->log_level = serving ? "info" : "warn";
+    }
+    if (!log_level_parse(ret_settings->log_level, &level)) {
+        *reterr_text =
+            arena_printf(arena, "log-level '%s' is none of debug, info, warn, error, off",
+                         ret_settings->log_level);
+        return -EINVAL;
+    }
+    choose_rest(ret_settings, arena);
+    *ret_config = TAKE_PTR(config);
+    return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The one list of settings: each is a line of a file, an environment variable and a flag. See
+ * base/config.h for which source wins.
+ */
+
+#include "base/config.h"
+#include "services/image/settings.h"
+
+/* Groups, as bits: which settings a command takes as options. */
+enum {
+    SETTINGS_GENERAL = 1 << 0,
+    SETTINGS_RENDERING = 1 << 1,
+    SETTINGS_SERVER = 1 << 2,
+    SETTINGS_IMAGE = 1 << 3, /* of the image service */
+};
+#define SETTINGS_GROUPS 4
+#define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
+
+typedef struct Settings {
+    /* general */
+    const char *config_file;
+    const char *data; /* "" until settings_load() has chosen one */
+    const char *log_level;
+
+    /* rendering */
+    const char *model;
+    uint64_t workers, worker_threads, inference_threads;
+    uint64_t queue_max;
+    uint64_t memory_max_mib, worker_memory_mib;
+    uint64_t job_timeout_s, job_cpu_s;
+    uint64_t pixels_max_mp, side_max, pages_max;
+    uint64_t matte_cache_mib;
+
+    /* server */
+    const char *listen;
+    const char *services;
+    uint64_t http_threads, connections_max, connections_per_address_max;
+    uint64_t idle_timeout_s, receive_timeout_s, drain_timeout_s;
+    const char *fetch_allow;
+    uint64_t fetch_threads, fetch_queue_max, fetch_timeout_s;
+    uint64_t fetch_connect_timeout_s, fetch_redirects_max;
+
+    ImageSettings image;
+
+    /* worked out by settings_load() */
+    const char *models_dir, *cache_dir;
+} Settings;
+
+/* The groups, with `settings` as the struct that is filled. */
+void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]);
+
+/* The setting of that name in the groups of the mask, or NULL. */
+const ConfigField *settings_find(unsigned mask, const char *name);
+
+typedef struct SettingFlag {
+    const ConfigField *field;
+    const char *value;
+} SettingFlag;
+
+/*
+ * Loads defaults, file, environment and flags, in this order, and works out the folders and what
+ * is chosen by the machine. Strings live in `arena` or the Config, which is given back because it
+ * also tells where each value came from. `serving` decides what is logged by default. -EINVAL with
+ * a sentence in *reterr_text.
+ */
+int settings_load(const SettingFlag *flags, size_t n_flags, bool serving, Arena *arena,
+                  Settings *ret_settings, Config **ret_config, const char **reterr_text);
