@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that go away, and a server that is told to stop."""
+
+import socket
+import threading
+
+import requests
+
+from harness import KEY, encode, eventually, photo
+
+
+def raw_request(image, boundary=b"XyZ"):
+    body = (b"--" + boundary + b'\r\nContent-Disposition: form-data; name="image_file"; '
+            b'filename="a.jpg"\r\n\r\n' + image + b"\r\n--" + boundary + b"--\r\n")
+    return (b"POST /v1.0/removebg HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: " + KEY.encode() +
+            b"\r\nContent-Type: multipart/form-data; boundary=" + boundary +
+            b"\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body)
+
+
+def done_lines(server):
+    return [line for line in server.log() if line["event"] == "image request done"]
+
+
+def test_a_client_that_goes_away_cancels_its_work(start):
+    server = start("key:100," + KEY, megapixels_per_minute=0, workers=1, matte_cache_mib=0)
+    image = encode(photo().resize((3000, 3000)), quality=80)
+    connections = []
+    for _ in range(6):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.sendall(raw_request(image))
+        connections.append(connection)
+    for connection in connections:
+        connection.close()
+    assert eventually(lambda: len(done_lines(server)) == 6, 60)
+    cancelled = server.metric('imagesync_renders_total{status="cancelled"}')
+    finished = server.metric('imagesync_renders_total{status="ok"}')
+    assert cancelled + finished <= 6 and finished <= 2, (cancelled, finished)
+    assert all(line["gone"] for line in done_lines(server))
+
+
+def test_who_went_away_is_not_charged(start):
+    server = start("ten:10", megapixels_per_minute=0, workers=1)
+    image = encode(photo().resize((2500, 2500)), quality=80)
+    request = raw_request(image).replace(KEY.encode(), b"ten", 1)
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(request)
+    assert eventually(lambda: len(done_lines(server)) == 1, 60)
+    assert server.balance("ten") == 10
+
+
+def test_shutdown_drains(start):
+    server = start(megapixels_per_minute=0, workers=1)
+    image = encode(photo().resize((2500, 2500)), quality=80)
+    replies = []
+    thread = threading.Thread(target=lambda: replies.append(server.removebg(image)))
+    thread.start()
+    renders = 'imagesync_step_seconds_count{step="probe"}'
+    assert eventually(lambda: server.metric(renders) >= 1)
+    server.terminate()
+    thread.join(60)
+    assert replies and replies[0].status_code == 200, "the request under way was answered"
+    assert server.process.wait(30) == 0
+    try:
+        requests.get(server.url + "/healthz", timeout=5)
+        raise AssertionError("it still listens")
+    except requests.ConnectionError:
+        pass
+
+
+def test_system_addresses(server):
+    assert requests.get(server.url + "/healthz", timeout=10).status_code == 200
+    assert requests.get(server.url + "/readyz", timeout=10).status_code == 200
+    metrics = requests.get(server.url + "/metrics", timeout=10)
+    assert metrics.headers["Content-Type"].startswith("text/plain")
+    assert "imagesync_renders_total" in metrics.text
+    assert requests.get(server.url + "/openapi.yaml", timeout=10).text.startswith("#")
+    assert requests.get(server.url + "/", timeout=10).headers["Content-Type"].startswith(
+        "text/html")
