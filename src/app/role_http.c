@@ -20,7 +20,6 @@
 
 #define READY_POLL_MS 100
 
-/* In the order they are made; they end in the opposite one. */
 typedef struct Server {
     const CliCall *call;
     ListenAddress listen;
@@ -35,13 +34,14 @@ typedef struct Server {
 
 static void server_done(Server *server) {
     http_server_stop(server->http);
-    if (server->image) {
-        image_service_free(server->image);
-    }
+    /* What is still fetched or rendered ends here, and tells the image service so. */
     if (server->fetcher) {
         fetcher_free(server->fetcher);
     }
     renderer_free(server->renderer);
+    if (server->image) {
+        image_service_free(server->image);
+    }
     if (server->metrics) {
         metrics_free(server->metrics);
     }
@@ -130,6 +130,15 @@ static int explain_address(const Server *server, int r) {
     }
 }
 
+static void log_request(const HttpFinished *finished, void *userdata) {
+    (void)userdata;
+    log_info("request done", LOG_STR("request_id", finished->request_id),
+             LOG_STR("peer", finished->peer), LOG_STR("method", finished->method),
+             LOG_STR("path", finished->path), LOG_INT("status", finished->status),
+             LOG_INT("bytes_in", finished->bytes_in), LOG_INT("bytes_out", finished->bytes_out),
+             LOG_DOUBLE("ms", finished->seconds * 1000));
+}
+
 static int start_http(Server *server) {
     const Settings *settings = server->call->settings;
     HttpRouteGroup groups[IMAGE_SERVICE_GROUPS + 1];
@@ -141,7 +150,9 @@ static int start_http(Server *server) {
         .connections_per_address_max = (unsigned)settings->connections_per_address_max,
         .idle_timeout_s = (unsigned)settings->idle_timeout_s,
         .receive_timeout_s = (unsigned)settings->receive_timeout_s,
+        .body_memory_max = settings->body_memory_mib << 20,
         .metrics = server->metrics,
+        .on_finished = log_request,
     };
     int r;
 

@@ -61,6 +61,8 @@ static const ConfigField server_fields[] = {
     NUMBER("connections-max", connections_max, "512", 1, 100000, NULL, "Most connections."),
     NUMBER("connections-per-address-max", connections_per_address_max, "0", 0, 100000, NULL,
            "Most connections of one address. 0: no limit of its own."),
+    NUMBER("body-memory-mib", body_memory_mib, "1024", 32, 1 << 24, "MiB",
+           "Memory of all requests' bodies together; more are told to come back."),
     NUMBER("idle-timeout-s", idle_timeout_s, "60", 1, 3600, "s",
            "How long a connection may stay silent."),
     NUMBER("receive-timeout-s", receive_timeout_s, "60", 1, 3600, "s",

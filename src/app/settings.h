@@ -38,7 +38,7 @@ typedef struct Settings {
     const char *listen;
     const char *services;
     uint64_t http_threads, connections_max, connections_per_address_max;
-    uint64_t idle_timeout_s, receive_timeout_s, drain_timeout_s;
+    uint64_t body_memory_mib, idle_timeout_s, receive_timeout_s, drain_timeout_s;
     const char *fetch_allow;
     uint64_t fetch_threads, fetch_queue_max, fetch_timeout_s;
     uint64_t fetch_connect_timeout_s, fetch_redirects_max;

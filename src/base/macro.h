@@ -25,12 +25,14 @@
 #define printf_like(format_at, first) __attribute__((__format__(__printf__, format_at, first)))
 
 /* Defines `name`p, the cleanup function of a pointer that `name` frees (and that accepts NULL). */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type in parentheses declares nothing. */
 #define DEFINE_CLEANUP(type, name)                                                                 \
     static inline void name##p(type *pointer) {                                                    \
         if (*pointer) {                                                                            \
             name(*pointer);                                                                        \
         }                                                                                          \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void freep(void *pointer) {
     free(*(void **)pointer);

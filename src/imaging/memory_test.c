@@ -23,9 +23,7 @@ static void check(const char *suffix, OutputFormat format, RecipeBackground back
     recipe.format = (int)format;
     recipe.background = (int)background;
     assert_int_equal(test_render(buf_str(&file), &recipe, &output), 0);
-    estimate = format == OUTPUT_FORMAT_WEBP || format == OUTPUT_FORMAT_AVIF
-                   ? image_info_memory_webp_avif(&output.info)
-                   : output.info.memory;
+    estimate = render_memory(&recipe, &output.info);
     if (peak() > estimate) {
         fail_msg("%s to %s took %lu MB, estimated %lu MB", suffix, output_format_names[format],
                  (unsigned long)(peak() >> 20), (unsigned long)(estimate >> 20));

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#include <assert.h>
 #include <openssl/evp.h>
 
 typedef struct Entry {
@@ -102,6 +103,7 @@ bool matte_cache_get(MatteCache *cache, const MatteKey *key, float *ret_matte, u
 static void drop_oldest(MatteCache *cache) {
     Entry **place = &cache->newest;
 
+    assert(*place);
     while ((*place)->next) {
         place = &(*place)->next;
     }
@@ -123,8 +125,9 @@ void matte_cache_put(MatteCache *cache, const MatteKey *key, const float *matte,
     entry->key = *key;
     entry->pixels = pixels;
     for (uint64_t i = 0; i < pixels; i++) {
-        /* Shared memory that a worker can write: not a number must not reach the conversion. */
-        float value = matte[i] > 0.0f ? (matte[i] < 1.0f ? matte[i] : 1.0f) : 0.0f;
+        /* A worker can write here meanwhile: read once, and let no NaN reach the conversion. */
+        float value = ((const volatile float *)matte)[i];
+        value = value > 0.0f ? (value < 1.0f ? value : 1.0f) : 0.0f;
         entry->matte[i] = (uint8_t)(value * 255.0f + 0.5f);
     }
     link_newest(cache, entry);

@@ -72,7 +72,9 @@ static int output_of(const char *word, ChildMessage *done) {
         _exit(1);
     }
     if (is(word, "mapped")) {
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED) {
+            _exit(1);
+        }
     } else if (is(word, "short")) {
         done->output_len = 7;
     } else if (is(word, "pipe")) {

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -60,6 +61,7 @@ void worker_keep_up(Pool *pool, Worker *worker, uint64_t now_ms) {
 static int prepare_tensor(Worker *worker, const ModelSize *model) {
     int r;
 
+    assert(model);
     if (worker->tensor >= 0 && worker->tensor_width == model->width &&
         worker->tensor_height == model->height) {
         return 0;
@@ -212,7 +214,7 @@ static int on_probed(Pool *pool, Worker *worker, const ChildMessage *message) {
         job_finish(pool, job, RENDER_OK, NULL);
         return 0;
     }
-    job->render.memory = MAX(message->info.memory, (uint64_t)1);
+    job->render.memory = MAX(render_memory(&job->render.recipe, &message->info), (uint64_t)1);
     if (job->render.memory > pool->options.memory_max) {
         job_finish(pool, job, RENDER_TOO_LARGE, "The picture needs more memory than is allowed.");
         return 0;

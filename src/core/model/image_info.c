@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/model/image_info.h"
 
-/* Measured; src/imaging/memory_test.c holds real peaks against it. */
-#define ENCODER_PER_PIXEL 16ULL
-
 const char *const image_format_names[] = {"jpeg", "png",  "webp", "gif", "tiff",
                                           "bmp",  "heic", "avif", NULL};
 
@@ -16,7 +13,3 @@ const JsonField image_info_fields[] = {
     {"memory", JSON_FIELD_U64, offsetof(ImageInfo, memory), true},
     {0},
 };
-
-uint64_t image_info_memory_webp_avif(const ImageInfo *info) {
-    return info->memory + (uint64_t)info->width * info->height * ENCODER_PER_PIXEL;
-}

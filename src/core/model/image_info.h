@@ -25,10 +25,7 @@ typedef struct ImageInfo {
     uint32_t width, height; /* pixels, as shown (after the orientation tag is applied) */
     uint32_t pages;         /* frames or pages; only the first is used */
     bool has_alpha;
-    uint64_t memory; /* at most what rendering it at full size to JPEG, PNG or ZIP takes, bytes */
+    uint64_t memory; /* at most what rendering it at full size to JPEG, PNG or ZIP takes */
 } ImageInfo;
 
 extern const JsonField image_info_fields[];
-
-/* The same for a result in WebP or AVIF, whose encoders keep several copies of the picture. */
-uint64_t image_info_memory_webp_avif(const ImageInfo *info);

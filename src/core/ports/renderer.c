@@ -16,3 +16,13 @@ const char *const render_status_names[] = {"ok",
                                            "cancelled",
                                            "fault",
                                            NULL};
+
+/* Bytes a pixel; measured, and src/imaging/memory_test.c holds real peaks against it. */
+#define SLOW_ENCODER_PER_PIXEL 16ULL
+
+uint64_t render_memory(const Recipe *recipe, const ImageInfo *info) {
+    bool slow = recipe->format == OUTPUT_FORMAT_WEBP || recipe->format == OUTPUT_FORMAT_AVIF;
+
+    return info->memory +
+           (slow ? (uint64_t)info->width * info->height * SLOW_ENCODER_PER_PIXEL : 0);
+}

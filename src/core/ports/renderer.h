@@ -10,6 +10,12 @@
 #include "core/model/image_info.h"
 #include "core/model/recipe.h"
 
+/*
+ * At most what rendering this recipe of that picture takes at its peak, in bytes: the picture's own
+ * estimate, and what the encoders of WebP and AVIF add to it.
+ */
+uint64_t render_memory(const Recipe *recipe, const ImageInfo *info);
+
 /* What became of a job. */
 typedef enum RenderStatus {
     RENDER_OK,
@@ -51,7 +57,7 @@ typedef struct RenderJob {
     const char *model;      /* NULL: the default model. Copied. */
     const char *request_id; /* for the log. Copied. */
     int priority;           /* higher first; equal ones in order of arrival */
-    uint64_t memory;        /* ImageInfo.memory of a probe; 0: the renderer probes by itself */
+    uint64_t memory;        /* render_memory() of a probe; 0: the renderer probes by itself */
 } RenderJob;
 
 /* Milliseconds spent in each step; zero where a step was not needed. */

@@ -274,13 +274,14 @@ static void submit(JobRun *run, RenderOp op, RenderDone *done) {
     ImageJob *job = &run->job;
     unsigned step = step_begin(run, false);
     uint64_t ticket = 0;
-    const RenderJob render = {.op = op,
-                              .input = job->image.bytes,
-                              .background = job->background.bytes,
-                              .recipe = job->recipe,
-                              .model = job->model,
-                              .request_id = http_request_id(job->request),
-                              .memory = job->info.memory};
+    const RenderJob render = {
+        .op = op,
+        .input = job->image.bytes,
+        .background = job->background.bytes,
+        .recipe = job->recipe,
+        .model = job->model,
+        .request_id = http_request_id(job->request),
+        .memory = op == RENDER_RENDER ? render_memory(&job->recipe, &job->info) : 0};
     int r = renderer_submit(job->service->options.renderer, &render, done, run, &ticket);
 
     if (r < 0) {
