@@ -20,8 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 PYTHON = sys.executable
-BINARY = {"IMAGESYNC_BIN": str(ROOT / "build" / "imagesync"),
-          "IMAGESYNC_TEST_MODELS": str(ROOT / "var" / "models")}
+BINARY = {"IMAGESYNC_BIN": str(ROOT / "build" / "imagesync")}
 
 
 @dataclass
@@ -85,8 +84,10 @@ def read_junit(path):
     """(passed, failed, skipped) of a JUnit file."""
     passed = failed = skipped = 0
     for case in ElementTree.parse(path).getroot().iter("testcase"):
-        if case.find("failure") is not None or case.find("error") is not None:
+        failure = case.find("failure") if case.find("failure") is not None else case.find("error")
+        if failure is not None:
             failed += 1
+            print(f"failed: {case.get('name')}: {(failure.text or '').strip()[:1500]}")
         elif case.find("skipped") is not None:
             skipped += 1
         else:

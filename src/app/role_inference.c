@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MODELS_MAX 2 /* resident at once; the one not used for longest makes room */
+#define RUNTIME_WORDS_MAX ((size_t)4096)
+#define MODELS_MAX        2 /* resident at once; the one not used for longest makes room */
 
 typedef struct Loaded {
     char name[MODEL_NAME_MAX + 1];
@@ -62,8 +63,31 @@ static Loaded *find(Inference *self, const char *name) {
     return NULL;
 }
 
+/*
+ * The runtime writes what it dislikes about a file to standard error, where our log lines go. It is
+ * caught in a memory file instead, so that it can be part of one.
+ */
+static int model_open_quietly(const ModelManifest *manifest, const ModelOptions *options,
+                              Model **ret_model, Buf *ret_said) {
+    _cleanup_(fd_closep) int said = -1, log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    int r = log < 0 ? err_errno() : fd_memory_new("said", &said);
+
+    if (r < 0 || dup2(said, STDERR_FILENO) < 0) {
+        return err_trace(r < 0 ? r : err_errno());
+    }
+    r = model_open(manifest, options, ret_model);
+    if (dup2(log, STDERR_FILENO) < 0) {
+        return err_trace(err_errno());
+    }
+    if (lseek(said, 0, SEEK_SET) == 0) {
+        fd_read_to_end(said, RUNTIME_WORDS_MAX, ret_said);
+    }
+    return r;
+}
+
 static int load(Inference *self, const char *name, Loaded **ret_loaded) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
+    _cleanup_(buf_done) Buf said = BUF_INIT;
     Loaded *slot = &self->loaded[0];
     uint64_t begin = clock_mono_ms();
     ModelManifest manifest;
@@ -83,10 +107,10 @@ static int load(Inference *self, const char *name, Loaded **ret_loaded) {
         }
     }
     slot->model = model_close(slot->model);
-    r = model_open(&manifest, &self->options, &slot->model);
+    r = model_open_quietly(&manifest, &self->options, &slot->model, &said);
     if (r < 0) {
-        log_error("model not loaded", LOG_STR("model", name),
-                  LOG_STR("error", strerrordesc_np(-r)));
+        log_error("model not loaded", LOG_STR("model", name), LOG_STR("error", strerrordesc_np(-r)),
+                  LOG_STR("runtime", buf_cstr(&said)));
         return r;
     }
     snprintf(slot->name, sizeof(slot->name), "%s", name);

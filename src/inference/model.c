@@ -191,7 +191,10 @@ Model *model_close(Model *model) {
 /* Below this, a stretch would turn the noise of a picture without a subject into one. */
 #define MINMAX_LEAST 0.5f
 
-/* Brings the network's range to 0..1; what is no number becomes background. */
+/*
+ * Brings the network's range to 0..1 in steps of 1/255; what is no number becomes background. In
+ * steps, because a matte that was kept as bytes must give the same rendition as a fresh one.
+ */
 static void normalise(float *matte, size_t n, ModelRange range) {
     float least = INFINITY, greatest = -INFINITY, span;
 
@@ -210,7 +213,8 @@ static void normalise(float *matte, size_t n, ModelRange range) {
         }
     }
     for (size_t i = 0; i < n; i++) {
-        matte[i] = matte[i] > 0.0f ? (matte[i] < 1.0f ? matte[i] : 1.0f) : 0.0f;
+        float value = matte[i] > 0.0f ? (matte[i] < 1.0f ? matte[i] : 1.0f) : 0.0f;
+        matte[i] = (float)(uint8_t)(value * 255.0f + 0.5f) * (1.0f / 255.0f);
     }
 }
 

@@ -44,7 +44,7 @@ Model *model_close(Model *model);
 DEFINE_CLEANUP(Model *, model_close)
 
 /*
- * One picture: rgb is height x width x 3 bytes, ret_matte height x width floats in 0..1. Both are
- * used in place. Not thread-safe: one call at a time per Model.
+ * One picture: rgb is height x width x 3 bytes, ret_matte height x width floats in 0..1, multiples
+ * of 1/255. Both are used in place. Not thread-safe: one call at a time per Model.
  */
 int model_run(Model *model, const uint8_t *rgb, float *ret_matte);

@@ -109,6 +109,7 @@ def test_not_ready_is_told_with_a_reason(serve, data):
         assert status == 503
         assert json.loads(body)["ready"] is False and json.loads(body)["reason"]
         assert server.get("/healthz")[0] == 200
+        assert "runtime" in server.wait_event("model not loaded")
     finally:
         for file in broken.iterdir():
             file.unlink()

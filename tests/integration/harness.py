@@ -19,7 +19,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("IMAGESYNC_BIN", ROOT / "build" / "imagesync"))
-MODELS = Path(os.environ.get("IMAGESYNC_TEST_MODELS", ROOT / "var" / "models"))
+MODELS = ROOT / "var" / "models"
 # The photos that scikit-image brings; the package itself is not imported.
 PHOTOS = Path(importlib.util.find_spec("skimage").origin).parent / "data"
 

@@ -57,10 +57,41 @@ def test_backgrounds(server, astronaut):
     ("format", "gif", "invalid_format"), ("channels", "x", "invalid_channels"),
     ("background_color", "x", "invalid_bg_color"), ("blur", "0.2", "invalid_blur"),
     ("blur", "x", "invalid_blur"), ("crop", "x", "invalid_crop"),
+    ("crop_margin", "51%", "invalid_crop_margin"),
     ("quality", "101", "invalid_quality"), ("quality", "0", "invalid_quality"),
     ("model", "../etc/passwd", "invalid_model"), ("model", "absent", "invalid_model")])
 def test_wrong_values(server, astronaut, field, value, code):
     assert problem(post(server, astronaut, **{field: value})) == (400, code)
+
+
+def test_crop_margin_widens_the_crop(server, astronaut):
+    tight = decode(post(server, astronaut, crop="true").content)
+    wide = decode(post(server, astronaut, crop="true", crop_margin="10px 20px").content)
+    assert (wide.width, wide.height) == (tight.width + 40, tight.height + 20)
+
+
+def test_another_recipe_for_the_same_photo_is_quick_and_free(start, astronaut):
+    server = start(keys="counted:5")
+    headers = {"X-Api-Key": "counted"}
+
+    def credits():
+        reply = requests.get(server.url + "/v1.0/account", headers=headers, timeout=10)
+        return reply.json()["data"]["attributes"]["credits"]["total"]
+
+    first = post(server, astronaut, headers, format="png")
+    assert first.status_code == 200 and credits() == 4
+    again = post(server, astronaut, headers, format="png")
+    assert again.content == first.content
+    assert post(server, astronaut, headers, background_color="red").status_code == 200
+    assert credits() == 4
+
+
+def test_without_the_kept_matte_each_rendition_costs(start, astronaut):
+    server = start(keys="counted:2", matte_cache_mib=0)
+    headers = {"X-Api-Key": "counted"}
+    replies = [post(server, astronaut, headers, format="png") for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [200, 200, 402]
+    assert replies[0].content == replies[1].content
 
 
 def test_quality_changes_the_size(server, astronaut):

@@ -194,6 +194,7 @@ static int on_matte(Pool *pool, Worker *worker) {
         return -EBADMSG;
     }
     if (matte_from_cache(pool, worker)) {
+        job->result.matte_kept = true;
         worker_answer_matte(pool, worker, RENDER_OK);
         return 0;
     }

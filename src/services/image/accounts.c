@@ -102,8 +102,8 @@ static size_t count_entries(Str keys) {
     return count;
 }
 
-int accounts_new(const char *keys, uint32_t per_minute, Accounts **ret_accounts,
-                 const char **reterr) {
+int accounts_new(const char *keys, uint32_t per_minute, uint32_t anonymous_per_minute,
+                 Accounts **ret_accounts, const char **reterr) {
     _cleanup_(accounts_freep) Accounts *accounts = calloc(1, sizeof(*accounts));
     Str rest = str_from(keys), entry;
     size_t count = count_entries(rest);
@@ -111,7 +111,7 @@ int accounts_new(const char *keys, uint32_t per_minute, Accounts **ret_accounts,
     if (!accounts) {
         return -ENOMEM;
     }
-    account_init(&accounts->anonymous, per_minute);
+    account_init(&accounts->anonymous, anonymous_per_minute);
     if (count > ACCOUNTS_MAX) {
         *reterr = "api-keys: more than 10000 keys";
         return -EINVAL;

@@ -28,11 +28,12 @@ typedef enum DailyCap {
 
 /*
  * `keys` is "key[:credits],..." with up to two decimals; a key without a number is unlimited.
- * `per_minute` is each key's rate budget. 0, or -EINVAL with a whole sentence in *reterr (a
- * literal, which never quotes a key).
+ * `per_minute` is each key's rate budget, `anonymous_per_minute` the one that all without a key
+ * share; 0 is no limit. 0, or -EINVAL with a whole sentence in *reterr (a literal, which never
+ * quotes a key).
  */
-int accounts_new(const char *keys, uint32_t per_minute, Accounts **ret_accounts,
-                 const char **reterr);
+int accounts_new(const char *keys, uint32_t per_minute, uint32_t anonymous_per_minute,
+                 Accounts **ret_accounts, const char **reterr);
 Accounts *accounts_free(Accounts *accounts);
 DEFINE_CLEANUP(Accounts *, accounts_free)
 

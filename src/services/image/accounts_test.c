@@ -10,7 +10,7 @@ static Accounts *accounts_of(const char *keys) {
     Accounts *accounts = NULL;
     const char *reterr = NULL;
 
-    assert_int_equal(accounts_new(keys, 500, &accounts, &reterr), 0);
+    assert_int_equal(accounts_new(keys, 500, 500, &accounts, &reterr), 0);
     return accounts;
 }
 
@@ -40,7 +40,7 @@ static void wrong_settings_are_refused(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         Accounts *accounts = NULL;
         const char *reterr = NULL;
-        assert_int_equal(accounts_new(wrong[i], 500, &accounts, &reterr), -EINVAL);
+        assert_int_equal(accounts_new(wrong[i], 500, 500, &accounts, &reterr), -EINVAL);
         assert_non_null(reterr);
         assert_null(accounts);
     }

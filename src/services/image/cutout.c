@@ -67,6 +67,10 @@ static bool read_crop(Str text, void *target) {
     return field_read_bool(text, &((CutoutRequest *)target)->recipe.crop);
 }
 
+static bool read_crop_margin(Str text, void *target) {
+    return margin_parse(text, &((CutoutRequest *)target)->recipe.crop_margin) == 0;
+}
+
 static bool read_quality(Str text, void *target) {
     return field_read_u32(text, 1, 100, &((CutoutRequest *)target)->recipe.quality);
 }
@@ -92,6 +96,7 @@ static const FieldRule rules[] = {
     {"background_color", read_colour, FAILURE_INVALID_BG_COLOR},
     {"blur", read_blur, FAILURE_INVALID_BLUR},
     {"crop", read_crop, FAILURE_INVALID_CROP},
+    {"crop_margin", read_crop_margin, FAILURE_INVALID_CROP_MARGIN},
     {"quality", read_quality, FAILURE_INVALID_QUALITY},
     {"model", read_model, FAILURE_INVALID_MODEL},
     {0},
@@ -157,6 +162,10 @@ static void reply(ImageJob *job, RenderResult *result) {
     const Rect *box = &result->foreground;
     HeaderList headers = {0};
 
+    /* Another background or format for a photo that was just cut out is not another photo. */
+    if (result->matte_kept) {
+        image_job_waive(job);
+    }
     header_add(&headers, job->arena, "X-Width", "%u", result->width);
     header_add(&headers, job->arena, "X-Height", "%u", result->height);
     header_add(&headers, job->arena, "X-Foreground-Left", "%u", box->left);

@@ -164,6 +164,13 @@ Failure image_job_reserve(ImageJob *job, uint64_t cost) {
     return FAILURE_NONE;
 }
 
+void image_job_waive(ImageJob *job) {
+    if (job->cost > 0) {
+        account_settle(job->caller.account, job->cost, false);
+        job->cost = 0;
+    }
+}
+
 uint32_t image_job_megapixels(const ImageInfo *info) {
     double megapixels = round((double)info->width * info->height / 1e6);
 

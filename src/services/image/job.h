@@ -66,6 +66,8 @@ bool image_job_has(const JobSource *source);
 /* Takes the caller's rate budget / credits; what was reserved is settled when the job ends. */
 Failure image_job_take_rate(ImageJob *job, uint32_t megapixels);
 Failure image_job_reserve(ImageJob *job, uint64_t cost);
+/* Gives the reserved credits back: this request turned out to cost nothing. */
+void image_job_waive(ImageJob *job);
 
 /* The body as a form. One that is of no form's type is an empty form. */
 Failure image_job_read_form(ImageJob *job, Form *ret_form, const char **reterr_detail);

@@ -66,6 +66,7 @@ int image_service_new(const ImageServiceOptions *options, ImageService **ret_ser
                       const char **reterr) {
     _cleanup_(image_service_freep) ImageService *service = NULL;
     const ImageSettings *settings = options->settings;
+    uint32_t per_minute = (uint32_t)settings->megapixels_per_minute;
     int r = check_settings(settings, reterr);
 
     if (r < 0) {
@@ -77,7 +78,9 @@ int image_service_new(const ImageServiceOptions *options, ImageService **ret_ser
     }
     service->options = *options;
     service->file_max = settings->file_max_mib << 20;
-    r = accounts_new(settings->api_keys, (uint32_t)settings->megapixels_per_minute,
+    /* Who sits at this machine need not be kept from using it. */
+    r = accounts_new(settings->api_keys, per_minute,
+                     strcmp(settings->page_access, "open") == 0 ? per_minute : 0,
                      &service->accounts, reterr);
     if (r < 0) {
         return err_trace(r);
