@@ -282,7 +282,7 @@ int config_load_environment(Config *config) {
         name = arena_strdup(config->arena, (Str){source.ptr + strlen(ENVIRONMENT_PREFIX),
                                                  source.len - strlen(ENVIRONMENT_PREFIX)});
         for (char *c = name; *c; c++) {
-            *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
+            *c = (char)(*c == '_' ? '-' : tolower((unsigned char)*c));
         }
         r = config_set(config, name, value.ptr, arena_strdup(config->arena, source));
         if (r < 0) {

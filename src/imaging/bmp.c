@@ -37,7 +37,7 @@ static int read_masks(Str bytes, uint32_t header_size, uint32_t compression, Bmp
         return -EINVAL;
     }
     for (uint32_t i = 0; i < count; i++) {
-        header->masks[i] = get32(b + FILE_HEADER + INFO_HEADER + 4 * i);
+        header->masks[i] = get32(b + FILE_HEADER + INFO_HEADER + (size_t)4 * i);
     }
     header->has_alpha = header->masks[3] != 0;
     return 0;

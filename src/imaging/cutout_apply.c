@@ -116,7 +116,7 @@ static void sure_run(const Job *job, size_t at, uint32_t count, uint8_t value) {
 static void apply_row(const Job *job, uint32_t y) {
     const Cutout *cutout = job->cutout;
     uint32_t nearest =
-        (uint32_t)((2 * (uint64_t)y + 1) * cutout->height / (2 * job->region->height));
+        (uint32_t)((2 * (uint64_t)y + 1) * cutout->height / ((uint64_t)2 * job->region->height));
     const uint8_t *band = cutout->band + (size_t)nearest * cutout->width;
     size_t start = (size_t)(job->region->top + y) * job->picture->width + job->region->left;
     RowTaps row = {tap_of(y, job->region->height, cutout->height),
@@ -163,7 +163,8 @@ static void fill_taps(Job *job) {
         job->across_half[x] = tap_of(x, width, (cutout->width + 1) / 2);
     }
     for (uint32_t x = 0; x < width; x++) {
-        uint32_t nearest = (uint32_t)((2 * (uint64_t)x + 1) * cutout->width / (2 * width));
+        uint32_t nearest =
+            (uint32_t)((2 * (uint64_t)x + 1) * cutout->width / ((uint64_t)2 * width));
         while (at <= nearest) {
             job->starts[at++] = x;
         }

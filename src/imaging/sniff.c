@@ -52,7 +52,7 @@ static int sniff_heif(Str bytes, ImageFormat *ret_format) {
         return 0;
     }
     size = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
-    size = MIN(MIN(size, bytes.len), (size_t)16 + 4 * BRANDS_MAX);
+    size = MIN(MIN(size, bytes.len), 16 + (size_t)4 * BRANDS_MAX);
     for (size_t at = 16; at + 4 <= size; at += 4) {
         if (find_brand(bytes.ptr + at, ret_format)) {
             return 0;

@@ -96,8 +96,8 @@ void base64_encode(Str bytes, Buf *buf) {
         bits |= n > 2 ? in[i + 2] : 0;
         out[len++] = alphabet[bits >> 18];
         out[len++] = alphabet[bits >> 12 & 63];
-        out[len++] = n > 1 ? alphabet[bits >> 6 & 63] : '=';
-        out[len++] = n > 2 ? alphabet[bits & 63] : '=';
+        out[len++] = (char)(n > 1 ? alphabet[bits >> 6 & 63] : '=');
+        out[len++] = (char)(n > 2 ? alphabet[bits & 63] : '=');
     }
     buf->len += len;
     buf->data[buf->len] = '\0';

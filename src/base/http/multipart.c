@@ -21,7 +21,8 @@ static Str from(Str s, size_t offset) {
 }
 
 static bool find(Str haystack, Str needle, size_t *ret_at) {
-    const char *at = memmem(haystack.ptr, haystack.len, needle.ptr, needle.len);
+    const char *at =
+        haystack.ptr ? memmem(haystack.ptr, haystack.len, needle.ptr, needle.len) : NULL;
     if (!at) {
         return false;
     }
@@ -211,7 +212,7 @@ static int read_part(FormBuilder *builder, Multipart *multipart) {
 }
 
 int form_read_multipart(FormBuilder *builder, Str content_type, Str body) {
-    Multipart multipart;
+    Multipart multipart = {0};
     int r;
 
     if (body.len == 0) {
