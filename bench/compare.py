@@ -187,8 +187,8 @@ def outside_model(photos_1mp, data):
         [BINARY, "cutout", *photos_1mp, "-o", data / "steps", "--json", "--jobs", "1", "--format",
          "png", "--force", "--data", data, "--matte-cache-mib", "0"],
         check=True, capture_output=True, text=True)
-    steps = [json.loads(line)["timings"] for line in done.stdout.splitlines()
-             if line.startswith("{") and "timings" in line]
+    steps = [json.loads(line)["timings_ms"] for line in done.stdout.splitlines()
+             if line.startswith("{") and "timings_ms" in line]
     return {name: statistics.median(step[name] for step in steps) for name in steps[0]}
 
 
