@@ -10,6 +10,7 @@ openvino=$(echo "$PWD"/.deps/venv/lib/python3*/site-packages/openvino)
     -Dopenvino="$openvino" -Db_lundef=false -Db_sanitize=address,undefined >build-fuzz.log 2>&1 ||
     { tail -n 20 build-fuzz.log; exit 1; }
 ninja -C build-fuzz --quiet $(cd build-fuzz && ninja -t targets all | sed -n 's/^\(tests\/fuzz\/fuzz_[a-z]*\):.*/\1/p')
+export LSAN_OPTIONS=suppressions=tests/fuzz/lsan.supp:print_suppressions=0
 for target in build-fuzz/tests/fuzz/fuzz_*; do
     [ -x "$target" ] && [ -f "$target" ] || continue
     name=$(basename "$target")

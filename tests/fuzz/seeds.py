@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the seed corpora of the fuzz targets: `seeds.py TARGET FOLDER`."""
 
+import io
 import sys
 from pathlib import Path
+
+from PIL import Image
 
 FIELDS = {
     "size": "auto",
@@ -38,7 +41,17 @@ def form():
         yield f"application/x-www-form-urlencoded\na={value}"
 
 
-TARGETS = {"fuzz_form": form}
+def probe():
+    """A small picture of every format that Pillow writes and the server reads."""
+    picture = Image.new("RGB", (24, 16), "orange")
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF"):
+        for mode in ("RGB", "L"):
+            file = io.BytesIO()
+            picture.convert(mode).save(file, kind)
+            yield file.getvalue()
+
+
+TARGETS = {"fuzz_form": form, "fuzz_probe": probe}
 
 
 def main():
