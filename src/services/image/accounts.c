@@ -2,13 +2,12 @@
 #include "services/image/accounts.h"
 
 #include "base/clock.h"
+#include "base/crypto/digest.h"
+#include "base/crypto/secret.h"
 #include "base/error.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 
-#define DIGEST_LEN   32
 #define ACCOUNTS_MAX 10000
 #define KEY_LEN_MAX  256
 #define DAY_S        86400
@@ -33,15 +32,6 @@ struct Accounts {
     size_t n_keyed;
     Account anonymous;
 };
-
-static void digest_key(Str key, uint8_t digest[DIGEST_LEN]) {
-    unsigned len = 0;
-    int done = EVP_Digest(key.ptr, key.len, digest, &len, EVP_sha256(), NULL);
-
-    if (!done || len != DIGEST_LEN) {
-        abort();
-    }
-}
 
 /* "12", "12.5" or "12.25" in hundredths. */
 static int parse_credits(Str text, uint64_t *ret_hundredths) {
@@ -69,7 +59,6 @@ static void account_init(Account *account, uint32_t per_minute) {
 }
 
 static int parse_key(Str entry, Account *account, const char **reterr) {
-    static const char hex[] = "0123456789abcdef";
     Str key, credits = entry;
 
     if (!str_next_token(&credits, ":", &key) || key.len == 0 || key.len > KEY_LEN_MAX) {
@@ -83,12 +72,8 @@ static int parse_key(Str entry, Account *account, const char **reterr) {
             return -EINVAL;
         }
     }
-    digest_key(key, account->digest);
-    for (size_t i = 0; i < 4; i++) {
-        account->fingerprint[2 * i] = hex[account->digest[i] >> 4];
-        account->fingerprint[2 * i + 1] = hex[account->digest[i] & 15];
-    }
-    account->fingerprint[8] = '\0';
+    digest_sha256(key, account->digest);
+    hex_encode((Str){(const char *)account->digest, 4}, account->fingerprint);
     return 0;
 }
 
@@ -144,7 +129,7 @@ Accounts *accounts_free(Accounts *accounts) {
         pthread_mutex_destroy(&accounts->keyed[i].lock);
     }
     pthread_mutex_destroy(&accounts->anonymous.lock);
-    OPENSSL_cleanse(accounts->keyed, accounts->n_keyed * sizeof(Account));
+    secret_wipe(accounts->keyed, accounts->n_keyed * sizeof(Account));
     free(accounts->keyed);
     free(accounts);
     return NULL;
@@ -157,10 +142,10 @@ Account *accounts_find(Accounts *accounts, Str key) {
     if (key.len == 0 || key.len > KEY_LEN_MAX) {
         return NULL;
     }
-    digest_key(key, digest);
+    digest_sha256(key, digest);
     for (size_t i = 0; i < accounts->n_keyed; i++) {
         Account *account = &accounts->keyed[i];
-        found = CRYPTO_memcmp(account->digest, digest, DIGEST_LEN) == 0 ? account : found;
+        found = digest_equal(account->digest, digest, DIGEST_LEN) ? account : found;
     }
     return found;
 }
