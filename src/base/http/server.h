@@ -8,6 +8,7 @@
  */
 
 #include "base/arena.h"
+#include "base/executor.h"
 #include "base/metrics.h"
 
 #include <stdint.h>
@@ -26,13 +27,16 @@ typedef struct HttpRoute {
     const char *path;   /* exact */
     HttpHandler *handle;
     size_t body_max; /* bytes; more is refused with 413 by `refuse` before it is read */
+    /* The handler runs on the group's executor, because it waits for databases and the like; when
+     * too much waits there, `refuse` answers 503 with Retry-After. */
+    bool blocks;
 } HttpRoute;
 
 /*
  * How a group of routes words the errors that the server itself finds (400 two lengths, 413 body
- * too large, 408 too slow, 405, 404, 503 no memory left or shutting down). Must answer before it
- * returns, with `body` and not `body_fd`. A request that is not HTTP at all is answered by the
- * library.
+ * too large, 408 too slow, 405, 404, 503 no memory left, too much waiting or shutting down). Must
+ * answer before it returns, with `body` and not `body_fd`. A request that is not HTTP at all is
+ * answered by the library.
  */
 typedef void HttpRefuse(HttpRequest *request, unsigned status, const char *title,
                         const char *detail, void *context);
@@ -42,6 +46,7 @@ typedef struct HttpRouteGroup {
     const HttpRoute *routes; /* ends with method NULL */
     HttpRefuse *refuse;      /* NULL: RFC 9457 problem details */
     void *context;
+    Executor *executor; /* for routes that block; stopped after the server is */
 } HttpRouteGroup;
 
 /* What became of a request, for the log. Strings live as long as the call. */

@@ -63,6 +63,26 @@ static void later(HttpRequest *request, void *context) {
     pthread_mutex_unlock(&fixture->lock);
 }
 
+static void blocking(HttpRequest *request, void *context) {
+    ServerFixture *fixture = context;
+
+    pthread_mutex_lock(&fixture->lock);
+    fixture->blocking++;
+    pthread_cond_broadcast(&fixture->changed);
+    while (!fixture->open) {
+        pthread_cond_wait(&fixture->changed, &fixture->lock);
+    }
+    pthread_mutex_unlock(&fixture->lock);
+    hello(request, context);
+}
+
+void server_testing_open(ServerFixture *fixture) {
+    pthread_mutex_lock(&fixture->lock);
+    fixture->open = true;
+    pthread_cond_broadcast(&fixture->changed);
+    pthread_mutex_unlock(&fixture->lock);
+}
+
 static void refuse(HttpRequest *request, unsigned status, const char *title, const char *detail,
                    void *context) {
     char *text = arena_printf(http_request_arena(request), "refused: %s. %s", title, detail);
@@ -79,7 +99,11 @@ static const HttpRoute plain_routes[] = {
     {"GET", "/later", later, 0},
     {NULL},
 };
-static const HttpRoute api_routes[] = {{"POST", "/v1/echo", echo, 10}, {NULL}};
+static const HttpRoute api_routes[] = {
+    {"POST", "/v1/echo", echo, 10},
+    {"GET", "/v1/blocking", blocking, 0, .blocks = true},
+    {NULL},
+};
 
 static void on_finished(const HttpFinished *finished, void *userdata) {
     ServerFixture *fixture = userdata;
@@ -95,12 +119,16 @@ static void on_finished(const HttpFinished *finished, void *userdata) {
 
 ServerFixture *server_testing_start(void **state, HttpOptions options) {
     ServerFixture *fixture = calloc(1, sizeof(*fixture));
-    const HttpRouteGroup groups[] = {{"/", plain_routes, NULL, fixture},
-                                     {"/v1/", api_routes, refuse, fixture}};
+    HttpRouteGroup groups[] = {{"/", plain_routes, NULL, fixture},
+                               {"/v1/", api_routes, refuse, fixture}};
 
     pthread_mutex_init(&fixture->lock, NULL);
     pthread_cond_init(&fixture->changed, NULL);
     fixture->metrics = metrics_new();
+    assert_int_equal(
+        executor_new(&(ExecutorOptions){"blocking", 1, 1, fixture->metrics}, &fixture->executor),
+        0);
+    groups[1].executor = fixture->executor;
     options.address = options.address ? options.address : "127.0.0.1";
     options.threads = 2;
     options.connections_max = options.connections_max ? options.connections_max : 50;
@@ -117,7 +145,9 @@ ServerFixture *server_testing_start(void **state, HttpOptions options) {
 int server_testing_stop(void **state) {
     ServerFixture *fixture = *state;
 
+    server_testing_open(fixture);
     http_server_stop(fixture->server);
+    executor_free(fixture->executor);
     metrics_free(fixture->metrics);
     pthread_cond_destroy(&fixture->changed);
     pthread_mutex_destroy(&fixture->lock);
