@@ -96,3 +96,11 @@ int uuid_parse(Str text, Uuid *ret_uuid) {
     *ret_uuid = uuid;
     return 0;
 }
+
+int uuid_from_str(Str bytes, Uuid *ret_uuid) {
+    if (bytes.len != sizeof(ret_uuid->bytes)) {
+        return -EINVAL;
+    }
+    memcpy(ret_uuid->bytes, bytes.ptr, sizeof(ret_uuid->bytes));
+    return 0;
+}

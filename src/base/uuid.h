@@ -35,3 +35,15 @@ int uuid_parse(Str text, Uuid *ret_uuid);
 static inline bool uuid_equal(const Uuid *a, const Uuid *b) {
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
+
+/* Its bytes as they are stored, and back: 0, or -EINVAL when there are not 16. */
+static inline Str uuid_str(const Uuid *uuid) {
+    return (Str){(const char *)uuid->bytes, sizeof(uuid->bytes)};
+}
+int uuid_from_str(Str bytes, Uuid *ret_uuid);
+
+/* The nil UUID (RFC 9562 5.9): nobody and nothing. */
+static inline bool uuid_is_nil(const Uuid *uuid) {
+    static const Uuid nil;
+    return uuid_equal(uuid, &nil);
+}

@@ -91,22 +91,29 @@ void http_respond(HttpRequest *request, const HttpResponse *response) {
     request_unref(request);
 }
 
-void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
-                          const char *detail) {
+void http_respond_problem_coded(HttpRequest *request, const HttpProblem *told) {
     _cleanup_(json_decrefp) json_t *problem = json_object();
     _cleanup_(freep) char *text = NULL;
 
     json_object_set_new(problem, "type", json_string("about:blank"));
-    json_object_set_new(problem, "title", json_string(title));
-    json_object_set_new(problem, "status", json_integer((json_int_t)status));
+    json_object_set_new(problem, "title", json_string(told->title));
+    json_object_set_new(problem, "status", json_integer((json_int_t)told->status));
     /* A detail that quotes what is not UTF-8 is left out. */
-    json_object_set_new(problem, "detail", detail ? json_string(detail) : NULL);
+    json_object_set_new(problem, "detail", told->detail ? json_string(told->detail) : NULL);
+    json_object_set_new(problem, "code", told->code ? json_string(told->code) : NULL);
     json_object_set_new(problem, "request_id", json_string(request->id));
     text = json_dumps(problem, JSON_COMPACT);
     if (!text) {
         abort();
     }
-    http_respond(request, &(HttpResponse){.status = status,
+    http_respond(request, &(HttpResponse){.status = told->status,
                                           .content_type = "application/problem+json",
+                                          .headers = told->headers,
                                           .body = str_from(text)});
+}
+
+void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
+                          const char *detail) {
+    http_respond_problem_coded(request,
+                               &(HttpProblem){.status = status, .title = title, .detail = detail});
 }

@@ -126,6 +126,14 @@ typedef struct HttpResponse {
 /* Exactly once a request, from any thread; the request is not to be touched afterwards. */
 void http_respond(HttpRequest *request, const HttpResponse *response);
 
-/* RFC 9457: application/problem+json with title, status, detail and the request id. */
+/* RFC 9457: application/problem+json with title, status, detail and the request id; and with
+ * `code`, a word of ours for programs. */
+typedef struct HttpProblem {
+    unsigned status;
+    const char *code, *title;
+    const char *detail;        /* may be NULL, as `code` may */
+    const HttpHeader *headers; /* as in HttpResponse */
+} HttpProblem;
+void http_respond_problem_coded(HttpRequest *request, const HttpProblem *problem);
 void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
                           const char *detail);
