@@ -91,6 +91,21 @@ void http_respond(HttpRequest *request, const HttpResponse *response) {
     request_unref(request);
 }
 
+void http_respond_see_other(HttpRequest *request, const char *location, const HttpHeader *headers) {
+    size_t n = 0;
+    HttpHeader *all;
+
+    while (headers && headers[n].name) {
+        n++;
+    }
+    all = arena_alloc(request->arena, (n + 2) * sizeof(*all));
+    all[0] = (HttpHeader){"Location", location};
+    for (size_t i = 0; i < n; i++) {
+        all[i + 1] = headers[i];
+    }
+    http_respond(request, &(HttpResponse){.status = MHD_HTTP_SEE_OTHER, .headers = all});
+}
+
 void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
                           const char *detail) {
     _cleanup_(json_decrefp) json_t *problem = json_object();

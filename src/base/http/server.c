@@ -74,6 +74,14 @@ static int open_listener(HttpServer *server) {
     return 0;
 }
 
+/* Paths and queries are decoded here and not in the library, which would lose which slashes were
+ * escaped and let broken escapes through. */
+static size_t leave_escaped(void *userdata, struct MHD_Connection *connection, char *text) {
+    (void)userdata;
+    (void)connection;
+    return strlen(text);
+}
+
 static int start_library(HttpServer *server) {
     const HttpOptions *options = &server->options;
     /* The watcher keeps the limits of receiving; this one is for clients that do not read. */
@@ -89,12 +97,12 @@ static int start_library(HttpServer *server) {
     };
 
     errno = 0;
-    server->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                             MHD_USE_NO_LISTEN_SOCKET,
-                         0, NULL, NULL, receive_request, server, MHD_OPTION_NOTIFY_COMPLETED,
-                         receive_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify,
-                         server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+            MHD_USE_NO_LISTEN_SOCKET,
+        0, NULL, NULL, receive_request, server, MHD_OPTION_NOTIFY_COMPLETED, receive_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     return server->daemon ? 0 : err_errno();
 }
 

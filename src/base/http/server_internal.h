@@ -4,6 +4,7 @@
 /* The inside of the HTTP server; for src/base/http/ only. server.c tells how it fits together. */
 
 #include "base/fd.h"
+#include "base/http/path.h"
 #include "base/http/server.h"
 
 #include <microhttpd.h>
@@ -79,7 +80,12 @@ struct HttpRequest {
     uint64_t started_us, deadline_ms;
 
     Arena *arena;
-    const char *id, *method, *path, *peer;
+    const char *id, *method, *peer;
+    const char *path; /* decoded; as it came when that cannot be */
+    PathSegments segments;
+    PathParam params[PATH_PARAMS_MAX];
+    size_t n_params;
+    bool bad_address; /* its escapes are broken */
     HttpPair *headers, *query;
     size_t n_headers, n_query;
     const HttpRouteGroup *group; /* NULL: no group's prefix matches */
