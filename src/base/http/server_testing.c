@@ -2,6 +2,7 @@
 #include "base/http/server_testing.h"
 
 #include "base/fd.h"
+#include "base/http/cookie.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -83,6 +84,38 @@ void server_testing_open(ServerFixture *fixture) {
     pthread_mutex_unlock(&fixture->lock);
 }
 
+static void thing(HttpRequest *request, void *context) {
+    const char *cookie = http_request_cookie(request, "session");
+    char *text = arena_printf(http_request_arena(request), "%s thing <%s> cookie <%s>.",
+                              http_request_method(request), http_request_param(request, "id"),
+                              cookie ? cookie : "none");
+
+    (void)context;
+    http_respond(request, &(HttpResponse){.status = 200, .body = str_from(text)});
+}
+
+static void all_things(HttpRequest *request, void *context) {
+    (void)context;
+    http_respond(request, &(HttpResponse){.status = 200, .body = str_lit("all things.")});
+}
+
+static void sign_in(HttpRequest *request, void *context) {
+    Arena *arena = http_request_arena(request);
+    HttpHeader headers[] = {{"Set-Cookie", NULL}, {"Set-Cookie", NULL}, {NULL, NULL}};
+    HttpCookie session = {.name = "__Host-session",
+                          .value = "abc",
+                          .max_age_s = 60,
+                          .same_site = HTTP_SAME_SITE_STRICT,
+                          .secure = true,
+                          .http_only = true};
+    HttpCookie old = {.name = "old", .value = "", .path = "/v1", .max_age_s = -1};
+
+    (void)context;
+    assert_int_equal(http_cookie_format(&session, arena, &headers[0].value), 0);
+    assert_int_equal(http_cookie_format(&old, arena, &headers[1].value), 0);
+    http_respond_see_other(request, "/hello?x", headers);
+}
+
 static void refuse(HttpRequest *request, unsigned status, const char *title, const char *detail,
                    void *context) {
     char *text = arena_printf(http_request_arena(request), "refused: %s. %s", title, detail);
@@ -97,6 +130,12 @@ static const HttpRoute plain_routes[] = {
     {"POST", "/echo", echo, SERVER_TESTING_BODY_MAX},
     {"PUT", "/echo", echo_file, SERVER_TESTING_BODY_MAX},
     {"GET", "/later", later, 0},
+    {"GET", "/things/{id}", thing, 0},
+    {"GET", "/things/all", all_things, 0},
+    {"PUT", "/things/{id}", thing, SERVER_TESTING_BODY_MAX},
+    {"PATCH", "/things/{id}", thing, SERVER_TESTING_BODY_MAX},
+    {"DELETE", "/things/{id}", thing, 0},
+    {"GET", "/sign-in", sign_in, 0},
     {NULL},
 };
 static const HttpRoute api_routes[] = {

@@ -24,10 +24,11 @@ typedef struct ServerFixture {
 } ServerFixture;
 
 /*
- * Starts a server: GET /hello, POST and PUT /echo, GET /later (see server_testing_request()) and,
- * in a group that refuses in its own words, POST /v1/echo of at most 10 bytes and GET
- * /v1/blocking, which holds a thread of the executor until server_testing_open(). Zeros in
- * `options` become useful values.
+ * Starts a server: GET /things/{id}, /things/all, PUT, PATCH and DELETE /things/{id} tell what they
+ * were asked, GET /sign-in sets two cookies and goes to /hello?x, GET /hello, POST and PUT /echo,
+ * GET /later (see server_testing_request()) and, in a group that refuses in its own words, POST
+ * /v1/echo of at most 10 bytes and GET /v1/blocking, which holds a thread of the executor until
+ * server_testing_open(). Zeros in `options` become useful values.
  */
 ServerFixture *server_testing_start(void **state, HttpOptions options);
 int server_testing_stop(void **state);
