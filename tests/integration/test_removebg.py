@@ -52,9 +52,15 @@ def test_json_reply(server, astronaut):
     assert data["foreground_width"] == header_number(raw, "X-Foreground-Width")
 
 
-def test_an_http_library_that_accepts_all_gets_bytes(server, astronaut):
-    reply = server.removebg(astronaut, headers={"Accept": "application/json, text/plain, */*"})
-    assert reply.headers["Content-Type"] == "image/png"
+@pytest.mark.parametrize("accept,content_type", [
+    ("application/json, text/plain, */*", "image/png"),  # what some HTTP libraries always send
+    ("image/png, application/json", "image/png"),
+    ("image/*", "image/png"),
+    ("application/json, image/png", "application/json"),
+    ("image/*;q=0.5, application/json", "application/json")])
+def test_what_is_accepted_decides_between_bytes_and_json(server, astronaut, accept, content_type):
+    reply = server.removebg(astronaut, headers={"Accept": accept})
+    assert reply.headers["Content-Type"] == content_type
 
 
 @pytest.mark.parametrize("accept", ["multipart", "urlencoded", "json"])

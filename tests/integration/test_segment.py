@@ -40,6 +40,13 @@ def test_json(segment):
     assert base64.b64decode(reply.json()["base64img"]) == segment().content
 
 
+def test_the_vendors_own_examples_get_a_picture(segment):
+    """They send this and write what they get into a file."""
+    reply = segment(headers={"Accept": "image/png, application/json"})
+    assert reply.headers["Content-Type"] == "image/png"
+    assert decode(reply.content).format == "PNG"
+
+
 @pytest.mark.parametrize("fmt,kind", [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")])
 def test_formats(segment, fmt, kind):
     assert decode(segment(format=fmt).content).format == kind

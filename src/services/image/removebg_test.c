@@ -139,7 +139,15 @@ static void json_is_for_those_who_ask_for_it(void **state) {
     (void)state;
     assert_true(accepts_json("application/json"));
     assert_true(accepts_json("application/json; charset=utf-8"));
-    assert_true(accepts_json("image/png, application/json;q=0.5"));
+    assert_true(accepts_json("application/json, image/png"));
+    assert_true(accepts_json("image/*;q=0.5, application/json"));
+    assert_true(accepts_json("text/html, application/json;q=0.5"));
+    /* What Photoroom's own examples send, and expect a picture for. */
+    assert_false(accepts_json("image/png, application/json"));
+    assert_false(accepts_json("image/png, application/json;q=0.5"));
+    assert_false(accepts_json("application/json;q=0.5, image/png"));
+    assert_false(accepts_json("application/zip, application/json"));
+    assert_false(accepts_json("application/json;q=0"));
     assert_false(accepts_json("application/json, text/plain, */*"));
     assert_false(accepts_json("*/*"));
     assert_false(accepts_json("image/*"));
