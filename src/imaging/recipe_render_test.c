@@ -132,6 +132,32 @@ static void test_shadow_lies_below_the_subject(void **state) {
     picture_done(&picture);
 }
 
+/* Just below the disc, where the shadow is close to its darkest. */
+static uint8_t shadow_with(double opacity) {
+    Recipe recipe = RECIPE_INIT;
+    RenderOutput output;
+    Picture picture;
+    uint8_t alpha;
+
+    recipe.format = OUTPUT_FORMAT_PNG;
+    recipe.shadow = true;
+    recipe.shadow_opacity = opacity;
+    picture = render(&recipe, &output);
+    alpha = picture.alpha[83 * 200 + 100];
+    picture_done(&picture);
+    return alpha;
+}
+
+static void test_shadow_is_as_dark_as_wanted(void **state) {
+    int full = shadow_with(1);
+
+    (void)state;
+    assert_int_equal(shadow_with(0), 0);
+    assert_in_range(full, 90, 255);
+    assert_in_range(shadow_with(0.5), full / 2 - 2, full / 2 + 2);
+    assert_in_range(shadow_with(0.25), full / 4 - 2, full / 4 + 2);
+}
+
 static void test_alpha_channel_alone(void **state) {
     Recipe recipe = RECIPE_INIT;
     RenderOutput output;
@@ -278,6 +304,7 @@ int main(void) {
         cmocka_unit_test(test_broken_picture_behind),
         cmocka_unit_test(test_blurred_background_has_nothing_of_the_subject),
         cmocka_unit_test(test_shadow_lies_below_the_subject),
+        cmocka_unit_test(test_shadow_is_as_dark_as_wanted),
         cmocka_unit_test(test_alpha_channel_alone),
         cmocka_unit_test(test_archive_is_read_by_others),
         cmocka_unit_test(test_region_of_interest),
