@@ -158,6 +158,31 @@ static void test_shadow_is_as_dark_as_wanted(void **state) {
     assert_in_range(shadow_with(0.25), full / 4 - 2, full / 4 + 2);
 }
 
+/* Half of what was there still shows through a stripe. */
+static void test_watermark_is_drawn_once(void **state) {
+    Recipe recipe = RECIPE_INIT;
+    RenderOutput output;
+    Picture plain, marked;
+    uint32_t stripes = 0;
+
+    (void)state;
+    recipe.format = OUTPUT_FORMAT_PNG;
+    recipe.background = RECIPE_BACKGROUND_COLOUR;
+    recipe.colour = (Colour){0, 0, 255, 255};
+    plain = render(&recipe, &output);
+    recipe.watermark = true;
+    marked = render(&recipe, &output);
+    for (size_t i = 0; i < 3 * picture_pixels(&plain); i++) {
+        if (marked.rgb[i] != plain.rgb[i]) {
+            assert_int_equal(marked.rgb[i], (plain.rgb[i] + 128) / 2);
+            stripes++;
+        }
+    }
+    assert_in_range(stripes, 3 * picture_pixels(&plain) / 20, 3 * picture_pixels(&plain) / 4);
+    picture_done(&plain);
+    picture_done(&marked);
+}
+
 static void test_alpha_channel_alone(void **state) {
     Recipe recipe = RECIPE_INIT;
     RenderOutput output;
@@ -305,6 +330,7 @@ int main(void) {
         cmocka_unit_test(test_blurred_background_has_nothing_of_the_subject),
         cmocka_unit_test(test_shadow_lies_below_the_subject),
         cmocka_unit_test(test_shadow_is_as_dark_as_wanted),
+        cmocka_unit_test(test_watermark_is_drawn_once),
         cmocka_unit_test(test_alpha_channel_alone),
         cmocka_unit_test(test_archive_is_read_by_others),
         cmocka_unit_test(test_region_of_interest),

@@ -265,9 +265,6 @@ static int encode(Work *work) {
         *work->detail = "A WebP picture has at most 16383 pixels a side.";
         return RENDER_TOO_LARGE;
     }
-    if (work->recipe->watermark) {
-        watermark_draw(picture);
-    }
     output->width = picture->width;
     output->height = picture->height;
     if (output->format == OUTPUT_FORMAT_ZIP) {
