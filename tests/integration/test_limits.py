@@ -4,6 +4,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from PIL import Image
+
 from harness import KEY, encode, error, header_number, photo
 
 
@@ -64,6 +66,15 @@ def test_rate_limit_counts_input_megapixels(start):
     assert error(refused) == (429, "rate_limit_exceeded")
     assert 1 <= header_number(refused, "Retry-After") <= 60
     assert header_number(refused, "X-RateLimit-Limit") == 10
+
+
+def test_a_picture_above_the_whole_budget_is_let_in_when_it_is_full(start):
+    server = start(megapixels_per_minute=6)
+    nine = encode(Image.new("RGB", (3000, 3000), (90, 90, 90)), "PNG")
+    assert error(server.removebg(nine)) == (400, "unknown_foreground")
+    refused = server.removebg(nine)
+    assert error(refused) == (429, "rate_limit_exceeded")
+    assert 1 <= header_number(refused, "Retry-After") <= 10  # one unit, before it is looked at
 
 
 def test_keys_have_budgets_of_their_own(start, astronaut):

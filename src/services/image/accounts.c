@@ -206,11 +206,11 @@ void account_settle(Account *account, uint64_t cost, bool charge) {
     pthread_mutex_unlock(&account->lock);
 }
 
-RateState account_rate_take(Account *account, uint32_t cost, uint64_t now_ms) {
+RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms) {
     RateState state;
 
     pthread_mutex_lock(&account->lock);
-    state = rate_limit_take(&account->rate, cost, now_ms);
+    state = rate_limit_take(&account->rate, paid, cost, now_ms);
     pthread_mutex_unlock(&account->lock);
     return state;
 }

@@ -56,7 +56,8 @@ bool account_available(Account *account, uint64_t *ret_hundredths);
 bool account_reserve(Account *account, uint64_t cost);
 void account_settle(Account *account, uint64_t cost, bool charge);
 
-RateState account_rate_take(Account *account, uint32_t cost, uint64_t now_ms);
+/* rate_limit_take() of the account's budget. */
+RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms);
 
 /* Counts one more use today; false when `max` are used up. */
 bool account_daily_take(Account *account, DailyCap cap, uint32_t max, int64_t now_unix_s);

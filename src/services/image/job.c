@@ -150,7 +150,8 @@ int image_job_set_url(ImageJob *job, JobSource *source, Str url) {
 }
 
 Failure image_job_take_rate(ImageJob *job, uint32_t megapixels) {
-    job->rate = account_rate_take(job->caller.account, megapixels, clock_mono_ms());
+    job->rate = account_rate_take(job->caller.account, job->rate_paid, megapixels, clock_mono_ms());
+    job->rate_paid = job->rate.granted ? megapixels : 0;
     job->rate_known = true;
     return job->rate.granted ? FAILURE_NONE : FAILURE_RATE_LIMIT;
 }
