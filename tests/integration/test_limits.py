@@ -89,6 +89,8 @@ def test_improve_has_a_daily_cap(start, astronaut):
     replies = [server.post("/v1.0/improve", files={"image_file": astronaut}) for _ in range(3)]
     assert [reply.status_code for reply in replies] == [200, 200, 429]
     assert error(replies[2]) == (429, "daily_limit_exceeded")
+    midnight = 86400 - time.time() % 86400
+    assert (header_number(replies[2], "Retry-After") - midnight) % 86400 <= 60
 
 
 def test_a_burst_is_turned_away_with_429(start):

@@ -98,6 +98,20 @@ def test_the_sandbox_costs_nothing_and_is_marked(segment, server):
     assert problem(segment(key="sandbox_wrong")) == (403, "auth_failed")
 
 
+def test_the_sandbox_ends_after_a_hundred_calls_a_day(start):
+    server = start("key", megapixels_per_minute=0)
+    small = encode(photo().resize((64, 64)), "PNG")
+
+    def post(key):
+        return server.post("/v1/segment", key, files={"image_file": ("a.png", small)})
+
+    assert {post("sandbox_key").status_code for _ in range(100)} == {200}
+    refused = post("sandbox_key")
+    assert problem(refused) == (429, "daily_limit_exceeded")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 86400
+    assert post("key").status_code == 200
+
+
 def test_a_call_costs_a_credit(start, astronaut):
     server = start("two:2")
     files = {"image_file": ("a.jpg", astronaut)}

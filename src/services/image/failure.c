@@ -53,6 +53,7 @@ static const FailureInfo infos[_FAILURE_MAX] = {
     [FAILURE_FOREIGN_ORIGIN] = {403, "foreign_origin", "Request from another site"},
     [FAILURE_RATE_LIMIT] = {429, "rate_limit_exceeded", "Rate limit exceeded"},
     [FAILURE_DAILY_CAP] = {429, "daily_limit_exceeded", "Daily limit exceeded"},
+    [FAILURE_MONTHLY_CAP] = {429, "monthly_limit_exceeded", "Monthly limit exceeded"},
     [FAILURE_BUSY] = {429, "busy", "Server busy"},
     [FAILURE_TIMEOUT] = {504, "timeout", "Processing took too long"},
     [FAILURE_UNAVAILABLE] = {503, "unavailable", "Service unavailable"},

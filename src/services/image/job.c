@@ -156,6 +156,11 @@ Failure image_job_take_rate(ImageJob *job, uint32_t megapixels) {
     return job->rate.granted ? FAILURE_NONE : FAILURE_RATE_LIMIT;
 }
 
+bool image_job_take_cap(ImageJob *job, UsageCap cap, uint32_t max) {
+    return account_cap_take(job->caller.account, cap, max, clock_unix_s(),
+                            &job->rate.retry_after_s);
+}
+
 Failure image_job_reserve(ImageJob *job, uint64_t cost) {
     assert(job->cost == 0);
     if (!account_reserve(job->caller.account, cost)) {

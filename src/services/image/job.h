@@ -70,6 +70,8 @@ bool image_job_has(const JobSource *source);
  * that who waits for Retry-After is let in.
  */
 Failure image_job_take_rate(ImageJob *job, uint32_t megapixels);
+/* Counts one more use of a cap; false when it is used up, and the answer will say until when. */
+bool image_job_take_cap(ImageJob *job, UsageCap cap, uint32_t max);
 /* Reserves credits; they are settled when the job ends. */
 Failure image_job_reserve(ImageJob *job, uint64_t cost);
 /* Gives the reserved credits back: this request turned out to cost nothing. */
