@@ -7,6 +7,7 @@
 #include "base/error.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #define ACCOUNTS_MAX 10000
 #define KEY_LEN_MAX  256
@@ -22,9 +23,9 @@ struct Account {
     uint64_t balance, reserved; /* hundredths */
     RateLimit rate;
     struct {
-        int64_t day;
+        int64_t until; /* when the day or month ends that `used` is of */
         uint32_t used;
-    } caps[_DAILY_CAP_MAX];
+    } caps[_USAGE_CAP_MAX];
 };
 
 struct Accounts {
@@ -191,26 +192,43 @@ void account_settle(Account *account, uint64_t cost, bool charge) {
     pthread_mutex_unlock(&account->lock);
 }
 
-RateState account_rate_take(Account *account, uint32_t cost, uint64_t now_ms) {
+RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms) {
     RateState state;
 
     pthread_mutex_lock(&account->lock);
-    state = rate_limit_take(&account->rate, cost, now_ms);
+    state = rate_limit_take(&account->rate, paid, cost, now_ms);
     pthread_mutex_unlock(&account->lock);
     return state;
 }
 
-bool account_daily_take(Account *account, DailyCap cap, uint32_t max, int64_t now_unix_s) {
-    int64_t day = now_unix_s / DAY_S;
+static int64_t period_end(UsageCap cap, int64_t now_unix_s) {
+    time_t now = (time_t)now_unix_s;
+    struct tm month;
+
+    if (cap != USAGE_CAP_SANDBOX_MONTH) {
+        return (now_unix_s / DAY_S + 1) * DAY_S;
+    }
+    gmtime_r(&now, &month);
+    /* A thirteenth month is the next January. */
+    month = (struct tm){.tm_year = month.tm_year, .tm_mon = month.tm_mon + 1, .tm_mday = 1};
+    return (int64_t)timegm(&month);
+}
+
+bool account_cap_take(Account *account, UsageCap cap, uint32_t max, int64_t now_unix_s,
+                      uint32_t *ret_wait_s) {
+    int64_t end = period_end(cap, now_unix_s);
     bool granted;
 
     pthread_mutex_lock(&account->lock);
-    if (account->caps[cap].day != day) {
-        account->caps[cap].day = day;
+    if (account->caps[cap].until != end) {
+        account->caps[cap].until = end;
         account->caps[cap].used = 0;
     }
     granted = account->caps[cap].used < max;
     account->caps[cap].used += granted;
     pthread_mutex_unlock(&account->lock);
+    if (!granted) {
+        *ret_wait_s = (uint32_t)(end - now_unix_s);
+    }
     return granted;
 }
