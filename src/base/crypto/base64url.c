@@ -13,12 +13,13 @@ void base64url_encode(Str bytes, Buf *out) {
     out->len += size - 1;
 }
 
-static int decode(Str text, uint8_t *bytes, size_t capacity, size_t *ret_len) {
+int base64url_decode_into(Str text, uint8_t *ret_bytes, size_t capacity, size_t *ret_len) {
     if (text.len == 0) {
         *ret_len = 0;
         return 0;
     }
-    return sodium_base642bin(bytes, capacity, text.ptr, text.len, NULL, ret_len, NULL, VARIANT) == 0
+    return sodium_base642bin(ret_bytes, capacity, text.ptr, text.len, NULL, ret_len, NULL,
+                             VARIANT) == 0
                ? 0
                : -EINVAL;
 }
@@ -27,7 +28,7 @@ int base64url_decode(Str text, Arena *arena, Str *ret_bytes) {
     size_t capacity = text.len / 4 * 3 + 3, len;
     char *bytes = arena_alloc(arena, capacity);
 
-    if (decode(text, (uint8_t *)bytes, capacity, &len) < 0) {
+    if (base64url_decode_into(text, (uint8_t *)bytes, capacity, &len) < 0) {
         return -EINVAL;
     }
     *ret_bytes = (Str){bytes, len};
@@ -37,5 +38,5 @@ int base64url_decode(Str text, Arena *arena, Str *ret_bytes) {
 int base64url_decode_fixed(Str text, uint8_t *ret_bytes, size_t len) {
     size_t got;
 
-    return decode(text, ret_bytes, len, &got) == 0 && got == len ? 0 : -EINVAL;
+    return base64url_decode_into(text, ret_bytes, len, &got) == 0 && got == len ? 0 : -EINVAL;
 }

@@ -13,5 +13,7 @@
 void base64url_encode(Str bytes, Buf *out);
 /* Into the arena; 0, or -EINVAL. */
 int base64url_decode(Str text, Arena *arena, Str *ret_bytes);
+/* Into a buffer; 0, or -EINVAL (also when it does not fit), and ret_bytes may hold anything. */
+int base64url_decode_into(Str text, uint8_t *ret_bytes, size_t capacity, size_t *ret_len);
 /* Exactly `len` bytes; 0, or -EINVAL, after which ret_bytes may hold anything. */
 int base64url_decode_fixed(Str text, uint8_t *ret_bytes, size_t len);
