@@ -4,7 +4,8 @@
 /*
  * base64url without padding (RFC 4648 5, as RFC 7515 2 uses it). Reading is strict: padding, white
  * space, the other alphabet, an impossible length and bits left over (RFC 4648 3.5) are refused, so
- * bytes have one text only. Takes the same time for all bytes of a length: fit for keys.
+ * bytes have one text only. Writing and base64url_decode_fixed() take the same time for all bytes
+ * of a length, so they are fit for keys; the other two are for what is public.
  */
 
 #include "base/arena.h"

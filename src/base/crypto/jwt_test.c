@@ -42,7 +42,7 @@ static const char ed_jwk[] =
 static const char ed_signed[] = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
 static const char ed_signature[] =
     "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVs"
-    "PtN2a9fpNOrxkw4oLBg";
+    "Pt9g7sVvpAr_MuM0KAg";
 /* Its private key of appendix A.1, in PKCS #8 (RFC 8410 7). */
 static const char ed_pkcs8_hex[] =
     "302e020100300506032b657004220420"
