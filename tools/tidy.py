@@ -22,7 +22,7 @@ ARROWS = {
     "app": ["services", "adapters", "imaging", "inference", "core", "base"],
 }
 # A library header and the only folder that may include it.
-ONLY_IN = {"vips/": "imaging", "openvino/": "inference", "microhttpd.h": "base", "curl/": "base"}
+ONLY_IN = {"vips/": "imaging", "openvino/": "inference", "microhttpd.h": "base", "gnutls/": "base", "curl/": "base"}
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600
 FUNCTION_MAX = 70

@@ -4,11 +4,13 @@
 /*
  * The HTTP server: routes, whole request bodies in memory files, and answers that may come later
  * from another thread. Over GNU libmicrohttpd (epoll, a small pool of threads; a request that
- * waits holds no thread).
+ * waits holds no thread), in plain text or over TLS 1.2 and 1.3. Each reply carries the headers of
+ * base/http/security_headers.h unless its handler gives them.
  */
 
 #include "base/arena.h"
 #include "base/executor.h"
+#include "base/http/tls.h"
 #include "base/metrics.h"
 
 #include <stdint.h>
@@ -70,6 +72,7 @@ typedef struct HttpOptions {
     unsigned connections_per_address_max;
     unsigned idle_timeout_s;
     unsigned receive_timeout_s;  /* for a whole request, however it trickles */
+    HttpTls *tls;                /* NULL: plain HTTP; must outlive the server */
     uint64_t body_memory_max;    /* bytes of all bodies held at once, else 503; 0: no limit */
     Metrics *metrics;            /* may be NULL */
     HttpOnFinished *on_finished; /* called once a request, on any thread; may be NULL */

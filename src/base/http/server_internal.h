@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/http/path.h"
 #include "base/http/server.h"
+#include "base/http/tls_internal.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -26,6 +27,7 @@ typedef enum RequestState {
 
 /* A connection's place in the table. All members are guarded by server->lock. */
 typedef struct Slot {
+    HttpServer *server;
     bool used;
     bool served; /* has answered a request before */
     bool late;   /* its request was told so */
