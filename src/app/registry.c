@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/registry.h"
 
+#include "adapters/mail/folder/folder.h"
+#include "adapters/mail/smtp/smtp.h"
 #include "base/error.h"
 #include "inference/model.h"
 
@@ -52,6 +54,49 @@ int registry_check_services(const Settings *settings, Arena *arena, const char *
         return -EINVAL;
     }
     return 0;
+}
+
+static int open_smtp(const Settings *settings, const MailSender *from, Mailer **ret_mailer) {
+    uint32_t timeout_ms = (uint32_t)settings->mail_timeout_s * 1000;
+    MailSmtpOptions options = {.url = settings->mail,
+                               .user = settings->mail_user,
+                               .password = settings->mail_password,
+                               .ca_file = settings->mail_ca,
+                               .plain = settings->mail_plain,
+                               .connect_timeout_ms = MIN(timeout_ms, 10000),
+                               .timeout_ms = timeout_ms};
+
+    return mail_smtp_new(&options, from, ret_mailer);
+}
+
+int registry_open_mailer(const Settings *settings, Arena *arena, Mailer **ret_mailer,
+                         const char **reterr_text) {
+    MailSender from;
+    int r;
+
+    if (mail_sender_parse(settings->mail_from, arena, &from) < 0) {
+        *reterr_text =
+            arena_printf(arena, "mail-from: '%s' is no sender; give ADDRESS or NAME <ADDRESS>",
+                         settings->mail_from);
+        return -EINVAL;
+    }
+    if (strcmp(settings->mail, "folder") == 0) {
+        r = mail_folder_new(settings->mail_dir, &from, ret_mailer);
+        if (r < 0) {
+            *reterr_text = arena_printf(arena, "cannot keep mail in %s: %s", settings->mail_dir,
+                                        strerrordesc_np(-r));
+        }
+    } else {
+        r = open_smtp(settings, &from, ret_mailer);
+        if (r < 0) {
+            *reterr_text = arena_printf(arena,
+                                        "mail: '%s' is neither folder nor smtp://HOST:PORT nor "
+                                        "smtps://HOST:PORT; the account is mail-user and "
+                                        "mail-password",
+                                        settings->mail);
+        }
+    }
+    return r < 0 ? -EINVAL : 0;
 }
 
 static uint64_t mib(uint64_t count) {

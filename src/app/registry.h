@@ -5,6 +5,7 @@
 
 #include "adapters/renderer/pool.h"
 #include "app/settings.h"
+#include "core/ports/mail.h"
 
 /*
  * Looks whether the default model can be had at all, before a process is started for it. 0; or
@@ -17,6 +18,13 @@ int registry_check_model(const Settings *settings, Arena *arena, const char **re
  * a sentence.
  */
 int registry_check_services(const Settings *settings, Arena *arena, const char **reterr_text);
+
+/*
+ * Opens what sends mail. -EINVAL with a sentence that names the setting, also when the folder
+ * cannot be had; a mail server is not asked yet.
+ */
+int registry_open_mailer(const Settings *settings, Arena *arena, Mailer **ret_mailer,
+                         const char **reterr_text);
 
 /* What the settings say of the renderer; strings are the settings'. */
 PoolOptions registry_pool_options(const Settings *settings);

@@ -30,6 +30,7 @@ typedef struct Server {
     Metric *tls_expires;
     Metrics *metrics;
     Renderer *renderer;
+    Mailer *mailer;
     Fetcher *fetcher;
     ImageService *image;
     SystemContext system;
@@ -47,6 +48,7 @@ static void server_done(Server *server) {
     if (server->image) {
         image_service_free(server->image);
     }
+    mailer_free(server->mailer);
     if (server->metrics) {
         metrics_free(server->metrics);
     }
@@ -106,6 +108,9 @@ static int start_parts(Server *server) {
     r = fetcher_new(&fetch, &server->fetcher);
     if (r < 0) {
         return cli_no_start("cannot start the fetcher: %s", strerror(-r));
+    }
+    if (registry_open_mailer(settings, server->call->arena, &server->mailer, &error) < 0) {
+        return cli_no_start("%s", error);
     }
     image.renderer = server->renderer;
     image.fetcher = server->fetcher;

@@ -53,6 +53,25 @@ static const ConfigField rendering_fields[] = {
     {0},
 };
 
+static const ConfigField mail_fields[] = {
+    TEXT("mail", mail, "folder",
+         "How mail is sent: folder writes a file each to mail in the data folder; or "
+         "smtp://HOST:PORT (with STARTTLS) or smtps://HOST:PORT."),
+    TEXT("mail-from", mail_from, "Image Sync <no-reply@localhost>",
+         "Who mail comes from: NAME <ADDRESS> or ADDRESS."),
+    TEXT("mail-user", mail_user, "", "The account at the mail server, if it wants one."),
+    {"mail-password", CONFIG_SECRET, AT(mail_password), "", 0, 0, NULL,
+     "The password of mail-user."},
+    TEXT("mail-ca", mail_ca, "",
+         "A PEM file of the authorities that the mail server's certificate may come from. Default: "
+         "the system's."),
+    {"mail-plain", CONFIG_BOOL, AT(mail_plain), "no", 0, 0, NULL,
+     "Whether a mail server without STARTTLS may be used, unencrypted."},
+    NUMBER("mail-timeout-s", mail_timeout_s, "30", 1, 600, "s",
+           "Longest time to hand a mail over."),
+    {0},
+};
+
 static const ConfigField server_fields[] = {
     TEXT("listen", listen, "127.0.0.1:8080",
          "Where to serve: ADDRESS:PORT, [IPV6]:PORT or PORT. Port 0: any free one."),
@@ -91,6 +110,7 @@ void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]
     ret_groups[2] = (ConfigGroup){"Server", server_fields, settings};
     ret_groups[3] =
         (ConfigGroup){"Image service", image_settings_fields, settings ? &settings->image : NULL};
+    ret_groups[4] = (ConfigGroup){"Mail", mail_fields, settings};
 }
 
 const ConfigField *settings_find(unsigned mask, const char *name) {
@@ -137,6 +157,7 @@ static void choose_rest(Settings *settings, Arena *arena) {
     }
     settings->models_dir = arena_printf(arena, "%s/models", settings->data);
     settings->cache_dir = arena_printf(arena, "%s/cache", settings->data);
+    settings->mail_dir = arena_printf(arena, "%s/mail", settings->data);
     if (settings->workers == 0) {
         settings->workers = few;
     }

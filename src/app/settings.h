@@ -15,8 +15,9 @@ enum {
     SETTINGS_RENDERING = 1 << 1,
     SETTINGS_SERVER = 1 << 2,
     SETTINGS_IMAGE = 1 << 3, /* of the image service */
+    SETTINGS_MAIL = 1 << 4,
 };
-#define SETTINGS_GROUPS 4
+#define SETTINGS_GROUPS 5
 #define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
 
 typedef struct Settings {
@@ -46,8 +47,14 @@ typedef struct Settings {
 
     ImageSettings image;
 
+    /* mail */
+    const char *mail, *mail_from;
+    const char *mail_user, *mail_password, *mail_ca;
+    bool mail_plain;
+    uint64_t mail_timeout_s;
+
     /* worked out by settings_load() */
-    const char *models_dir, *cache_dir;
+    const char *models_dir, *cache_dir, *mail_dir;
 } Settings;
 
 /* The groups, with `settings` as the struct that is filled. */

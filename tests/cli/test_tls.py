@@ -209,10 +209,11 @@ def test_a_photo_over_tls(tls, tmp_path, photo):
     tls.use(pair)
     tls.start()
     tls.server.wait_event("ready")
-    part = (b"--b\r\nContent-Disposition: form-data; name=\"image_file\"; filename=\"p.png\"\r\n\r\n"
+    part = (b"--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"p.png\"\r\n\r\n"
             + photo.read_bytes() + b"\r\n--b--\r\n")
     with tls.connect(pair[0]) as connection:
         connection.sendall(b"POST /v1/cutout HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                           b"X-Requested-With: imagesync\r\n"
                            b"Content-Type: multipart/form-data; boundary=b\r\n"
                            + f"Content-Length: {len(part)}\r\n\r\n".encode() + part)
         head, _, body = hear(connection, True).partition(b"\r\n\r\n")
