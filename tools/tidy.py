@@ -23,7 +23,7 @@ ARROWS = {
 }
 # A library header and the only folder that may include it.
 ONLY_IN = {"vips/": "imaging", "openvino/": "inference", "microhttpd.h": "base", "curl/": "base",
-           "sodium.h": "base"}
+           "sodium.h": "base", "hiredis/": "adapters/cache/redis"}
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600
 FUNCTION_MAX = 70
@@ -43,7 +43,8 @@ def check_include(path, quote, target):
     parts = path.parts[1:]  # below src/
     layer = parts[0]
     for prefix, owner in ONLY_IN.items():
-        if quote == "<" and target.startswith(prefix) and layer != owner:
+        inside = path.as_posix().startswith(f"src/{owner}/")
+        if quote == "<" and target.startswith(prefix) and not inside:
             yield f"only src/{owner}/ may include <{target}>"
     if quote == "<":
         return
