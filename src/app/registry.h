@@ -5,6 +5,7 @@
 
 #include "adapters/renderer/pool.h"
 #include "app/settings.h"
+#include "core/ports/cache.h"
 
 /*
  * Looks whether the default model can be had at all, before a process is started for it. 0; or
@@ -20,3 +21,10 @@ int registry_check_services(const Settings *settings, Arena *arena, const char *
 
 /* What the settings say of the renderer; strings are the settings'. */
 PoolOptions registry_pool_options(const Settings *settings);
+
+/*
+ * The cache that the settings choose, with its metrics. A Redis that cannot be reached is no fault:
+ * the cache finds it later. 0; -EINVAL with a sentence (without secrets); or -ENOMEM, -EAGAIN.
+ */
+int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_cache,
+                        const char **reterr_text);

@@ -15,8 +15,9 @@ enum {
     SETTINGS_RENDERING = 1 << 1,
     SETTINGS_SERVER = 1 << 2,
     SETTINGS_IMAGE = 1 << 3, /* of the image service */
+    SETTINGS_CACHE = 1 << 4,
 };
-#define SETTINGS_GROUPS 4
+#define SETTINGS_GROUPS 5
 #define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
 
 typedef struct Settings {
@@ -44,6 +45,12 @@ typedef struct Settings {
     uint64_t fetch_connect_timeout_s, fetch_redirects_max;
 
     ImageSettings image;
+
+    /* cache */
+    const char *cache;
+    uint64_t cache_memory_mib;
+    const char *cache_prefix;
+    uint64_t cache_connections_max, cache_timeout_ms;
 
     /* worked out by settings_load() */
     const char *models_dir, *cache_dir;
