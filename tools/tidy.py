@@ -29,6 +29,7 @@ ONLY_IN = {
     "gnutls/": ["base"],
     "curl/": ["base", "adapters/mail/smtp"],
     "sodium.h": ["base"],
+    "hiredis/": ["adapters/cache/redis"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600

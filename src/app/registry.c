@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/registry.h"
 
+#include "adapters/cache/memory/memory.h"
+#include "adapters/cache/redis/redis.h"
 #include "adapters/mail/folder/folder.h"
 #include "adapters/mail/smtp/smtp.h"
 #include "base/error.h"
@@ -123,4 +125,27 @@ PoolOptions registry_pool_options(const Settings *settings) {
         .matte_cache_max = mib(settings->matte_cache_mib),
         .log_level = settings->log_level,
     };
+}
+
+int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_cache,
+                        const char **reterr_text) {
+    CacheMemoryOptions memory = {.bytes_max = mib(settings->cache_memory_mib), .metrics = metrics};
+    CacheRedisOptions redis = {.url = settings->cache,
+                               .prefix = settings->cache_prefix,
+                               .connections_max = (unsigned)settings->cache_connections_max,
+                               .timeout_ms = (uint32_t)settings->cache_timeout_ms,
+                               .metrics = metrics};
+    Str choice = str_from(settings->cache);
+    int r;
+
+    *reterr_text = "the cache cannot be set up";
+    if (str_equal(choice, str_lit("memory"))) {
+        r = cache_memory_new(&memory, ret_cache);
+    } else if (str_starts_with(choice, str_lit("redis"))) {
+        r = cache_redis_new(&redis, ret_cache, reterr_text);
+    } else {
+        *reterr_text = "expected memory, or redis://host:port";
+        r = -EINVAL;
+    }
+    return r < 0 ? err_trace(r) : 0;
 }

@@ -5,6 +5,7 @@
 
 #include "adapters/renderer/pool.h"
 #include "app/settings.h"
+#include "core/ports/cache.h"
 #include "core/ports/mail.h"
 
 /*
@@ -28,3 +29,10 @@ int registry_open_mailer(const Settings *settings, Arena *arena, Mailer **ret_ma
 
 /* What the settings say of the renderer; strings are the settings'. */
 PoolOptions registry_pool_options(const Settings *settings);
+
+/*
+ * The cache that the settings choose, with its metrics. A Redis that cannot be reached is no fault:
+ * the cache finds it later. 0; -EINVAL with a sentence (without secrets); or -ENOMEM, -EAGAIN.
+ */
+int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_cache,
+                        const char **reterr_text);

@@ -29,6 +29,7 @@ typedef struct Server {
     HttpTls *tls; /* NULL: plain HTTP */
     Metric *tls_expires;
     Metrics *metrics;
+    Cache *cache;
     Renderer *renderer;
     Mailer *mailer;
     Fetcher *fetcher;
@@ -49,6 +50,7 @@ static void server_done(Server *server) {
         image_service_free(server->image);
     }
     mailer_free(server->mailer);
+    cache_free(server->cache);
     if (server->metrics) {
         metrics_free(server->metrics);
     }
@@ -81,6 +83,25 @@ static int make_folders(const Settings *settings) {
                                  settings->data, strerror(-r));
 }
 
+/* Whether it answers at all: asked for something that nobody puts there. */
+static void say_whether_cached(Server *server) {
+    Str value;
+
+    if (cache_get(server->cache, str_lit("start"), server->call->arena, &value) < 0) {
+        log_warn("cache unreachable, going on without it until it answers");
+    }
+}
+
+static int open_cache(Server *server) {
+    const char *error = "";
+
+    if (registry_open_cache(server->call->settings, server->metrics, &server->cache, &error) < 0) {
+        return cli_no_start("--cache: %s", error);
+    }
+    say_whether_cached(server);
+    return EXIT_OK;
+}
+
 static int start_parts(Server *server) {
     const Settings *settings = server->call->settings;
     PoolOptions pool = registry_pool_options(settings);
@@ -100,6 +121,10 @@ static int start_parts(Server *server) {
     int r;
 
     server->metrics = metrics_new();
+    r = open_cache(server);
+    if (r != EXIT_OK) {
+        return r;
+    }
     pool.metrics = server->metrics;
     r = renderer_pool_new(&pool, &server->renderer);
     if (r < 0) {

@@ -104,6 +104,22 @@ static const ConfigField server_fields[] = {
     {0},
 };
 
+static const ConfigField cache_fields[] = {
+    {"cache", CONFIG_SECRET, AT(cache), "memory", 0, 0, NULL,
+     "Where what may be forgotten is kept: memory (of this process), or "
+     "redis://[[user]:password@]host[:port][/database], which all processes share. A password "
+     "belongs in the environment or a file, as flags can be seen by others."},
+    NUMBER("cache-memory-mib", cache_memory_mib, "64", 2, 1 << 20, "MiB",
+           "Memory of the cache in this process."),
+    TEXT("cache-prefix", cache_prefix, "imagesync/",
+         "What every key in Redis begins with, so that others may use it too."),
+    NUMBER("cache-connections-max", cache_connections_max, "16", 1, 10000, NULL,
+           "Most connections to Redis."),
+    NUMBER("cache-timeout-ms", cache_timeout_ms, "250", 1, 60000, "ms",
+           "Longest time for one look-up in Redis; what is late is done without it."),
+    {0},
+};
+
 void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]) {
     ret_groups[0] = (ConfigGroup){"General", general_fields, settings};
     ret_groups[1] = (ConfigGroup){"Rendering", rendering_fields, settings};
@@ -111,6 +127,7 @@ void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]
     ret_groups[3] =
         (ConfigGroup){"Image service", image_settings_fields, settings ? &settings->image : NULL};
     ret_groups[4] = (ConfigGroup){"Mail", mail_fields, settings};
+    ret_groups[5] = (ConfigGroup){"Cache", cache_fields, settings};
 }
 
 const ConfigField *settings_find(unsigned mask, const char *name) {

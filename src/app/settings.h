@@ -16,8 +16,9 @@ enum {
     SETTINGS_SERVER = 1 << 2,
     SETTINGS_IMAGE = 1 << 3, /* of the image service */
     SETTINGS_MAIL = 1 << 4,
+    SETTINGS_CACHE = 1 << 5,
 };
-#define SETTINGS_GROUPS 5
+#define SETTINGS_GROUPS 6
 #define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
 
 typedef struct Settings {
@@ -52,6 +53,12 @@ typedef struct Settings {
     const char *mail_user, *mail_password, *mail_ca;
     bool mail_plain;
     uint64_t mail_timeout_s;
+
+    /* cache */
+    const char *cache;
+    uint64_t cache_memory_mib;
+    const char *cache_prefix;
+    uint64_t cache_connections_max, cache_timeout_ms;
 
     /* worked out by settings_load() */
     const char *models_dir, *cache_dir, *mail_dir;

@@ -34,9 +34,16 @@ typedef struct Family {
     Metric *metrics;
 } Family;
 
+typedef struct Collector {
+    struct Collector *next;
+    MetricsCollect *collect;
+    void *userdata;
+} Collector;
+
 struct Metrics {
     pthread_mutex_t lock; /* the lists; values are atomic */
     Family *families;
+    Collector *collectors;
 };
 
 static void *must(void *memory) {
@@ -70,6 +77,10 @@ Metrics *metrics_free(Metrics *metrics) {
     if (metrics) {
         for (Family *family = metrics->families; family;) {
             family = family_free(family);
+        }
+        for (Collector *collector = metrics->collectors, *next; collector; collector = next) {
+            next = collector->next;
+            free(collector);
         }
         pthread_mutex_destroy(&metrics->lock);
         free(metrics);
@@ -149,6 +160,30 @@ void metric_observe(Metric *metric, double seconds) {
     metric_add(metric, seconds);
 }
 
+void metrics_collector_add(Metrics *metrics, MetricsCollect *collect, void *userdata) {
+    Collector *collector = must(malloc(sizeof(*collector)));
+
+    pthread_mutex_lock(&metrics->lock);
+    *collector = (Collector){metrics->collectors, collect, userdata};
+    metrics->collectors = collector;
+    pthread_mutex_unlock(&metrics->lock);
+}
+
+void metrics_collector_remove(Metrics *metrics, const void *userdata) {
+    Collector **place = &metrics->collectors, *removed;
+
+    pthread_mutex_lock(&metrics->lock);
+    while (*place && (*place)->userdata != userdata) {
+        place = &(*place)->next;
+    }
+    removed = *place;
+    if (removed) {
+        *place = removed->next;
+    }
+    pthread_mutex_unlock(&metrics->lock);
+    free(removed);
+}
+
 /* Shortest form that reads back as the same number, as Prometheus' own clients write it. */
 static void add_number(Buf *out, double value) {
     if (isnan(value)) {
@@ -191,6 +226,9 @@ static void add_histogram(Buf *out, const Family *family, Metric *metric) {
 
 void metrics_render(Metrics *metrics, Buf *out) {
     pthread_mutex_lock(&metrics->lock);
+    for (const Collector *collector = metrics->collectors; collector; collector = collector->next) {
+        collector->collect(collector->userdata);
+    }
     for (Family *family = metrics->families; family; family = family->next) {
         buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
                  type_names[family->type]);

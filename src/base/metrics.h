@@ -25,4 +25,13 @@ void metric_add(Metric *metric, double amount);
 void metric_set(Metric *metric, double value);
 void metric_observe(Metric *metric, double seconds);
 
+/*
+ * For what is counted elsewhere, since many threads would wait for one metric: `collect` is called
+ * before each rendering and brings its metrics up to date with metric_set(). It registers nothing.
+ * Once it is removed, by its userdata, it is not called any more.
+ */
+typedef void MetricsCollect(void *userdata);
+void metrics_collector_add(Metrics *metrics, MetricsCollect *collect, void *userdata);
+void metrics_collector_remove(Metrics *metrics, const void *userdata);
+
 void metrics_render(Metrics *metrics, Buf *out);

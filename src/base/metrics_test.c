@@ -66,10 +66,42 @@ static void no_update_is_lost_between_threads(void **state) {
     assert_non_null(strstr(buf_cstr(&out), "n_total 40000\n"));
 }
 
+typedef struct Source {
+    Metric *metric;
+    int value;
+} Source;
+
+static void collect(void *userdata) {
+    const Source *source = userdata;
+    metric_set(source->metric, source->value);
+}
+
+static void a_collector_is_asked_before_each_rendering_until_removed(void **state) {
+    _cleanup_(metrics_freep) Metrics *metrics = metrics_new();
+    _cleanup_(buf_done) Buf out = BUF_INIT;
+    Source source = {metrics_gauge(metrics, "size", "", "Size."), 1}, other = source;
+
+    (void)state;
+    metrics_collector_add(metrics, collect, &source);
+    metrics_render(metrics, &out);
+    assert_non_null(strstr(buf_cstr(&out), "size 1\n"));
+    buf_done(&out);
+    source.value = 2;
+    metrics_collector_remove(metrics, &other);
+    metrics_render(metrics, &out);
+    assert_non_null(strstr(buf_cstr(&out), "size 2\n"));
+    buf_done(&out);
+    source.value = 3;
+    metrics_collector_remove(metrics, &source);
+    metrics_render(metrics, &out);
+    assert_non_null(strstr(buf_cstr(&out), "size 2\n"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renders_each_name_once_with_its_labels),
         cmocka_unit_test(histogram_buckets_add_up),
+        cmocka_unit_test(a_collector_is_asked_before_each_rendering_until_removed),
         cmocka_unit_test(no_update_is_lost_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,8 @@ def test_secrets_are_not_printed(run):
     done = run("config", "--api-keys", "verysecret:5")
     assert done.returncode == 0
     assert "verysecret" not in done.out + done.err and "(set)" in done.out
+    done = run("config", "--cache", "redis://app:verysecret@127.0.0.1")
+    assert done.returncode == 0 and "verysecret" not in done.out + done.err
 
 
 @pytest.mark.parametrize("env,says", [

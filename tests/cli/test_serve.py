@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -80,6 +81,54 @@ def test_it_says_what_it_is_and_whether_it_is_ready(serve):
     status, headers, body = server.get("/metrics")
     assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
     assert b"# TYPE imagesync_render_jobs_total counter" in body
+
+
+def metric(server, name):
+    lines = server.get("/metrics")[2].decode().splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(name + " ")), None)
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def test_the_cache_is_in_this_process_by_default(serve):
+    server = serve()
+    assert metric(server, "imagesync_cache_misses_total") == 1
+    assert 0 < metric(server, "imagesync_cache_bytes") < 64 << 20
+    assert server.find("cache unreachable, going on without it until it answers") is None
+
+
+def test_redis_may_be_away_and_come_later(serve):
+    if not shutil.which("redis-server"):
+        pytest.skip("redis-server is not installed")
+    port = free_port()
+    server = serve("--cache", f"redis://127.0.0.1:{port}/2")
+    assert server.find("cache unreachable, going on without it until it answers")
+    assert metric(server, "imagesync_cache_up") == 0
+    assert server.get("/healthz")[0] == 200
+    redis = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly",
+         "no"], cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        assert wait_until(lambda: metric(server, "imagesync_cache_up") == 1)
+    finally:
+        redis.kill()
+        redis.wait(timeout=30)
+
+
+@pytest.mark.parametrize("cache,says", [
+    ("rediss://u:hunter2@h", "TLS"),
+    ("redis://u:hunter2@h:x", "port"),
+    ("memcached://u:hunter2@h", "expected memory"),
+])
+def test_a_wrong_cache_is_explained_without_its_password(binary, env, cache, says):
+    done = subprocess.run([binary, "serve", "--listen", "127.0.0.1:0", "--cache", cache], env=env,
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode not in (0, None) and says in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
 
 
 def test_the_page_and_its_headers(serve):
