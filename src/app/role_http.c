@@ -25,6 +25,7 @@ typedef struct Server {
     ListenAddress listen;
     Netguard guard;
     Metrics *metrics;
+    Db *db;
     Renderer *renderer;
     Fetcher *fetcher;
     ImageService *image;
@@ -42,6 +43,7 @@ static void server_done(Server *server) {
     if (server->image) {
         image_service_free(server->image);
     }
+    db_free(server->db);
     if (server->metrics) {
         metrics_free(server->metrics);
     }
@@ -72,6 +74,22 @@ static int make_folders(const Settings *settings) {
     return r == 0 ? EXIT_OK
                   : cli_no_start("cannot write to the data folder %s: %s; give another with --data",
                                  settings->data, strerror(-r));
+}
+
+static int start_database(Server *server) {
+    const Settings *settings = server->call->settings;
+    Arena *arena = server->call->arena;
+    const char *error = "";
+    size_t n_applied = 0;
+
+    if (registry_open_database(settings, false, arena, &server->db, &error) < 0 ||
+        registry_prepare_database(settings, server->db, arena, &n_applied, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    if (n_applied > 0) {
+        log_info("database migrated", LOG_INT("applied", n_applied));
+    }
+    return EXIT_OK;
 }
 
 static int start_parts(Server *server) {
@@ -218,6 +236,7 @@ static int serve(const CliCall *call) {
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if ((status = read_addresses(&server)) != EXIT_OK ||
         (status = make_folders(call->settings)) != EXIT_OK ||
+        (status = start_database(&server)) != EXIT_OK ||
         (status = start_parts(&server)) != EXIT_OK || (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
