@@ -22,8 +22,16 @@ ARROWS = {
     "app": ["services", "adapters", "imaging", "inference", "core", "base"],
 }
 # A library header and the only folder below src/ that may include it.
-ONLY_IN = {"vips/": "imaging", "openvino/": "inference", "microhttpd.h": "base", "curl/": "base",
-           "sqlite3.h": "adapters/db/sqlite", "libpq-fe.h": "adapters/db/postgres"}
+ONLY_IN = {
+    "vips/": "imaging",
+    "openvino/": "inference",
+    "microhttpd.h": "base",
+    "gnutls/": "base",
+    "curl/": "base",
+    "sodium.h": "base",
+    "sqlite3.h": "adapters/db/sqlite",
+    "libpq-fe.h": "adapters/db/postgres",
+}
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600
 FUNCTION_MAX = 70

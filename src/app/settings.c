@@ -56,6 +56,10 @@ static const ConfigField rendering_fields[] = {
 static const ConfigField server_fields[] = {
     TEXT("listen", listen, "127.0.0.1:8080",
          "Where to serve: ADDRESS:PORT, [IPV6]:PORT or PORT. Port 0: any free one."),
+    TEXT("tls-certificate", tls_certificate, "",
+         "A PEM file: the server's certificate and those that lead to its root. With tls-key the "
+         "server speaks HTTPS; both are read again when they change."),
+    TEXT("tls-key", tls_key, "", "A PEM file: the certificate's private key, not encrypted."),
     TEXT("services", services, "all", "Which parts run: all, or image,worker."),
     NUMBER("http-threads", http_threads, "2", 1, 64, NULL, "Threads that talk to clients."),
     NUMBER("connections-max", connections_max, "512", 1, 100000, NULL, "Most connections."),

@@ -37,6 +37,7 @@ typedef struct Settings {
 
     /* server */
     const char *listen;
+    const char *tls_certificate, *tls_key; /* both or none */
     const char *services;
     uint64_t http_threads, connections_max, connections_per_address_max;
     uint64_t body_memory_mib, idle_timeout_s, receive_timeout_s, drain_timeout_s;

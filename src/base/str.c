@@ -38,6 +38,22 @@ Str str_trim(Str s) {
     return s;
 }
 
+bool str_next_token(Str *rest, const char *separators, Str *ret_token) {
+    if (!rest->ptr) {
+        return false;
+    }
+    for (size_t i = 0; i < rest->len; i++) {
+        if (rest->ptr[i] != '\0' && strchr(separators, rest->ptr[i])) {
+            *ret_token = (Str){rest->ptr, i};
+            *rest = (Str){rest->ptr + i + 1, rest->len - i - 1};
+            return true;
+        }
+    }
+    *ret_token = *rest;
+    *rest = (Str){0};
+    return true;
+}
+
 size_t str_utf8_sequence(Str text) {
     const unsigned char *s = (const unsigned char *)text.ptr;
     static const struct {
@@ -45,6 +61,9 @@ size_t str_utf8_sequence(Str text) {
         uint32_t least;
     } forms[] = {{0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
 
+    if (text.len == 0) {
+        return 0;
+    }
     if (s[0] < 0x80) {
         return 1;
     }
@@ -75,22 +94,6 @@ bool str_is_utf8(Str s) {
         }
         s = (Str){s.ptr + len, s.len - len};
     }
-    return true;
-}
-
-bool str_next_token(Str *rest, const char *separators, Str *ret_token) {
-    if (!rest->ptr) {
-        return false;
-    }
-    for (size_t i = 0; i < rest->len; i++) {
-        if (rest->ptr[i] != '\0' && strchr(separators, rest->ptr[i])) {
-            *ret_token = (Str){rest->ptr, i};
-            *rest = (Str){rest->ptr + i + 1, rest->len - i - 1};
-            return true;
-        }
-    }
-    *ret_token = *rest;
-    *rest = (Str){0};
     return true;
 }
 

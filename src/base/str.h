@@ -29,7 +29,7 @@ bool str_starts_with(Str s, Str prefix);
 bool str_ends_with(Str s, Str suffix);
 Str str_trim(Str s); /* without ASCII white space at both ends */
 
-/* Length of the valid UTF-8 sequence that s (not empty) begins with; 0 when there is none. */
+/* Bytes of the valid UTF-8 sequence (RFC 3629) that `s` begins with; 0 when there is none. */
 size_t str_utf8_sequence(Str s);
 bool str_is_utf8(Str s);
 
