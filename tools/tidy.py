@@ -30,6 +30,8 @@ ONLY_IN = {
     "curl/": ["base", "adapters/mail/smtp"],
     "sodium.h": ["base"],
     "hiredis/": ["adapters/cache/redis"],
+    "sqlite3.h": ["adapters/db/sqlite"],
+    "libpq-fe.h": ["adapters/db/postgres"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600

@@ -30,6 +30,7 @@ typedef struct Server {
     Metric *tls_expires;
     Metrics *metrics;
     Cache *cache;
+    Db *db;
     Renderer *renderer;
     Mailer *mailer;
     Fetcher *fetcher;
@@ -51,6 +52,7 @@ static void server_done(Server *server) {
     }
     mailer_free(server->mailer);
     cache_free(server->cache);
+    db_free(server->db);
     if (server->metrics) {
         metrics_free(server->metrics);
     }
@@ -99,6 +101,22 @@ static int open_cache(Server *server) {
         return cli_no_start("--cache: %s", error);
     }
     say_whether_cached(server);
+    return EXIT_OK;
+}
+
+static int start_database(Server *server) {
+    const Settings *settings = server->call->settings;
+    Arena *arena = server->call->arena;
+    const char *error = "";
+    size_t n_applied = 0;
+
+    if (registry_open_database(settings, false, arena, &server->db, &error) < 0 ||
+        registry_prepare_database(settings, server->db, arena, &n_applied, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    if (n_applied > 0) {
+        log_info("database migrated", LOG_INT("applied", n_applied));
+    }
     return EXIT_OK;
 }
 
@@ -302,6 +320,7 @@ static int serve(const CliCall *call) {
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if ((status = read_addresses(&server)) != EXIT_OK ||
         (status = make_folders(call->settings)) != EXIT_OK ||
+        (status = start_database(&server)) != EXIT_OK ||
         (status = start_parts(&server)) != EXIT_OK || (status = open_tls(&server)) != EXIT_OK ||
         (status = start_http(&server)) != EXIT_OK) {
         return status;

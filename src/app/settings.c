@@ -120,6 +120,20 @@ static const ConfigField cache_fields[] = {
     {0},
 };
 
+static const ConfigField database_fields[] = {
+    /* May hold a password, so it is never printed. */
+    {"database", CONFIG_SECRET, AT(database), "", 0, 0, NULL,
+     "Where accounts and all that belongs to them are kept: sqlite:FILE. Default: imagesync.db in "
+     "the data folder."},
+    NUMBER("db-partitions", db_partitions, "16", 0, 1024, NULL,
+           "Partitions of each table of users' rows, for engines that have partitions; fixed when "
+           "a table is made. 0: none, for engines that place rows by themselves."),
+    TEXT("migrate-on-start", migrate_on_start, "auto",
+         "Whether the server brings the database's tables up to date when it starts: yes, no, or "
+         "auto, which is yes for SQLite only."),
+    {0},
+};
+
 void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]) {
     ret_groups[0] = (ConfigGroup){"General", general_fields, settings};
     ret_groups[1] = (ConfigGroup){"Rendering", rendering_fields, settings};
@@ -128,6 +142,7 @@ void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]
         (ConfigGroup){"Image service", image_settings_fields, settings ? &settings->image : NULL};
     ret_groups[4] = (ConfigGroup){"Mail", mail_fields, settings};
     ret_groups[5] = (ConfigGroup){"Cache", cache_fields, settings};
+    ret_groups[6] = (ConfigGroup){"Database", database_fields, settings};
 }
 
 const ConfigField *settings_find(unsigned mask, const char *name) {
@@ -175,6 +190,9 @@ static void choose_rest(Settings *settings, Arena *arena) {
     settings->models_dir = arena_printf(arena, "%s/models", settings->data);
     settings->cache_dir = arena_printf(arena, "%s/cache", settings->data);
     settings->mail_dir = arena_printf(arena, "%s/mail", settings->data);
+    if (settings->database[0] == '\0') {
+        settings->database = arena_printf(arena, "sqlite:%s/imagesync.db", settings->data);
+    }
     if (settings->workers == 0) {
         settings->workers = few;
     }

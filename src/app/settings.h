@@ -17,8 +17,9 @@ enum {
     SETTINGS_IMAGE = 1 << 3, /* of the image service */
     SETTINGS_MAIL = 1 << 4,
     SETTINGS_CACHE = 1 << 5,
+    SETTINGS_DATABASE = 1 << 6,
 };
-#define SETTINGS_GROUPS 6
+#define SETTINGS_GROUPS 7
 #define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
 
 typedef struct Settings {
@@ -59,6 +60,11 @@ typedef struct Settings {
     uint64_t cache_memory_mib;
     const char *cache_prefix;
     uint64_t cache_connections_max, cache_timeout_ms;
+
+    /* database */
+    const char *database; /* a URL; "" until settings_load() has chosen one */
+    uint64_t db_partitions;
+    const char *migrate_on_start;
 
     /* worked out by settings_load() */
     const char *models_dir, *cache_dir, *mail_dir;

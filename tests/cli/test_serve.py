@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,18 @@ def serve(binary, env):
 
 def all_gone(pids):
     return not any(os.path.exists(f"/proc/{pid}") for pid in pids)
+
+
+def test_it_opens_the_database_and_closes_it(serve, tmp_path):
+    file = tmp_path / "it.db"
+    server = serve("--database", f"sqlite:{file}")
+    assert file.exists()
+    http = server.http_pid()
+    opened = [os.readlink(link) for link in Path(f"/proc/{http}/fd").iterdir()]
+    assert str(file) in opened
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(timeout=30) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["it.db"]
 
 
 def test_it_says_what_it_is_and_whether_it_is_ready(serve):
