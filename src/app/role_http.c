@@ -8,6 +8,7 @@
 #include "app/registry.h"
 #include "app/roles.h"
 #include "app/system_routes.h"
+#include "app/user_part.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/http/fetch.h"
@@ -35,12 +36,14 @@ typedef struct Server {
     Mailer *mailer;
     Fetcher *fetcher;
     ImageService *image;
+    UserPart user;
     SystemContext system;
     HttpServer *http;
 } Server;
 
 static void server_done(Server *server) {
     http_server_stop(server->http);
+    user_part_done(&server->user);
     http_tls_free(server->tls);
     /* What is still fetched or rendered ends here, and tells the image service so. */
     if (server->fetcher) {
@@ -152,9 +155,6 @@ static int start_parts(Server *server) {
     if (r < 0) {
         return cli_no_start("cannot start the fetcher: %s", strerror(-r));
     }
-    if (registry_open_mailer(settings, server->call->arena, &server->mailer, &error) < 0) {
-        return cli_no_start("%s", error);
-    }
     image.renderer = server->renderer;
     image.fetcher = server->fetcher;
     image.metrics = server->metrics;
@@ -162,6 +162,42 @@ static int start_parts(Server *server) {
         return cli_no_start("%s", error);
     }
     return EXIT_OK;
+}
+
+static int start_user(Server *server) {
+    UserPartBase base = {.settings = server->call->settings,
+                         .db = server->db,
+                         .cache = server->cache,
+                         .metrics = server->metrics};
+    Arena *arena = server->call->arena;
+    const char *error = "";
+
+    if (registry_open_mailer(base.settings, arena, &server->mailer, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    base.mailer = server->mailer;
+    if (user_part_start(&base, arena, &server->user, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    return EXIT_OK;
+}
+
+/* Where people reach it, as links in mails say. */
+static void set_public_url(uint16_t port, void *userdata) {
+    Server *server = userdata;
+    const char *configured = server->call->settings->user.public_url;
+    bool v6 = strchr(server->listen.address, ':') != NULL;
+    Str url = str_from(configured);
+
+    if (url.len == 0) {
+        url =
+            str_from(arena_printf(server->call->arena, "http%s://%s%s%s:%u", server->tls ? "s" : "",
+                                  v6 ? "[" : "", server->listen.address, v6 ? "]" : "", port));
+    }
+    while (url.len > 0 && url.ptr[url.len - 1] == '/') {
+        url.len--;
+    }
+    user_service_set_public_url(server->user.service, arena_strdup(server->call->arena, url));
 }
 
 static void certificate_loaded(Server *server) {
@@ -235,7 +271,7 @@ static void log_request(const HttpFinished *finished, void *userdata) {
 
 static int start_http(Server *server) {
     const Settings *settings = server->call->settings;
-    HttpRouteGroup groups[IMAGE_SERVICE_GROUPS + 1];
+    HttpRouteGroup groups[IMAGE_SERVICE_GROUPS + USER_SERVICE_GROUPS + 1];
     HttpOptions options = {
         .address = server->listen.address,
         .port = server->listen.port,
@@ -248,12 +284,17 @@ static int start_http(Server *server) {
         .body_memory_max = settings->body_memory_mib << 20,
         .metrics = server->metrics,
         .on_finished = log_request,
+        .on_listening = set_public_url,
+        .on_listening_userdata = server,
     };
     int r;
 
     server->system = (SystemContext){server->renderer, server->metrics};
     memcpy(groups, image_service_groups(server->image), IMAGE_SERVICE_GROUPS * sizeof(groups[0]));
-    groups[IMAGE_SERVICE_GROUPS] = system_routes(&server->system, server->call->arena);
+    memcpy(groups + IMAGE_SERVICE_GROUPS, user_service_groups(server->user.service),
+           USER_SERVICE_GROUPS * sizeof(groups[0]));
+    groups[IMAGE_SERVICE_GROUPS + USER_SERVICE_GROUPS] =
+        system_routes(&server->system, server->call->arena);
     r = http_server_start(&options, groups, ARRAY_LEN(groups), &server->http);
     return r < 0 ? explain_address(server, r) : EXIT_OK;
 }
@@ -321,14 +362,15 @@ static int serve(const CliCall *call) {
     if ((status = read_addresses(&server)) != EXIT_OK ||
         (status = make_folders(call->settings)) != EXIT_OK ||
         (status = start_database(&server)) != EXIT_OK ||
-        (status = start_parts(&server)) != EXIT_OK || (status = open_tls(&server)) != EXIT_OK ||
-        (status = start_http(&server)) != EXIT_OK) {
+        (status = start_parts(&server)) != EXIT_OK || (status = start_user(&server)) != EXIT_OK ||
+        (status = open_tls(&server)) != EXIT_OK || (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
     say_listening(&server);
     wait_for_end(&server, &signals);
     log_info("draining", LOG_INT("timeout_ms", drain_ms));
     http_server_drain(server.http, drain_ms);
+    user_part_drain(&server.user, drain_ms);
     renderer_drain(server.renderer, drain_ms);
     log_info("stopped");
     return EXIT_OK;

@@ -121,6 +121,17 @@ static const ConfigField cache_fields[] = {
 };
 
 static const ConfigField database_fields[] = {
+    TEXT("master-key", master_key, "",
+         "The file of the key that all others are wrapped with: only its owner may read it. "
+         "Without it nothing in the database can be read: keep a copy elsewhere. Default: "
+         "master.key in the data folder, made when it is not there."),
+    TEXT("master-key-command", master_key_command, "",
+         "A command that prints the master key instead, such as the client of a key management "
+         "service; words are separated by blanks, there is no shell."),
+    NUMBER("blocking-threads", blocking_threads, "8", 1, 1024, NULL,
+           "Threads for requests that wait for the database."),
+    NUMBER("blocking-queue-max", blocking_queue_max, "512", 1, 100000, NULL,
+           "Requests that may wait for such a thread; more get 503."),
     /* May hold a password, so it is never printed. */
     {"database", CONFIG_SECRET, AT(database), "", 0, 0, NULL,
      "Where accounts and all that belongs to them are kept: sqlite:FILE. Default: imagesync.db in "
@@ -143,6 +154,8 @@ void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]
     ret_groups[4] = (ConfigGroup){"Mail", mail_fields, settings};
     ret_groups[5] = (ConfigGroup){"Cache", cache_fields, settings};
     ret_groups[6] = (ConfigGroup){"Database", database_fields, settings};
+    ret_groups[7] =
+        (ConfigGroup){"User service", user_settings_fields, settings ? &settings->user : NULL};
 }
 
 const ConfigField *settings_find(unsigned mask, const char *name) {
@@ -190,6 +203,9 @@ static void choose_rest(Settings *settings, Arena *arena) {
     settings->models_dir = arena_printf(arena, "%s/models", settings->data);
     settings->cache_dir = arena_printf(arena, "%s/cache", settings->data);
     settings->mail_dir = arena_printf(arena, "%s/mail", settings->data);
+    if (settings->master_key[0] == '\0') {
+        settings->master_key = arena_printf(arena, "%s/master.key", settings->data);
+    }
     if (settings->database[0] == '\0') {
         settings->database = arena_printf(arena, "sqlite:%s/imagesync.db", settings->data);
     }

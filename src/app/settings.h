@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "services/image/settings.h"
+#include "services/user/settings.h"
 
 /* Groups, as bits: which settings a command takes as options. */
 enum {
@@ -18,8 +19,9 @@ enum {
     SETTINGS_MAIL = 1 << 4,
     SETTINGS_CACHE = 1 << 5,
     SETTINGS_DATABASE = 1 << 6,
+    SETTINGS_USER = 1 << 7, /* of the user service */
 };
-#define SETTINGS_GROUPS 7
+#define SETTINGS_GROUPS 8
 #define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
 
 typedef struct Settings {
@@ -65,6 +67,10 @@ typedef struct Settings {
     const char *database; /* a URL; "" until settings_load() has chosen one */
     uint64_t db_partitions;
     const char *migrate_on_start;
+
+    UserSettings user;
+    const char *master_key, *master_key_command; /* master_key "" until chosen */
+    uint64_t blocking_threads, blocking_queue_max;
 
     /* worked out by settings_load() */
     const char *models_dir, *cache_dir, *mail_dir;

@@ -167,6 +167,9 @@ int http_server_start(const HttpOptions *options, const HttpRouteGroup *groups, 
     _cleanup_(http_server_stopp) HttpServer *server = server_new(options, groups, n_groups);
     int r = open_listener(server);
 
+    if (r == 0 && options->on_listening) {
+        options->on_listening(server->port, options->on_listening_userdata);
+    }
     if (r == 0) {
         r = start_library(server);
     }

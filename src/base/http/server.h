@@ -64,6 +64,9 @@ typedef struct HttpFinished {
 } HttpFinished;
 typedef void HttpOnFinished(const HttpFinished *finished, void *userdata);
 
+/* Called once the port is known and before the first request is taken. */
+typedef void HttpOnListening(uint16_t port, void *userdata);
+
 typedef struct HttpOptions {
     const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
     uint16_t port;       /* 0: any free one; http_server_port() tells */
@@ -77,6 +80,8 @@ typedef struct HttpOptions {
     Metrics *metrics;            /* may be NULL */
     HttpOnFinished *on_finished; /* called once a request, on any thread; may be NULL */
     void *on_finished_userdata;
+    HttpOnListening *on_listening; /* may be NULL */
+    void *on_listening_userdata;
 } HttpOptions;
 
 /* -EADDRINUSE, -EADDRNOTAVAIL, -EACCES ... when the address cannot be had. */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The user service with what only it needs: master keys, threads that may wait, a local cache. */
+
+#include "app/registry.h"
+#include "base/crypto/master_key.h"
+#include "base/executor.h"
+#include "services/user/service.h"
+
+typedef struct UserPart {
+    MasterKeys *master_keys;
+    Cache *local_cache;
+    Executor *executor, *mail_executor;
+    UserService *service;
+} UserPart;
+
+/* What it is built on; all of it outlives the part. */
+typedef struct UserPartBase {
+    const Settings *settings;
+    Db *db;
+    Cache *cache;
+    Mailer *mailer;
+    Metrics *metrics;
+} UserPartBase;
+
+/* 0, or a negative with a whole sentence in *reterr_text, from the arena. */
+int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
+                    const char **reterr_text);
+
+/* Lets requests and mails under way end, at most so long: after the server has drained. */
+void user_part_drain(UserPart *part, uint32_t timeout_ms);
+
+/* After the server has stopped. Whatever was built, also half. */
+void user_part_done(UserPart *part);

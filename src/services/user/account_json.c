@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/user/account_json.h"
+
+#include "services/user/text.h"
+
+json_t *account_json(const Account *account) {
+    char id[UUID_TEXT_SIZE];
+
+    uuid_text(&account->key.user_id, id);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I}", "id", id, "email", account->email,
+                     "name", account->profile.name, "locale", account->profile.locale, "zone",
+                     account->profile.zone, "role", account_role_names[account->role], "status",
+                     account_status_names[account->status], "totp", account->totp.len > 0,
+                     "created", (json_int_t)(account->created_us / 1000000));
+}
+
+UserFailure account_check_profile(UserCall *call, const Profile *profile) {
+    if (!text_is_plain(profile->name, PROFILE_NAME_MAX)) {
+        call->detail = "name: has characters that cannot be seen.";
+    } else if (!text_is_locale(profile->locale)) {
+        call->detail = "locale: not a language tag such as en or de-CH.";
+    } else if (!text_is_zone(profile->zone)) {
+        call->detail = "zone: not a time zone such as Europe/Zurich.";
+    } else {
+        return USER_FAILURE_NONE;
+    }
+    return USER_FAILURE_INVALID_FIELD;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/user/audit.h"
+
+#include "base/crypto/digest.h"
+#include "base/error.h"
+#include "base/json.h"
+
+#define VERIFY_BATCH 500
+
+enum {
+    AUDIT_LAST,
+    AUDIT_ADD,
+    AUDIT_LIST,
+    AUDIT_FROM,
+    _AUDIT_STATEMENT_MAX,
+};
+
+const DbStatement audit_statements[_AUDIT_STATEMENT_MAX] = {
+    [AUDIT_LAST] = {"audit_last",
+                    "SELECT seq, mac FROM user_audit WHERE user_id = ? ORDER BY seq DESC LIMIT 1",
+                    1, 2},
+    [AUDIT_ADD] = {"audit_add",
+                   "INSERT INTO user_audit (user_id, seq, at_us, action, detail_sealed, mac) "
+                   "VALUES (?, ?, ?, ?, ?, ?)",
+                   6, 0},
+    [AUDIT_LIST] = {"audit_list",
+                    "SELECT seq, at_us, action, detail_sealed FROM user_audit "
+                    "WHERE user_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+                    3, 4},
+    [AUDIT_FROM] = {"audit_from",
+                    "SELECT seq, at_us, action, detail_sealed, mac FROM user_audit "
+                    "WHERE user_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+                    3, 5},
+};
+const size_t audit_statements_len = _AUDIT_STATEMENT_MAX;
+
+typedef struct Detail {
+    const char *address, *agent, *session, *subject;
+} Detail;
+
+static const JsonField detail_fields[] = {
+    {"address", JSON_FIELD_STR, offsetof(Detail, address), .max = 64},
+    {"agent", JSON_FIELD_STR, offsetof(Detail, agent), .max = 400},
+    {"session", JSON_FIELD_STR, offsetof(Detail, session), .max = 64},
+    {"subject", JSON_FIELD_STR, offsetof(Detail, subject), .max = 400},
+    {0},
+};
+
+/* A row's number as the associated data of its detail, and as a part of its mac. */
+static Str int64_str(const int64_t *value) {
+    return (Str){(const char *)value, sizeof(*value)};
+}
+
+static void row_mac(const Vault *vault, const Uuid *user_id, int64_t seq, int64_t at_us, Str action,
+                    Str sealed, Str before, uint8_t ret_mac[VAULT_HASH_LEN]) {
+    const Str parts[] = {
+        uuid_str(user_id), int64_str(&seq), int64_str(&at_us), action, sealed, before};
+
+    vault_audit_mac(vault, parts, ARRAY_LEN(parts), ret_mac);
+}
+
+int audit_append(DbTx *tx, const Vault *vault, const VaultKey *key, int64_t now_us, Arena *arena,
+                 const AuditEvent *event) {
+    const Detail detail = {event->address, event->agent, event->session, event->subject};
+    _cleanup_(json_decrefp) json_t *json = json_write(detail_fields, &detail);
+    _cleanup_(freep) char *text = json_dumps(json, JSON_COMPACT);
+    DbValue user_id = DB_BLOB(uuid_str(&key->user_id));
+    Str action = str_from(event->action), before = {0}, sealed;
+    uint8_t mac[VAULT_HASH_LEN];
+    const DbValue *last;
+    int64_t seq = 1;
+    int r = db_query_one(tx, &audit_statements[AUDIT_LAST], &user_id, arena, &last);
+
+    if (r != 0 && r != DB_E_NONE) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    if (r == 0) {
+        seq = last[0].integer + 1;
+        before = last[1].bytes;
+    }
+    if (!text) {
+        return err_trace(-ENOMEM);
+    }
+    sealed = vault_seal(key, "user_audit.detail", int64_str(&seq), str_from(text), arena);
+    row_mac(vault, &key->user_id, seq, now_us, action, sealed, before, mac);
+    r = db_exec(tx, &audit_statements[AUDIT_ADD],
+                (DbValue[]){user_id, DB_INT(seq), DB_INT(now_us), DB_TEXT(action), DB_BLOB(sealed),
+                            DB_BLOB(((Str){(const char *)mac, sizeof(mac)}))},
+                NULL);
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
+static int open_entry(const VaultKey *key, const DbValue *row, Arena *arena,
+                      AuditEntry *ret_entry) {
+    _cleanup_(json_decrefp) json_t *json = NULL;
+    Detail detail = {0};
+    const char *where;
+    Str text;
+    int r = vault_open(key, "user_audit.detail", int64_str(&row[0].integer), row[3].bytes, arena,
+                       &text);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EBADMSG);
+    }
+    json = json_loadb(text.ptr, text.len, 0, NULL);
+    if (!json || json_read(json, detail_fields, arena, &detail, &where) < 0) {
+        return err_trace(-EBADMSG);
+    }
+    *ret_entry = (AuditEntry){.seq = row[0].integer,
+                              .at_us = row[1].integer,
+                              .event = {arena_strdup(arena, row[2].bytes), detail.address,
+                                        detail.agent, detail.session, detail.subject}};
+    return 0;
+}
+
+int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Arena *arena,
+               AuditEntry **ret_entries, size_t *ret_n) {
+    AuditEntry *entries;
+    DbRows rows;
+    int r = db_query(tx, &audit_statements[AUDIT_LIST],
+                     (DbValue[]){DB_BLOB(uuid_str(&key->user_id)),
+                                 DB_INT(before_seq == 0 ? INT64_MAX : before_seq), DB_INT(max)},
+                     max, arena, &rows);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    entries = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*entries));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        r = open_entry(key, db_rows_at(&rows, i, 0), arena, &entries[i]);
+        if (r < 0) {
+            return err_trace(r);
+        }
+    }
+    *ret_entries = entries;
+    *ret_n = rows.n_rows;
+    return 0;
+}
+
+/* Where a walk along a chain stands. */
+typedef struct WalkState {
+    int64_t seq; /* the last row that held, or the first that did not */
+    uint8_t mac[VAULT_HASH_LEN];
+} WalkState;
+
+typedef struct Walk {
+    const Vault *vault;
+    const Uuid *user_id;
+    WalkState from, to; /* `from` stays, so that a batch can be read again */
+    size_t n_rows;
+} Walk;
+
+static bool row_holds(const Walk *walk, const WalkState *before, const DbValue *row,
+                      uint8_t ret_mac[VAULT_HASH_LEN]) {
+    Str before_mac =
+        before->seq == 0 ? (Str){0} : (Str){(const char *)before->mac, sizeof(before->mac)};
+
+    row_mac(walk->vault, walk->user_id, row[0].integer, row[1].integer, row[2].bytes, row[3].bytes,
+            before_mac, ret_mac);
+    return row[0].integer == before->seq + 1 && row[4].bytes.len == VAULT_HASH_LEN &&
+           digest_equal(row[4].bytes.ptr, ret_mac, VAULT_HASH_LEN);
+}
+
+static int check_batch(DbTx *tx, void *userdata) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    Walk *walk = userdata;
+    WalkState state = walk->from;
+    DbRows rows;
+    int r = db_query(
+        tx, &audit_statements[AUDIT_FROM],
+        (DbValue[]){DB_BLOB(uuid_str(walk->user_id)), DB_INT(state.seq), DB_INT(VERIFY_BATCH)},
+        VERIFY_BATCH, arena, &rows);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    for (size_t i = 0; i < rows.n_rows && r == 0; i++) {
+        uint8_t mac[VAULT_HASH_LEN];
+        r = row_holds(walk, &state, db_rows_at(&rows, i, 0), mac) ? 0 : AUDIT_E_BROKEN;
+        state.seq++;
+        memcpy(state.mac, mac, sizeof(mac));
+    }
+    walk->to = state;
+    walk->n_rows = rows.n_rows;
+    return r;
+}
+
+int audit_verify(Db *db, const Vault *vault, const VaultKey *key, int64_t *ret_seq) {
+    Walk walk = {.vault = vault, .user_id = &key->user_id};
+    int r;
+
+    do {
+        walk.from = walk.to;
+        r = db_read(db, NULL, check_batch, &walk);
+        if (r < 0) {
+            return err_trace(r);
+        }
+    } while (r == 0 && walk.n_rows == VERIFY_BATCH);
+    *ret_seq = walk.to.seq;
+    return r;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/user/call.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/http/cookie.h"
+#include "base/http/same_origin.h"
+#include "base/log.h"
+#include "services/user/sessions.h"
+
+static void respond_failure(UserCall *call, UserFailure failure) {
+    const UserFailureInfo *info = user_failure_info(failure);
+    HttpHeader headers[3] = {{"Cache-Control", "no-store"}};
+
+    if (call->retry_after_s > 0) {
+        headers[1] =
+            (HttpHeader){"Retry-After", arena_printf(call->arena, "%u", call->retry_after_s)};
+    }
+    http_respond_problem_coded(call->request, &(HttpProblem){.status = info->status,
+                                                             .code = info->code,
+                                                             .title = info->title,
+                                                             .detail = call->detail,
+                                                             .headers = headers});
+}
+
+static void respond(UserCall *call, const json_t *body) {
+    _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    HttpHeader headers[4] = {{"Cache-Control", "no-store"}};
+    size_t n = 1;
+
+    if (call->set_cookie) {
+        headers[n++] = (HttpHeader){"Set-Cookie", call->set_cookie};
+    }
+    if (call->version > 0) {
+        headers[n++] =
+            (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
+    }
+    http_respond(call->request, &(HttpResponse){.status = body ? call->status : 204,
+                                                .content_type = body ? "application/json" : NULL,
+                                                .headers = headers,
+                                                .body = str_from(text)});
+}
+
+/*
+ * A cookie is sent along by the browser whoever made the request, so one that comes with a cookie
+ * and changes something must come from our own pages. SameSite=Lax alone leaves out older browsers
+ * and sister domains.
+ */
+static bool is_cross_site(UserCall *call) {
+    const char *method = http_request_method(call->request);
+
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
+        return false;
+    }
+    return !same_origin_request(call->request, call->service->public_url);
+}
+
+static UserFailure admit(UserCall *call, CallRule rule) {
+    const UserSettings *settings = call->service->options.settings;
+    UserFailure failure;
+
+    if (is_cross_site(call)) {
+        call->detail = "Send this from the site's own pages, or without an Origin header.";
+        return USER_FAILURE_CROSS_SITE;
+    }
+    if (rule == CALL_RULE_ANYONE) {
+        return USER_FAILURE_NONE;
+    }
+    failure = sessions_authenticate(call);
+    if (failure != USER_FAILURE_NONE) {
+        return failure;
+    }
+    if (rule == CALL_RULE_FRESH && call->now_us - call->session.authenticated_us >
+                                       (int64_t)settings->fresh_minutes * 60 * 1000000) {
+        call->detail = "This needs a fresh proof: POST /v1/sessions/proof with the password.";
+        return USER_FAILURE_STALE_PROOF;
+    }
+    return USER_FAILURE_NONE;
+}
+
+void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle) {
+    UserCall call = {.service = service,
+                     .request = request,
+                     .arena = http_request_arena(request),
+                     .now_us = clock_unix_us(),
+                     .status = 200};
+    _cleanup_(json_decrefp) json_t *body = NULL;
+    UserFailure failure = admit(&call, rule);
+
+    if (failure == USER_FAILURE_NONE) {
+        failure = handle(&call, &body);
+    }
+    if (failure == USER_FAILURE_NONE) {
+        respond(&call, body);
+    } else {
+        respond_failure(&call, failure);
+    }
+}
+
+UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct) {
+    const char *type = http_request_header(call->request, "Content-Type");
+    Str body = http_request_body(call->request);
+    _cleanup_(json_decrefp) json_t *json = NULL;
+    const char *where = NULL;
+
+    /* Only application/json: a form of another site cannot send that without being asked first. */
+    if (!type || strncasecmp(type, "application/json", strlen("application/json")) != 0) {
+        call->detail = "Send a JSON object with Content-Type: application/json.";
+        return USER_FAILURE_MALFORMED_BODY;
+    }
+    json = json_loadb(body.ptr ? body.ptr : "", body.len, JSON_REJECT_DUPLICATES, NULL);
+    if (!json) {
+        call->detail = "The body is no JSON (RFC 8259).";
+        return USER_FAILURE_MALFORMED_BODY;
+    }
+    if (json_read(json, fields, call->arena, ret_struct, &where) < 0) {
+        call->detail =
+            arena_printf(call->arena, "%s: missing, unknown, too long or of a wrong type.",
+                         where ? where : "body");
+        return USER_FAILURE_INVALID_FIELD;
+    }
+    return USER_FAILURE_NONE;
+}
+
+UserFailure user_call_fault(UserCall *call, int r) {
+    UserFailure failure = user_failure_of_fault(r);
+
+    log_error("user request failed", LOG_STR("request_id", http_request_id(call->request)),
+              LOG_STR("path", http_request_path(call->request)), LOG_STR("error", strerror(-r)));
+    if (failure == USER_FAILURE_UNAVAILABLE) {
+        call->retry_after_s = 1;
+        call->detail = "Please try again in a moment.";
+    }
+    return failure;
+}
+
+UserFailure user_call_version(UserCall *call, int64_t *ret_version) {
+    const char *header = http_request_header(call->request, "If-Match");
+    Str text = str_trim(str_from(header));
+    uint64_t version;
+
+    if (!header) {
+        call->detail = "Send If-Match with the ETag that GET gave.";
+        return USER_FAILURE_VERSION_REQUIRED;
+    }
+    if (text.len < 3 || text.ptr[0] != '"' || text.ptr[text.len - 1] != '"' ||
+        str_to_u64((Str){text.ptr + 1, text.len - 2}, &version) < 0 || version > INT64_MAX) {
+        return USER_FAILURE_STALE_VERSION;
+    }
+    *ret_version = (int64_t)version;
+    return USER_FAILURE_NONE;
+}
+
+SessionDevice user_call_device(UserCall *call, const char *name) {
+    const char *agent = http_request_header(call->request, "User-Agent");
+    Buf clean = BUF_INIT;
+
+    for (size_t i = 0; agent && agent[i] && i < 300; i++) {
+        /* ASCII, whatever was sent: the header has no encoding. */
+        char byte = agent[i] >= ' ' && agent[i] <= '~' ? agent[i] : '?';
+        buf_add(&clean, &byte, 1);
+    }
+    agent = arena_strdup(call->arena, buf_str(&clean));
+    buf_done(&clean);
+    return (SessionDevice){name, agent, http_request_peer(call->request)};
+}
+
+AuditEvent user_call_event(UserCall *call, const char *action, const char *subject) {
+    SessionDevice device = user_call_device(call, "");
+    char *session = NULL;
+
+    if (call->signed_in) {
+        session = arena_alloc(call->arena, UUID_TEXT_SIZE);
+        uuid_text(&call->session.session_id, session);
+    }
+    return (AuditEvent){action, device.address, device.agent, session, subject};
+}
+
+const char *user_call_cookie(UserCall *call, const char *token) {
+    const UserSettings *settings = call->service->options.settings;
+    const HttpCookie cookie = {
+        .name = SESSION_COOKIE(call->service->secure),
+        .value = token ? token : "",
+        .max_age_s = token ? (int64_t)settings->session_days * 86400 : -1,
+        .same_site = HTTP_SAME_SITE_LAX,
+        .secure = call->service->secure,
+        .http_only = true,
+    };
+    const char *value;
+
+    if (http_cookie_format(&cookie, call->arena, &value) < 0) {
+        abort(); /* a token is base64url, and the names keep their prefixes' rules */
+    }
+    return value;
+}

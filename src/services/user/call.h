@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * One request to this service: who is calling is found out, a rule says whether they may, the body
+ * is read by table, and what the handler gives back is answered as JSON or as a problem (RFC 9457).
+ */
+
+#include "base/json.h"
+#include "services/user/audit.h"
+#include "services/user/failure.h"
+#include "services/user/internal.h"
+#include "services/user/session_store.h"
+
+/* Who may call. */
+typedef enum CallRule {
+    CALL_RULE_ANYONE,    /* whoever it is; not from another site when a cookie is sent */
+    CALL_RULE_SIGNED_IN, /* with a session */
+    CALL_RULE_FRESH,     /* with a session whose proof is younger than fresh-minutes */
+} CallRule;
+
+typedef struct UserCall {
+    UserService *service;
+    HttpRequest *request;
+    Arena *arena; /* the request's */
+    int64_t now_us;
+    bool signed_in;
+    Session session; /* when signed_in */
+
+    /* The answer's. */
+    unsigned status;        /* 200 unless the handler says otherwise; 204 has no body */
+    const char *detail;     /* of a failure: what is wrong and what to do, or NULL */
+    uint32_t retry_after_s; /* of a failure; 0: none */
+    const char *set_cookie; /* NULL: none */
+    int64_t version;        /* sent as ETag when > 0 */
+} UserCall;
+
+/* Gives a new JSON object or array in *ret_body, or NULL for 204. */
+typedef UserFailure UserHandler(UserCall *call, json_t **ret_body);
+
+/* The whole of an HttpHandler. */
+void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle);
+
+/* Reads the JSON body; members that the table does not have are refused. */
+UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct);
+
+/* A fault as a failure; it is logged once, here. */
+UserFailure user_call_fault(UserCall *call, int r);
+
+/* The version in If-Match. */
+UserFailure user_call_version(UserCall *call, int64_t *ret_version);
+
+/* Who and from where, for the audit trail; `subject` may be NULL. */
+AuditEvent user_call_event(UserCall *call, const char *action, const char *subject);
+
+/* What the request says of the device: the agent is cut to what the table takes. */
+SessionDevice user_call_device(UserCall *call, const char *name);
+
+/* The cookie of a session; `token` NULL takes it back. */
+const char *user_call_cookie(UserCall *call, const char *token);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* What the files of this service share: its state and its handlers. */
+
+#include "base/crypto/password.h"
+#include "services/user/service.h"
+#include "services/user/throttle.h"
+#include "services/user/vault.h"
+
+typedef struct UserMetrics {
+    Metric *sign_ins, *sign_ins_refused, *registrations, *mails_sent, *mails_failed;
+} UserMetrics;
+
+#define USER_ROUTES_MAX 32
+
+struct UserService {
+    UserServiceOptions options;
+    Vault *vault;
+    Throttle throttle;
+    PasswordHasher *hasher;
+    UserMetrics metrics;
+    char *public_url;
+    bool secure; /* public_url is https: cookies are __Host- and Secure */
+    HttpRoute routes[USER_ROUTES_MAX];
+    HttpRouteGroup groups[USER_SERVICE_GROUPS];
+};
+
+/* Handlers; their context is the UserService. */
+HttpHandler registration_start_handle, registration_complete_handle;
+HttpHandler reset_start_handle, reset_complete_handle;
+HttpHandler session_create_handle, session_proof_handle, session_list_handle, session_rename_handle,
+    session_remove_handle, session_remove_all_handle;
+HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_email_handle, me_audit_handle;
+HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
+HttpHandler email_complete_handle;

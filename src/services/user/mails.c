@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/user/mails.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "services/user/account_store.h"
+#include "services/user/mail_token_store.h"
+
+#include <time.h>
+
+#define SEND_TRIES 3
+
+/* One mail on its way. */
+typedef struct MailJob {
+    UserService *service;
+    Arena *arena;
+    const char *email;
+    Uuid user_id; /* nil: whoever has the address, if anyone */
+    void (*make)(struct MailJob *job);
+    MailNotice notice;
+
+    MailTokenKind kind;
+    char token[MAIL_TOKEN_LEN + 1];
+    bool known; /* somebody has the address */
+} MailJob;
+
+static void send(MailJob *job, const char *subject, const char *text) {
+    const MailMessage message = {job->email, subject, text};
+    UserMetrics *metrics = &job->service->metrics;
+    int r = -EIO;
+
+    for (unsigned i = 0; i < SEND_TRIES && r < 0; i++) {
+        if (i > 0) {
+            nanosleep(&(struct timespec){.tv_sec = i * i}, NULL);
+        }
+        r = mailer_send(job->service->options.mailer, &message);
+    }
+    metric_add(r == 0 ? metrics->mails_sent : metrics->mails_failed, 1);
+    if (r != 0) {
+        log_error("mail not sent", LOG_STR("error", r < 0 ? strerror(-r) : "refused"));
+    }
+}
+
+static int make_token(DbTx *tx, void *userdata) {
+    MailJob *job = userdata;
+    int64_t now_us = clock_unix_us();
+    int64_t minutes = (int64_t)job->service->options.settings->mail_token_minutes;
+    MailToken token = {.kind = job->kind,
+                       .user_id = job->user_id,
+                       .email = job->email,
+                       .created_us = now_us,
+                       .expires_us = now_us + minutes * 60 * 1000000};
+    uint8_t hash[VAULT_HASH_LEN];
+    Uuid owner;
+    int r;
+
+    vault_hash_email(job->service->vault, str_from(job->email), hash);
+    r = account_store_find_id(tx, hash, job->arena, &owner);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    job->known = r == 0;
+    if (job->kind == MAIL_TOKEN_PASSWORD_RESET) {
+        token.user_id = owner;
+    }
+    if (job->known != (job->kind == MAIL_TOKEN_PASSWORD_RESET)) {
+        return 0; /* nothing to prove: another mail goes out, or none */
+    }
+    r = mail_token_store_add(tx, job->service->vault, job->arena, &token, job->token);
+    return r < 0 ? err_trace(r) : 0;
+}
+
+static bool prepare(MailJob *job, MailTokenKind kind) {
+    int r;
+
+    job->kind = kind;
+    r = db_write(job->service->options.db, make_token, job, NULL);
+    if (r < 0) {
+        log_error("mail not made", LOG_STR("error", strerror(-r)));
+        metric_add(job->service->metrics.mails_failed, 1);
+    }
+    return r == 0;
+}
+
+static const char *link_text(MailJob *job, const char *page) {
+    return arena_printf(job->arena, "%s%s?token=%s", job->service->public_url, page, job->token);
+}
+
+static unsigned minutes(const MailJob *job) {
+    return (unsigned)job->service->options.settings->mail_token_minutes;
+}
+
+static void make_registration(MailJob *job) {
+    if (!prepare(job, MAIL_TOKEN_REGISTRATION)) {
+        return;
+    }
+    if (job->known) {
+        send(job, "You already have an account",
+             arena_printf(job->arena,
+                          "Somebody, perhaps you, wanted to open an Image Sync account with this "
+                          "address.\nYou have one already. Sign in, or choose a new password, "
+                          "here:\n\n  %s/account/reset\n\nIf it was not you, nothing has to be "
+                          "done.\n",
+                          job->service->public_url));
+        return;
+    }
+    send(job, "Confirm your address",
+         arena_printf(job->arena,
+                      "Welcome to Image Sync. To open your account, follow this link within %u "
+                      "minutes:\n\n  %s\n\nIf you did not ask for this, ignore this mail: no "
+                      "account is opened.\n",
+                      minutes(job), link_text(job, "/account/register")));
+}
+
+static void make_reset(MailJob *job) {
+    if (!prepare(job, MAIL_TOKEN_PASSWORD_RESET)) {
+        return;
+    }
+    if (!job->known) {
+        send(job, "No account with this address",
+             arena_printf(job->arena,
+                          "Somebody, perhaps you, asked for a new Image Sync password, but there "
+                          "is no account with this address.\nIf you have one, it is under another "
+                          "address. To open one:\n\n  %s/account/register\n",
+                          job->service->public_url));
+        return;
+    }
+    send(job, "Choose a new password",
+         arena_printf(job->arena,
+                      "To choose a new Image Sync password, follow this link within %u "
+                      "minutes:\n\n  %s\n\nIf you did not ask for this, ignore this mail: your "
+                      "password stays as it is.\n",
+                      minutes(job), link_text(job, "/account/reset")));
+}
+
+static void make_email_change(MailJob *job) {
+    if (!prepare(job, MAIL_TOKEN_EMAIL_CHANGE)) {
+        return;
+    }
+    if (job->known) {
+        send(job, "This address has an account already",
+             "Somebody, perhaps you, wanted to move an Image Sync account to this address, but "
+             "the address has one already.\nNothing was changed.\n");
+        return;
+    }
+    send(job, "Confirm your new address",
+         arena_printf(job->arena,
+                      "To move your Image Sync account to this address, follow this link within "
+                      "%u minutes:\n\n  %s\n\nIf you did not ask for this, ignore this mail.\n",
+                      minutes(job), link_text(job, "/account/email")));
+}
+
+static void make_notice(MailJob *job) {
+    static const struct {
+        const char *subject, *text;
+    } notices[_MAIL_NOTICE_MAX] = {
+        [MAIL_NOTICE_PASSWORD_CHANGED] = {"Your password was changed",
+                                          "The password of your Image Sync account was changed, "
+                                          "and all other devices were signed out."},
+        [MAIL_NOTICE_EMAIL_CHANGED] = {"Your address was changed",
+                                       "Your Image Sync account has another address now. Mails go "
+                                       "there from now on."},
+        [MAIL_NOTICE_TOTP_ADDED] = {"Second factor added",
+                                    "Your Image Sync account asks for a one-time code now."},
+        [MAIL_NOTICE_TOTP_REMOVED] = {"Second factor removed",
+                                      "Your Image Sync account no longer asks for a one-time "
+                                      "code."},
+        [MAIL_NOTICE_RECOVERY_USED] = {"A recovery code was used",
+                                       "Somebody signed in to your Image Sync account with a "
+                                       "recovery code."},
+    };
+
+    send(job, notices[job->notice].subject,
+         arena_printf(job->arena,
+                      "%s\n\nIf it was not you, choose a new password at once:\n\n  "
+                      "%s/account/reset\n",
+                      notices[job->notice].text, job->service->public_url));
+}
+
+static void run(void *userdata, bool cancelled) {
+    MailJob *job = userdata;
+
+    if (!cancelled) {
+        job->make(job);
+    }
+    arena_free(job->arena);
+}
+
+static int submit(UserService *service, void (*make)(MailJob *), MailNotice notice,
+                  const Uuid *user_id, const char *email) {
+    Arena *arena = arena_new();
+    MailJob *job = arena_alloc(arena, sizeof(*job));
+    int r;
+
+    *job = (MailJob){.service = service,
+                     .arena = arena,
+                     .email = arena_strdup(arena, str_from(email)),
+                     .make = make,
+                     .notice = notice};
+    if (user_id) {
+        job->user_id = *user_id;
+    }
+    r = executor_submit(service->options.mail_executor, run, job);
+    if (r != 0) {
+        arena_free(arena);
+    }
+    return r;
+}
+
+int mails_registration(UserService *service, const char *email) {
+    return submit(service, make_registration, 0, NULL, email);
+}
+
+int mails_password_reset(UserService *service, const char *email) {
+    return submit(service, make_reset, 0, NULL, email);
+}
+
+int mails_email_change(UserService *service, const Uuid *user_id, const char *new_email) {
+    return submit(service, make_email_change, 0, user_id, new_email);
+}
+
+void mails_notice(UserService *service, MailNotice notice, const char *email) {
+    if (submit(service, make_notice, notice, NULL, email) != 0) {
+        metric_add(service->metrics.mails_failed, 1);
+        log_warn("mail queue full");
+    }
+}

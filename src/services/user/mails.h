@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What this service writes to people. Nobody waits for a mail: it is made and sent on the mail
+ * executor, so that an answer takes equally long whether there is an account or not. A mail that
+ * is under way when the process dies is lost; its receiver asks again.
+ */
+
+#include "services/user/internal.h"
+
+/* Mails that carry a link: each decides by itself what the receiver gets. `email` is canonical.
+ * 0, or EXECUTOR_E_FULL or EXECUTOR_E_CLOSED: too much waits. */
+int mails_registration(UserService *service, const char *email);
+int mails_password_reset(UserService *service, const char *email);
+int mails_email_change(UserService *service, const Uuid *user_id, const char *new_email);
+
+/* Tells somebody of what was done to their account. Best effort. */
+typedef enum MailNotice {
+    MAIL_NOTICE_PASSWORD_CHANGED,
+    MAIL_NOTICE_EMAIL_CHANGED, /* goes to the old address */
+    MAIL_NOTICE_TOTP_ADDED,
+    MAIL_NOTICE_TOTP_REMOVED,
+    MAIL_NOTICE_RECOVERY_USED,
+    _MAIL_NOTICE_MAX,
+} MailNotice;
+void mails_notice(UserService *service, MailNotice notice, const char *email);

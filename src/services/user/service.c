@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "services/user/account_store.h"
+#include "services/user/audit.h"
+#include "services/user/internal.h"
+#include "services/user/mail_token_store.h"
+#include "services/user/second_factor.h"
+#include "services/user/session_store.h"
+
+#define BODY_MAX         (16u << 10)
+#define HASH_WAITING_MAX 64
+#define HASH_WAIT_MS     10000
+
+static void build_routes(UserService *service) {
+    static const struct {
+        const char *method, *path;
+        HttpHandler *handle;
+    } routes[] = {
+        {"POST", "/v1/registrations", registration_start_handle},
+        {"POST", "/v1/registrations/complete", registration_complete_handle},
+        {"POST", "/v1/password-resets", reset_start_handle},
+        {"POST", "/v1/password-resets/complete", reset_complete_handle},
+        {"POST", "/v1/email-changes/complete", email_complete_handle},
+        {"POST", "/v1/sessions", session_create_handle},
+        {"GET", "/v1/sessions", session_list_handle},
+        {"DELETE", "/v1/sessions", session_remove_all_handle},
+        {"POST", "/v1/sessions/proof", session_proof_handle},
+        {"PATCH", "/v1/sessions/{id}", session_rename_handle},
+        {"DELETE", "/v1/sessions/{id}", session_remove_handle},
+        {"GET", "/v1/me", me_get_handle},
+        {"PATCH", "/v1/me", me_patch_handle},
+        {"PUT", "/v1/me/password", me_password_handle},
+        {"POST", "/v1/me/email", me_email_handle},
+        {"POST", "/v1/me/totp", totp_start_handle},
+        {"PUT", "/v1/me/totp", totp_put_handle},
+        {"DELETE", "/v1/me/totp", totp_remove_handle},
+        {"GET", "/v1/me/audit", me_audit_handle},
+    };
+    _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
+
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        service->routes[i] = (HttpRoute){.method = routes[i].method,
+                                         .path = routes[i].path,
+                                         .handle = routes[i].handle,
+                                         .body_max = BODY_MAX,
+                                         .blocks = true};
+    }
+    service->groups[0] = (HttpRouteGroup){.prefix = "/v1/",
+                                          .routes = service->routes,
+                                          .context = service,
+                                          .executor = service->options.executor};
+}
+
+static void register_metrics(UserService *service) {
+    Metrics *metrics = service->options.metrics;
+    UserMetrics *ours = &service->metrics;
+    static const char sign_ins[] = "Attempts to sign in, by what became of them.";
+    static const char mails[] = "Mails, by what became of them.";
+
+    ours->sign_ins =
+        metrics_counter(metrics, "imagesync_sign_ins_total", "result=\"done\"", sign_ins);
+    ours->sign_ins_refused =
+        metrics_counter(metrics, "imagesync_sign_ins_total", "result=\"refused\"", sign_ins);
+    ours->registrations =
+        metrics_counter(metrics, "imagesync_registrations_total", "", "Accounts opened.");
+    ours->mails_sent = metrics_counter(metrics, "imagesync_mails_total", "result=\"sent\"", mails);
+    ours->mails_failed =
+        metrics_counter(metrics, "imagesync_mails_total", "result=\"failed\"", mails);
+}
+
+static int check_statements(Db *db, const char **reterr) {
+    const struct {
+        const DbStatement *statements;
+        size_t n;
+    } stores[] = {
+        {account_statements, account_statements_len},
+        {session_statements, session_statements_len},
+        {mail_token_statements, mail_token_statements_len},
+        {recovery_statements, recovery_statements_len},
+        {audit_statements, audit_statements_len},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
+        int r = db_check(db, stores[i].statements, stores[i].n, reterr);
+        if (r < 0) {
+            return err_trace(r);
+        }
+    }
+    return 0;
+}
+
+static int start(UserService *service, const char **reterr) {
+    const UserSettings *settings = service->options.settings;
+    int r = check_statements(service->options.db, reterr);
+
+    if (r < 0) {
+        return err_trace(r);
+    }
+    r = vault_new(service->options.db, service->options.master_key, &service->vault);
+    if (r == VAULT_E_BROKEN) {
+        *reterr = "the master key is not the one that this database was made with; give the right "
+                  "one with --master-key";
+        return -EINVAL;
+    }
+    if (r < 0) {
+        return err_trace(r);
+    }
+    r = password_hasher_new(
+        &(PasswordSettings){.ops = (uint32_t)settings->password_ops,
+                            .memory_mib = (uint32_t)settings->password_memory_mib,
+                            .parallel_max = (uint32_t)settings->password_parallel,
+                            .waiting_max = HASH_WAITING_MAX,
+                            .wait_ms = HASH_WAIT_MS},
+        &service->hasher);
+    return r < 0 ? err_trace(r) : 0;
+}
+
+int user_service_new(const UserServiceOptions *options, UserService **ret_service,
+                     const char **reterr) {
+    _cleanup_(user_service_freep) UserService *service = calloc(1, sizeof(*service));
+    int r;
+
+    if (!service) {
+        return err_trace(-ENOMEM);
+    }
+    service->options = *options;
+    service->throttle =
+        (Throttle){options->cache, options->local_cache, options->settings->attempts_per_address};
+    r = start(service, reterr);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    register_metrics(service);
+    build_routes(service);
+    *ret_service = TAKE_PTR(service);
+    return 0;
+}
+
+void user_service_set_public_url(UserService *service, const char *public_url) {
+    free(service->public_url);
+    service->public_url = strdup(public_url);
+    if (!service->public_url) {
+        abort();
+    }
+    service->secure = str_starts_with(str_from(public_url), str_lit("https://"));
+}
+
+UserService *user_service_free(UserService *service) {
+    if (service) {
+        password_hasher_free(service->hasher);
+        vault_free(service->vault);
+        free(service->public_url);
+        free(service);
+    }
+    return NULL;
+}
+
+const HttpRouteGroup *user_service_groups(UserService *service) {
+    return service->groups;
+}

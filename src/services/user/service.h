@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The user service: accounts, who is signed in with what, and what others may ask of that. A
+ * library over an HTTP server and the ports that app brings, all of which must outlive it. Its
+ * handlers block, so its routes run on the executor.
+ *
+ *   POST /v1/registrations, /v1/registrations/complete           an account, by mail
+ *   POST /v1/password-resets, /v1/password-resets/complete       a new password, by mail
+ *   POST /v1/email-changes/complete                              a new address, by mail
+ *   POST /v1/sessions, GET, PATCH and DELETE /v1/sessions[/{id}] signing in and out, devices
+ *   GET, PATCH /v1/me, PUT /v1/me/password, POST /v1/me/email    one's own account
+ *   GET /v1/me/audit                                             one's own audit trail
+ */
+
+#include "base/crypto/master_key.h"
+#include "base/executor.h"
+#include "base/http/server.h"
+#include "core/ports/cache.h"
+#include "core/ports/db.h"
+#include "core/ports/mail.h"
+#include "services/user/settings.h"
+
+typedef struct UserService UserService;
+
+typedef struct UserServiceOptions {
+    Db *db;
+    Cache *cache;
+    Cache *local_cache; /* in this process, for counting while `cache` is away; may be the same */
+    Mailer *mailer;
+    Executor *executor;      /* for requests */
+    Executor *mail_executor; /* for mails: nobody waits for these */
+    const MasterKeys *master_key;
+    Metrics *metrics;
+    const UserSettings *settings;
+} UserServiceOptions;
+
+#define USER_SERVICE_GROUPS 1
+
+/* 0; -EINVAL with a whole sentence in *reterr (a literal); or a fault of the database. */
+int user_service_new(const UserServiceOptions *options, UserService **ret_service,
+                     const char **reterr);
+/*
+ * Where people reach this server: "https://photos.example.com", without a slash at the end. Must be
+ * said once, before the first request.
+ */
+void user_service_set_public_url(UserService *service, const char *public_url);
+/* Last: after the server and both executors have ended. Accepts NULL. */
+UserService *user_service_free(UserService *service);
+DEFINE_CLEANUP(UserService *, user_service_free)
+
+const HttpRouteGroup *user_service_groups(UserService *service);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * Who is signed in. A session's token comes as a cookie (`__Host-session` under TLS, else
+ * `session`) or as `Authorization: Bearer`. The table is the truth; what it said is kept in the
+ * cache for a minute, under the hash of the token's secret, and taken out when the session ends.
+ */
+
+#include "services/user/account_store.h"
+#include "services/user/call.h"
+
+#define SESSION_COOKIE(secure) ((secure) ? "__Host-session" : "session")
+
+/* Fills call->session, or says USER_FAILURE_SIGNED_OUT. */
+UserFailure sessions_authenticate(UserCall *call);
+
+/*
+ * In a transaction: a new session of that account for the device that calls. `ret_token` is what
+ * its holder gets to keep.
+ */
+int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+                  const char *device_name, Session *ret_session,
+                  char ret_token[SESSION_TOKEN_LEN + 1]);
+
+/* After the transaction that removed it: takes it out of the cache. */
+void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n);
+
+/* {"id", "name", "agent", "address", "methods", "created", "seen", "expires", "current"} */
+json_t *sessions_json(const UserCall *call, const Session *session);
+
+/* The answer to whoever has just signed in: {"user", "session"} and the cookie, or with `cookie`
+ * false, the token. */
+json_t *sessions_opened_json(UserCall *call, const Account *account, const Session *session,
+                             const char *token, bool cookie);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/user/settings.h"
+
+#define AT(member) offsetof(UserSettings, member)
+
+const ConfigField user_settings_fields[] = {
+    {"public-url", CONFIG_STR, AT(public_url), "", 0, 200, NULL,
+     "the address under which people reach this server, such as https://photos.example.com: what "
+     "links in mails begin with; default: http:// and what is listened on"},
+    {"registration", CONFIG_BOOL, AT(registration), "yes", 0, 0, NULL,
+     "whether anyone may open an account"},
+    {"session-days", CONFIG_U64, AT(session_days), "90", 1, 3650, "d",
+     "how long somebody stays signed in at most"},
+    {"session-idle-days", CONFIG_U64, AT(session_idle_days), "30", 1, 3650, "d",
+     "how long somebody stays signed in without coming back"},
+    {"fresh-minutes", CONFIG_U64, AT(fresh_minutes), "15", 1, 1440, "min",
+     "how long after signing in password, address and keys may be changed without another proof"},
+    {"mail-token-minutes", CONFIG_U64, AT(mail_token_minutes), "60", 5, 10080, "min",
+     "how long a link in a mail is good"},
+    /* OWASP's Password Storage Cheat Sheet: Argon2id with 19 MiB and 2 passes at least. */
+    {"password-ops", CONFIG_U64, AT(password_ops), "2", 1, 20, NULL, "Argon2id passes"},
+    {"password-memory-mib", CONFIG_U64, AT(password_memory_mib), "32", 8, 4096, "MiB",
+     "memory of one Argon2id hash"},
+    {"password-parallel", CONFIG_U64, AT(password_parallel), "2", 1, 256, NULL,
+     "hashes at the same time; others wait"},
+    {"password-length-min", CONFIG_U64, AT(password_length_min), "10", 8, 64, NULL,
+     "characters that a password has at least"},
+    {"attempts-per-address", CONFIG_U64, AT(attempts_per_address), "50", 1, 1000000, NULL,
+     "attempts to sign in or to be sent mail that one network address has free an hour; after "
+     "these "
+     "each has to wait"},
+    {0},
+};

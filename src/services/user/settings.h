@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The settings of the user service, with their names, defaults and bounds in one table. */
+
+#include "base/config.h"
+
+typedef struct UserSettings {
+    const char
+        *public_url; /* "" until app has worked it out from the address that is listened on */
+    bool registration;
+    uint64_t session_days, session_idle_days;
+    uint64_t fresh_minutes;
+    uint64_t mail_token_minutes;
+    uint64_t password_ops, password_memory_mib, password_parallel;
+    uint64_t password_length_min;
+    uint64_t attempts_per_address;
+} UserSettings;
+
+extern const ConfigField user_settings_fields[];

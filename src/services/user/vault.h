@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What keeps users' data unreadable at rest. Each user has a key, wrapped by the master key; what
+ * tells who somebody is, is sealed under it (AES-256-GCM), with the column and the row it stands in
+ * as associated data, so that a value moved to another row or column does not open. What has to be
+ * found without being read (an address) is found by a keyed hash. Erasing the key erases the user.
+ * Thread-safe.
+ */
+
+#include "base/arena.h"
+#include "base/crypto/master_key.h"
+#include "base/uuid.h"
+#include "core/ports/db.h"
+
+#define VAULT_KEY_LEN  32
+#define VAULT_HASH_LEN 32
+
+typedef struct Vault Vault;
+
+/* A user's key, opened. Wiped by vault_key_done(). */
+typedef struct VaultKey {
+    Uuid user_id;
+    uint8_t bytes[VAULT_KEY_LEN];
+} VaultKey;
+void vault_key_done(VaultKey *key);
+
+enum {
+    VAULT_E_BROKEN = 1, /* does not open: tampered with, moved, or of another key */
+};
+
+/*
+ * Reads the service's own keys (for hashes and for what belongs to no user) from the database,
+ * wrapped by the master key, or makes them when this is the first start. The two must outlive the
+ * vault. 0; VAULT_E_BROKEN: the master key is not the one that this database was made with; or a
+ * fault.
+ */
+int vault_new(Db *db, const MasterKeys *master, Vault **ret_vault);
+Vault *vault_free(Vault *vault);
+DEFINE_CLEANUP(Vault *, vault_free)
+
+/* A new user's key, and its wrapped form for the table user_key. */
+int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, VaultKey *ret_key,
+                  Str *ret_wrapped);
+/* 0, VAULT_E_BROKEN, or a fault. */
+int vault_key_open(const Vault *vault, const Uuid *user_id, Str wrapped, VaultKey *ret_key);
+
+/*
+ * Seals and opens a column's value. `column` is "table.column"; `row` tells the row apart from
+ * others of this user (Str of its key), empty when the user's id is the whole key.
+ */
+Str vault_seal(const VaultKey *key, const char *column, Str row, Str value, Arena *arena);
+int vault_open(const VaultKey *key, const char *column, Str row, Str sealed, Arena *arena,
+               Str *ret_value);
+
+/* The same for rows of no user: the key is the service's. */
+const VaultKey *vault_service_key(const Vault *vault);
+
+/* A keyed hash (HMAC-SHA-256) of an address in canonical form (user_email_canonical()). */
+void vault_hash_email(const Vault *vault, Str canonical, uint8_t ret_hash[VAULT_HASH_LEN]);
+
+/* The chain of audit rows: HMAC-SHA-256 over parts, each preceded by its length. */
+void vault_audit_mac(const Vault *vault, const Str *parts, size_t n_parts,
+                     uint8_t ret_mac[VAULT_HASH_LEN]);
