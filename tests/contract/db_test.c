@@ -205,15 +205,16 @@ static void rules_of_the_tables_hold(void **state) {
 }
 
 static void what_was_changed_is_counted(void **state) {
+    static const DbStatement no_row = {"no_row", "DROP TABLE IF EXISTS contract_nothing", 0, 0};
     Steps steps = STEPS(NULL, {&statements[ITEM_ADD], PARAMS(DB_INT(1), DB_NULL, DB_NULL)},
                         {&statements[ITEM_ADD_OR_NOT], PARAMS(DB_INT(1), DB_NULL, DB_NULL)},
                         {&statements[ITEM_ADD_OR_NOT], PARAMS(DB_INT(2), DB_NULL, DB_NULL)},
                         {&statements[ITEM_RENAME], PARAMS(DB_TEXT(str_lit("x")), DB_INT(1))},
                         {&statements[ITEM_RENAME], PARAMS(DB_TEXT(str_lit("x")), DB_INT(1))},
                         {&statements[ITEM_RENAME], PARAMS(DB_TEXT(str_lit("y")), DB_INT(9))},
-                        {&statements[ITEM_REMOVE], PARAMS(DB_INT(2))},
+                        {&statements[ITEM_REMOVE], PARAMS(DB_INT(2))}, {&no_row},
                         {&statements[ITEM_REMOVE], PARAMS(DB_INT(2))});
-    const uint64_t expected[] = {1, 0, 1, 1, 1, 0, 1, 0};
+    const uint64_t expected[] = {1, 0, 1, 1, 1, 0, 1, 0, 0};
 
     assert_int_equal(db_write(*state, run_steps, &steps, NULL), 0);
     for (size_t i = 0; i < ARRAY_LEN(expected); i++) {

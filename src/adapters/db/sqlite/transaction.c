@@ -67,9 +67,6 @@ static int begin(const SqliteTx *self, const DbStatement *statement, const DbVal
     if (r != 0) {
         return r;
     }
-    if (connection->read_only && !sqlite3_stmt_readonly(handle)) {
-        return -EROFS;
-    }
     for (unsigned i = 0; i < statement->n_params; i++) {
         int result = bind(handle, (int)i + 1, &params[i]);
         if (result != SQLITE_OK) {
