@@ -45,6 +45,10 @@ static void answer(int fd, const char *request) {
                  "Content-Length: 0\r\n\r\n");
     } else if (strstr(request, "GET /photo ")) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nphoto");
+    } else if (strstr(request, "GET /my%20photo?a=+b ")) {
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine");
+    } else if (strstr(request, "GET /empty ")) {
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     } else if (strstr(request, "GET /announced ")) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
                  SIZE_LIMIT + 1);
@@ -191,6 +195,10 @@ static void fetches_what_is_there(void **state) {
     assert_true(fixture->sealed);
     assert_int_equal(fetch_here(fixture, "127.0.0.1", "/to?/to?/photo"), FETCH_OK);
     assert_string_equal(fixture->body, "photo");
+    assert_int_equal(fetch_here(fixture, "127.0.0.1", "/my photo?a= b#part"), FETCH_OK);
+    assert_string_equal(fixture->body, "mine");
+    assert_int_equal(fetch_here(fixture, "127.0.0.1", "/empty"), FETCH_FAILED);
+    assert_non_null(strstr(fixture->detail, "without a file"));
     assert_int_equal(fetch_here(fixture, "127.0.0.1", "/missing"), FETCH_FAILED);
     assert_non_null(strstr(fixture->detail, "404"));
 }
