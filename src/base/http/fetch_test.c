@@ -324,10 +324,16 @@ static void can_be_cancelled_and_never_queues_without_end(void **state) {
     fetcher_get(fixture->fetcher, url.data, note, fixture, &third);
     assert_int_equal(fixture->done, 1);
     assert_int_equal(fixture->status, FETCH_BUSY);
+    /* What waits is over at once, and its place free for another. */
+    fetcher_cancel(fixture->fetcher, second);
+    assert_int_equal(fixture->done, 2);
+    assert_int_equal(fixture->status, FETCH_FAILED);
+    fetcher_get(fixture->fetcher, url.data, note, fixture, &second);
+    assert_int_equal(fixture->done, 2);
     fetcher_cancel(fixture->fetcher, second);
     fetcher_cancel(fixture->fetcher, first);
     fetcher_cancel(fixture->fetcher, 12345);
-    wait_for(fixture, &fixture->done, 3);
+    wait_for(fixture, &fixture->done, 4);
     assert_int_equal(fixture->status, FETCH_FAILED);
     assert_non_null(strstr(fixture->detail, "cancelled"));
     assert_int_equal(fixture->asked, 1);
