@@ -263,8 +263,11 @@ static void observe(const JobRun *run) {
         {metrics->compose_s, t->compose},     {metrics->encode_s, t->encode},
     };
 
+    /* Zero stands for a step that was not needed or not reached. */
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        metric_observe(steps[i].metric, steps[i].ms / 1000);
+        if (steps[i].ms > 0) {
+            metric_observe(steps[i].metric, steps[i].ms / 1000);
+        }
     }
 }
 
