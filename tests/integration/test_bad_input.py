@@ -44,8 +44,14 @@ def test_empty_body(server):
     assert error(server.post("/v1.0/removebg", data=b"")) == (400, "missing_source")
 
 
+def detail(reply):
+    return reply.json()["errors"][0]["detail"]
+
+
 def test_empty_file(server):
-    assert error(server.removebg(b"")) == (400, "failed_to_read_image")
+    reply = server.removebg(b"")
+    assert error(reply) == (400, "failed_to_read_image")
+    assert detail(reply) == "The file is empty."
 
 
 def test_truncated_jpeg(server, astronaut):
@@ -174,6 +180,58 @@ def test_no_source(server):
     assert reply.json()["errors"][0]["title"] == "No image given"
 
 
+@pytest.mark.parametrize("field,value,word", [
+    ("size", "huge", "preview"), ("format", "gif", "webp"), ("bg_color", "blurple", "81d4fa"),
+    ("crop", "maybe", "true"), ("roi", "1 2 3", "x1 y1 x2 y2"), ("crop_margin", "60%", "50%"),
+    ("scale", "5", "10%"), ("position", "top", "center"), ("shadow_opacity", "200", "100"),
+    ("roi", "0 0 513 10", "512 x 512")])
+def test_a_wrong_value_is_answered_with_what_is_accepted(server, astronaut, field, value, word):
+    assert word in detail(server.removebg(astronaut, **{field: value}))
+
+
+def test_the_same_source_twice(server, astronaut):
+    files = [("image_file", ("a.jpg", astronaut)), ("image_file", ("b.jpg", astronaut))]
+    assert error(server.post("/v1.0/removebg", files=files)) == (400, "multiple_sources")
+    files[1] = ("bg_image_file", ("a.jpg", astronaut))
+    files.append(("bg_image_file", ("b.jpg", astronaut)))
+    assert error(server.post("/v1.0/removebg", files=files)) == (400, "multiple_bg_sources")
+
+
+def test_a_blank_field_after_a_file_is_no_second_source(server, astronaut):
+    files = [("image_file", ("a.jpg", astronaut)), ("image_file", (None, ""))]
+    assert server.post("/v1.0/removebg", files=files).status_code == 200
+
+
+def test_a_picture_as_the_whole_body(server, astronaut):
+    """curl --data-binary @photo.jpg, with and without the right type."""
+    reply = server.post("/v1.0/removebg", data=astronaut, headers={"Content-Type": "image/jpeg"})
+    assert error(reply) == (400, "missing_source")
+    assert "multipart/form-data" in detail(reply)
+    reply = server.post("/v1.0/removebg", data=astronaut,
+                        headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert error(reply) == (400, "malformed_body")
+    assert "multipart/form-data" in detail(reply)
+
+
+def test_json_under_another_type(server):
+    """curl -d '{...}' without a Content-Type."""
+    reply = server.post("/v1.0/removebg", data=b'{"image_url":"https://example.com/a.jpg"}',
+                        headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert error(reply) == (400, "malformed_body")
+    assert "application/json" in detail(reply)
+
+
+@pytest.mark.parametrize("kind", ["json", "data"])
+def test_files_travel_in_multipart_bodies_only(server, astronaut, kind):
+    text = base64.b64encode(astronaut).decode()
+    reply = server.post("/v1.0/removebg", **{kind: {"image_file": text}})
+    assert error(reply) == (400, "missing_source")
+    assert detail(reply) == "image_file must be sent as multipart/form-data."
+    reply = server.post("/v1.0/removebg", **{kind: {"image_file_b64": text, "bg_image_file": "x"}})
+    assert error(reply) == (400, "failed_to_read_image")
+    assert "bg_image_file" in detail(reply)
+
+
 @pytest.mark.parametrize("fields", [
     {"image_file_b64": "aGk="}, {"image_url": "https://example.com/a.jpg"}])
 def test_two_sources(server, astronaut, fields):
@@ -191,10 +249,13 @@ def test_two_backgrounds(server, astronaut):
 def test_a_background_that_is_no_picture(server, astronaut):
     reply = server.removebg(astronaut, files={"bg_image_file": ("bg.jpg", b"no picture")})
     assert error(reply) == (400, "failed_to_read_image")
+    assert reply.json()["errors"][0]["title"] == "Failed to read background image"
 
 
 def test_bad_base64(server):
-    assert error(server.removebg(image_file_b64="!!!")) == (400, "failed_to_read_image")
+    reply = server.removebg(image_file_b64="!!!")
+    assert error(reply) == (400, "failed_to_read_image")
+    assert "not base64" in detail(reply)
 
 
 def test_malformed_bodies(server):
@@ -221,7 +282,9 @@ def test_a_wrong_key_is_never_logged(server, astronaut):
 
 def test_file_over_the_limit(server):
     noise = numpy.random.default_rng(1).bytes(23 << 20)
-    assert error(server.removebg(noise)) == (400, "file_too_large")
+    reply = server.removebg(noise)
+    assert error(reply) == (400, "file_too_large")
+    assert "22 MiB" in detail(reply)
 
 
 def test_base64_file_over_the_limit(server):

@@ -67,6 +67,24 @@ def test_shutdown_drains(start):
         pass
 
 
+def test_metrics_count_steps_that_were_taken(start, astronaut):
+    server = start(megapixels_per_minute=0)
+
+    def counts():
+        return [server.metric(f'imagesync_step_seconds_count{{step="{step}"}}')
+                for step in ("probe", "inference", "encode")]
+
+    assert server.removebg(astronaut).status_code == 200
+    assert counts() == [1, 1, 1]
+    assert server.metric("imagesync_inference_seconds_count") == 1
+    # The same photo again needs no inference, and one without a subject is never encoded.
+    assert server.removebg(astronaut).status_code == 200
+    assert counts() == [2, 1, 2]
+    assert server.metric("imagesync_inference_seconds_count") == 1
+    assert server.removebg(encode(photo().resize((1, 1)), "PNG")).status_code == 400
+    assert counts() == [3, 2, 2]
+
+
 def test_system_addresses(server):
     assert requests.get(server.url + "/healthz", timeout=10).status_code == 200
     assert requests.get(server.url + "/readyz", timeout=10).status_code == 200

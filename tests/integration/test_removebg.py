@@ -132,6 +132,13 @@ def test_formats(server, astronaut, fmt, content_type, kind):
     assert decode(reply.content).format == kind
 
 
+def test_values_are_read_in_any_case(server, astronaut):
+    reply = server.removebg(astronaut, format="PNG", size="Full", bg_color="White", crop="True",
+                            scale="Original", position="Center", channels="RGBA")
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["Content-Type"] == "image/png"
+
+
 def test_auto_format_is_jpeg_when_nothing_is_transparent(server, astronaut):
     reply = server.removebg(astronaut, bg_color="#fff")
     assert reply.headers["Content-Type"] == "image/jpeg"

@@ -45,7 +45,9 @@ void pool_metrics_job(struct PoolMetrics *self, const RenderResult *result) {
     metric_add(self->jobs[result->status], 1);
     if (result->status == RENDER_OK && result->output_fd >= 0) {
         metric_observe(self->seconds, result->timings.total / 1000.0);
-        metric_observe(self->inference_seconds, result->timings.inference / 1000.0);
+        if (!result->matte_kept) {
+            metric_observe(self->inference_seconds, result->timings.inference / 1000.0);
+        }
     }
 }
 

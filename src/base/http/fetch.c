@@ -37,6 +37,28 @@ static void finish(Job *job, FetchResult *result) {
     free(job);
 }
 
+static void finish_cancelled(Job *job) {
+    finish(job,
+           &(FetchResult){.status = FETCH_FAILED, .detail = "The fetch was cancelled.", .fd = -1});
+}
+
+/* The waiting job of that ticket, off the queue; NULL when there is none. With the lock held. */
+static Job *unqueue(Fetcher *fetcher, uint64_t ticket) {
+    for (Job **at = &fetcher->waiting; *at; at = &(*at)->next) {
+        Job *job = *at;
+        if (job->ticket != ticket) {
+            continue;
+        }
+        *at = job->next;
+        if (!job->next) {
+            fetcher->waiting_end = at;
+        }
+        fetcher->n_waiting--;
+        return job;
+    }
+    return NULL;
+}
+
 /* The next job, moved to the running ones; NULL when there will be none. */
 static Job *take_job(Fetcher *fetcher) {
     Job *job;
@@ -45,13 +67,8 @@ static Job *take_job(Fetcher *fetcher) {
     while (!fetcher->waiting && !fetcher->stopping) {
         pthread_cond_wait(&fetcher->changed, &fetcher->lock);
     }
-    job = fetcher->waiting;
+    job = fetcher->waiting ? unqueue(fetcher, fetcher->waiting->ticket) : NULL;
     if (job) {
-        fetcher->waiting = job->next;
-        if (!fetcher->waiting) {
-            fetcher->waiting_end = &fetcher->waiting;
-        }
-        fetcher->n_waiting--;
         job->next = fetcher->running;
         fetcher->running = job;
     }
@@ -77,11 +94,13 @@ static void *work(void *userdata) {
     pthread_setname_np(pthread_self(), "http-fetch");
     while ((job = take_job(fetcher))) {
         _cleanup_(arena_freep) Arena *arena = arena_new();
-        FetchResult result = {
-            .status = FETCH_FAILED, .detail = "The fetch was cancelled.", .fd = -1};
-        if (!atomic_load(&job->cancelled)) {
-            transfer_run(&fetcher->options, job->url, &job->cancelled, arena, &result);
+        FetchResult result;
+        if (atomic_load(&job->cancelled)) {
+            forget_job(fetcher, job);
+            finish_cancelled(job);
+            continue;
         }
+        transfer_run(&fetcher->options, job->url, &job->cancelled, arena, &result);
         forget_job(fetcher, job);
         finish(job, &result);
     }
@@ -170,8 +189,13 @@ void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userd
 }
 
 void fetcher_cancel(Fetcher *fetcher, uint64_t ticket) {
+    Job *waiting;
+
     pthread_mutex_lock(&fetcher->lock);
-    cancel_list(fetcher->waiting, false, ticket);
+    waiting = unqueue(fetcher, ticket);
     cancel_list(fetcher->running, false, ticket);
     pthread_mutex_unlock(&fetcher->lock);
+    if (waiting) {
+        finish_cancelled(waiting);
+    }
 }

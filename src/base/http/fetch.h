@@ -53,5 +53,8 @@ DEFINE_CLEANUP(Fetcher *, fetcher_free)
  */
 void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userdata,
                  uint64_t *ret_ticket);
-/* `done` comes soon with FETCH_FAILED, unless it was on its way. Unknown tickets are ignored. */
+/*
+ * `done` comes soon with FETCH_FAILED, unless it was on its way; before this returns when the fetch
+ * has not begun, so that its place in the queue is free at once. Unknown tickets are ignored.
+ */
 void fetcher_cancel(Fetcher *fetcher, uint64_t ticket);

@@ -45,6 +45,10 @@ static void answer(int fd, const char *request) {
                  "Content-Length: 0\r\n\r\n");
     } else if (strstr(request, "GET /photo ")) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nphoto");
+    } else if (strstr(request, "GET /my%20photo?a=+b ")) {
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine");
+    } else if (strstr(request, "GET /empty ")) {
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     } else if (strstr(request, "GET /announced ")) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n",
                  SIZE_LIMIT + 1);
@@ -191,6 +195,10 @@ static void fetches_what_is_there(void **state) {
     assert_true(fixture->sealed);
     assert_int_equal(fetch_here(fixture, "127.0.0.1", "/to?/to?/photo"), FETCH_OK);
     assert_string_equal(fixture->body, "photo");
+    assert_int_equal(fetch_here(fixture, "127.0.0.1", "/my photo?a= b#part"), FETCH_OK);
+    assert_string_equal(fixture->body, "mine");
+    assert_int_equal(fetch_here(fixture, "127.0.0.1", "/empty"), FETCH_FAILED);
+    assert_non_null(strstr(fixture->detail, "without a file"));
     assert_int_equal(fetch_here(fixture, "127.0.0.1", "/missing"), FETCH_FAILED);
     assert_non_null(strstr(fixture->detail, "404"));
 }
@@ -316,10 +324,16 @@ static void can_be_cancelled_and_never_queues_without_end(void **state) {
     fetcher_get(fixture->fetcher, url.data, note, fixture, &third);
     assert_int_equal(fixture->done, 1);
     assert_int_equal(fixture->status, FETCH_BUSY);
+    /* What waits is over at once, and its place free for another. */
+    fetcher_cancel(fixture->fetcher, second);
+    assert_int_equal(fixture->done, 2);
+    assert_int_equal(fixture->status, FETCH_FAILED);
+    fetcher_get(fixture->fetcher, url.data, note, fixture, &second);
+    assert_int_equal(fixture->done, 2);
     fetcher_cancel(fixture->fetcher, second);
     fetcher_cancel(fixture->fetcher, first);
     fetcher_cancel(fixture->fetcher, 12345);
-    wait_for(fixture, &fixture->done, 3);
+    wait_for(fixture, &fixture->done, 4);
     assert_int_equal(fixture->status, FETCH_FAILED);
     assert_non_null(strstr(fixture->detail, "cancelled"));
     assert_int_equal(fixture->asked, 1);

@@ -53,6 +53,17 @@ Str form_unescape(Arena *arena, Str text, bool plus) {
 int form_read_urlencoded(FormBuilder *builder, Str body) {
     Str rest = body, pair, name;
 
+    /* What is sent with a client's default type, where another one was meant. */
+    if (body.len > 0 && memchr(body.ptr, '\0', body.len)) {
+        return form_fail(builder, FORM_E_MALFORMED,
+                         "The body is binary, but its Content-Type says that it is an urlencoded "
+                         "form. Send a file as multipart/form-data.");
+    }
+    if (str_starts_with(str_trim(body), str_lit("{"))) {
+        return form_fail(builder, FORM_E_MALFORMED,
+                         "The body looks like JSON, but its Content-Type says that it is an "
+                         "urlencoded form. Send it as application/json.");
+    }
     while (str_next_token(&rest, "&", &pair)) {
         if (pair.len == 0) {
             continue;
@@ -81,6 +92,7 @@ static int read_body(FormBuilder *builder, const char *content_type, Str body) {
     str_next_token(&parameters, ";", &type);
     type = str_trim(type);
     if (str_equal_nocase(type, str_lit("multipart/form-data"))) {
+        builder->multipart = true;
         return form_read_multipart(builder, str_from(content_type), body);
     }
     if (str_equal_nocase(type, str_lit("application/x-www-form-urlencoded"))) {
@@ -105,15 +117,36 @@ int form_parse(const char *content_type, Str body, Arena *arena, Form *ret_form,
     }
     FormField *fields = arena_alloc(arena, builder.n_fields * sizeof(*fields));
     memcpy(fields, builder.fields, builder.n_fields * sizeof(*fields));
-    *ret_form = (Form){fields, builder.n_fields};
+    *ret_form = (Form){fields, builder.n_fields, builder.multipart};
     return 0;
 }
 
+bool form_field_is_blank(const FormField *field) {
+    return field->value.len == 0 && !(field->filename && *field->filename);
+}
+
 const FormField *form_find(const Form *form, const char *name) {
+    const FormField *blank = NULL;
+
     for (size_t i = form->n_fields; i > 0; i--) {
-        if (strcmp(form->fields[i - 1].name, name) == 0) {
-            return &form->fields[i - 1];
+        const FormField *field = &form->fields[i - 1];
+        if (strcmp(field->name, name) != 0) {
+            continue;
         }
+        if (!form_field_is_blank(field)) {
+            return field;
+        }
+        blank = blank ? blank : field;
     }
-    return NULL;
+    return blank;
+}
+
+unsigned form_count(const Form *form, const char *name) {
+    unsigned count = 0;
+
+    for (size_t i = 0; i < form->n_fields; i++) {
+        const FormField *field = &form->fields[i];
+        count += strcmp(field->name, name) == 0 && !form_field_is_blank(field);
+    }
+    return count;
 }

@@ -18,6 +18,7 @@ typedef struct FormField {
 typedef struct Form {
     const FormField *fields;
     size_t n_fields;
+    bool multipart; /* the one kind of body that carries files */
 } Form;
 
 #define FORM_FIELDS_MAX 64
@@ -33,8 +34,16 @@ enum {
 int form_parse(const char *content_type, Str body, Arena *arena, Form *ret_form,
                const char **reterr_detail);
 
-/* The last field of that name, as browsers and curl users expect; NULL when absent. */
+/* Whether a field was left blank, as web forms send those that nobody filled in. */
+bool form_field_is_blank(const FormField *field);
+
+/*
+ * The last field of that name, as browsers and curl users expect, and a blank one only when all of
+ * them are; NULL when absent.
+ */
 const FormField *form_find(const Form *form, const char *name);
+/* How many fields of that name are not blank. */
+unsigned form_count(const Form *form, const char *name);
 
 /* RFC 4648 section 4, white space allowed, `data:...;base64,` prefix allowed. 0 or -EINVAL. */
 int base64_decode(Str text, Arena *arena, Str *ret_bytes);

@@ -9,6 +9,7 @@ typedef struct FormBuilder {
     Arena *arena;
     FormField fields[FORM_FIELDS_MAX];
     size_t n_fields;
+    bool multipart;
     const char *detail; /* why a reader returned FORM_E_* */
 } FormBuilder;
 

@@ -191,6 +191,18 @@ static void keeps_every_limit(void **state) {
     assert_int_equal(parse(fixture, NULL, (Str){NULL, 0}), 0);
 }
 
+static void blank_fields_do_not_hide_others(void **state) {
+    Fixture *fixture = *state;
+
+    assert_int_equal(parse(fixture, URLENCODED, str_lit("a=1&a=2&a=&b=&c=3")), 0);
+    assert_field(fixture, "a", "2", NULL);
+    assert_int_equal(form_count(&fixture->form, "a"), 2);
+    assert_field(fixture, "b", "", NULL);
+    assert_int_equal(form_count(&fixture->form, "b"), 0);
+    assert_int_equal(form_count(&fixture->form, "absent"), 0);
+    assert_false(fixture->form.multipart);
+}
+
 static void reads_urlencoded(void **state) {
     Fixture *fixture = *state;
 
@@ -206,6 +218,10 @@ static void reads_urlencoded(void **state) {
     assert_true(str_equal(fixture->form.fields[0].value, str_lit("1 2&3")));
     assert_null(form_find(&fixture->form, "absent"));
     assert_int_equal(parse(fixture, URLENCODED, str_lit("a%00=1")), FORM_E_MALFORMED);
+    assert_int_equal(parse(fixture, URLENCODED, str_lit("a=\xff\xd8\0")), FORM_E_MALFORMED);
+    assert_non_null(strstr(fixture->detail, "multipart/form-data"));
+    assert_int_equal(parse(fixture, URLENCODED, str_lit(" {\"a\":1}")), FORM_E_MALFORMED);
+    assert_non_null(strstr(fixture->detail, "application/json"));
     assert_int_equal(parse(fixture, URLENCODED, str_lit("")), 0);
 }
 
@@ -330,6 +346,7 @@ int main(void) {
         with_fixture(reads_file_names_in_every_spelling),
         with_fixture(refuses_malformed_multipart),
         with_fixture(keeps_every_limit),
+        with_fixture(blank_fields_do_not_hide_others),
         with_fixture(reads_urlencoded),
         with_fixture(reads_flat_json),
         with_fixture(hostile_bodies_take_linear_time),

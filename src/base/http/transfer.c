@@ -3,7 +3,8 @@
  * One fetch with libcurl. Whether an address may be talked to is decided where its socket is
  * opened, with the very bytes that will be connected to: no name is resolved a second time in
  * between, and neither redirects nor unusual spellings of an address get around it. Redirects are
- * followed here and not by libcurl, so that every URL passes check_url().
+ * followed here and not by libcurl, so that every URL passes parse_url(); and what that has parsed
+ * is what is fetched, so that no second parser can read it otherwise.
  */
 #include "base/http/fetch_internal.h"
 
@@ -13,6 +14,8 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
 
 #define URL_MAX           4096
 #define LOW_SPEED_BYTES   200L /* a second, over LOW_SPEED_SECONDS: slower is given up */
@@ -40,22 +43,16 @@ static bool url_part(CURLU *url, CURLUPart part, const char *wanted1, const char
     return matches;
 }
 
-/* http(s), a host, no user name or password. */
-static bool check_url(const char *text) {
-    CURLU *url;
-    bool good;
+/* http(s), a host, no user name or password; NULL otherwise. Blanks in the path are encoded. */
+static CURLU *parse_url(const char *text) {
+    _cleanup_(curl_url_cleanupp) CURLU *url = strlen(text) > URL_MAX ? NULL : curl_url();
+    bool good = url && curl_url_set(url, CURLUPART_URL, text, CURLU_URLENCODE) == CURLUE_OK &&
+                url_part(url, CURLUPART_SCHEME, "http", "https") &&
+                url_part(url, CURLUPART_HOST, NULL, NULL) &&
+                !url_part(url, CURLUPART_USER, NULL, NULL) &&
+                !url_part(url, CURLUPART_PASSWORD, NULL, NULL);
 
-    if (strlen(text) > URL_MAX) {
-        return false;
-    }
-    url = curl_url();
-    good = curl_url_set(url, CURLUPART_URL, text, CURLU_URLENCODE) == CURLUE_OK &&
-           url_part(url, CURLUPART_SCHEME, "http", "https") &&
-           url_part(url, CURLUPART_HOST, NULL, NULL) &&
-           !url_part(url, CURLUPART_USER, NULL, NULL) &&
-           !url_part(url, CURLUPART_PASSWORD, NULL, NULL);
-    curl_url_cleanup(url);
-    return good;
+    return good ? TAKE_PTR(url) : NULL;
 }
 
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
@@ -163,13 +160,14 @@ static FetchStatus explain(Transfer *transfer, CURLcode code, FetchResult *resul
 }
 
 /* One request. FETCH_OK with *ret_next NULL: the body is here; else it redirects. */
-static FetchStatus get(Transfer *transfer, const char *url, const char **ret_next,
+static FetchStatus get(Transfer *transfer, const char *text, const char **ret_next,
                        FetchResult *result) {
+    _cleanup_(curl_url_cleanupp) CURLU *url = parse_url(text);
     uint64_t now_ms = clock_mono_ms();
     const char *next = NULL;
     CURLcode code;
 
-    if (!check_url(url)) {
+    if (!url) {
         return fail(result, FETCH_BAD_URL,
                     "The URL must begin with http:// or https:// and have no user name.");
     }
@@ -177,9 +175,10 @@ static FetchStatus get(Transfer *transfer, const char *url, const char **ret_nex
         return explain(transfer, CURLE_OPERATION_TIMEDOUT, result);
     }
     transfer->forbidden = false;
-    curl_easy_setopt(transfer->curl, CURLOPT_URL, url);
+    curl_easy_setopt(transfer->curl, CURLOPT_CURLU, url);
     curl_easy_setopt(transfer->curl, CURLOPT_TIMEOUT_MS, (long)(transfer->until_ms - now_ms));
     code = curl_easy_perform(transfer->curl);
+    curl_easy_setopt(transfer->curl, CURLOPT_CURLU, NULL);
     if (code != CURLE_OK) {
         return explain(transfer, code, result);
     }
@@ -203,7 +202,7 @@ static FetchStatus follow(Transfer *transfer, const char *url, FetchResult *resu
         }
     }
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status < 200 || status > 299) {
+    if (status < 200 || status > 299 || transfer->len == 0) {
         return fail(result, FETCH_FAILED, "The URL was answered without a file.");
     }
     return FETCH_OK;

@@ -109,7 +109,7 @@ int margin_parse(Str text, Margin *ret_margin) {
 int scale_parse(Str text, double *ret_scale) {
     Length length;
 
-    if (str_equal(text, str_lit("original"))) {
+    if (str_equal_nocase(text, str_lit("original"))) {
         *ret_scale = 0;
         return 0;
     }
@@ -124,7 +124,7 @@ int scale_parse(Str text, double *ret_scale) {
 static int parse_share(Str word, double *ret_share) {
     Length length;
 
-    if (str_equal(word, str_lit("center"))) {
+    if (str_equal_nocase(word, str_lit("center"))) {
         *ret_share = 0.5;
         return 0;
     }
@@ -140,7 +140,7 @@ int position_parse(Str text, Position *ret_position) {
     Str words[2];
     int count;
 
-    if (str_equal(text, str_lit("original"))) {
+    if (str_equal_nocase(text, str_lit("original"))) {
         *ret_position = (Position){.original = true, .x = 0.5, .y = 0.5};
         return 0;
     }

@@ -16,12 +16,12 @@ const char *output_format_media_type(OutputFormat format) {
 }
 
 int output_format_parse(Str text, OutputFormat *ret_format) {
-    if (str_equal(text, str_lit("jpeg"))) {
+    if (str_equal_nocase(text, str_lit("jpeg"))) {
         *ret_format = OUTPUT_FORMAT_JPEG;
         return 0;
     }
     for (int i = 0; output_format_names[i]; i++) {
-        if (str_equal(text, str_from(output_format_names[i]))) {
+        if (str_equal_nocase(text, str_from(output_format_names[i]))) {
             *ret_format = (OutputFormat)i;
             return 0;
         }

@@ -49,7 +49,7 @@ extern const char *const output_format_names[];     /* auto png jpg webp avif zi
 
 /* "image/png" ...; NULL for auto. */
 const char *output_format_media_type(OutputFormat format);
-/* Finds "png", "jpg", "jpeg", "webp", "avif", "zip" or "auto"; -EINVAL otherwise. */
+/* Finds "png", "jpg", "jpeg", "webp", "avif", "zip" or "auto", in any case; -EINVAL otherwise. */
 int output_format_parse(Str text, OutputFormat *ret_format);
 
 typedef struct Recipe {

@@ -91,43 +91,39 @@ static bool read_model(Str text, void *target) {
 }
 
 static const FieldRule rules[] = {
-    {"format", read_format, FAILURE_INVALID_FORMAT},
-    {"channels", read_channels, FAILURE_INVALID_CHANNELS},
-    {"background_color", read_colour, FAILURE_INVALID_BG_COLOR},
-    {"blur", read_blur, FAILURE_INVALID_BLUR},
-    {"crop", read_crop, FAILURE_INVALID_CROP},
-    {"crop_margin", read_crop_margin, FAILURE_INVALID_CROP_MARGIN},
-    {"quality", read_quality, FAILURE_INVALID_QUALITY},
-    {"model", read_model, FAILURE_INVALID_MODEL},
+    {"format", read_format, FAILURE_INVALID_FORMAT,
+     "Accepted are auto, png, jpg, webp, avif and zip."},
+    {"channels", read_channels, FAILURE_INVALID_CHANNELS, "Accepted are rgba and alpha."},
+    {"background_color", read_colour, FAILURE_INVALID_BG_COLOR, EXPECTED_COLOUR},
+    {"blur", read_blur, FAILURE_INVALID_BLUR, "Accepted are true, false and 0 to 0.05."},
+    {"crop", read_crop, FAILURE_INVALID_CROP, EXPECTED_BOOL},
+    {"crop_margin", read_crop_margin, FAILURE_INVALID_CROP_MARGIN, EXPECTED_MARGIN},
+    {"quality", read_quality, FAILURE_INVALID_QUALITY, "Accepted are 1 to 100."},
+    {"model", read_model, FAILURE_INVALID_MODEL,
+     "A model's name has letters, digits, dots, dashes and underscores."},
     {0},
 };
 
 static Failure read_form(ImageJob *job, const Form *form, const char **reterr_detail) {
     CutoutRequest wanted = {.recipe = job->recipe};
-    Failure failure = fields_read(form, rules, &wanted);
-    Str image, background;
-    bool has_background;
+    Failure failure = fields_read(form, rules, &wanted, reterr_detail);
+    unsigned n_files = form_count(form, "background");
 
     if (failure != FAILURE_NONE) {
         return failure;
     }
-    if (!fields_find(form, "image", &image)) {
-        *reterr_detail = "Please send the picture in the field image of a multipart form.";
-        return FAILURE_MISSING_SOURCE;
-    }
     if (wanted.model.len > 0) {
         job->model = arena_strdup(job->arena, wanted.model);
     }
-    has_background = fields_find(form, "background", &background);
-    if (wanted.backgrounds + has_background > 1) {
+    if (wanted.backgrounds + n_files > 1) {
         *reterr_detail = "Please send only one of background, background_color and blur.";
         return FAILURE_MULTIPLE_BG_SOURCES;
     }
-    failure = failure_of_source(image_job_set_bytes(job, &job->image, image), FAILURE_READ_IMAGE);
-    if (failure == FAILURE_NONE && has_background) {
+    *reterr_detail = "Please send the picture in the field image of a multipart form.";
+    failure = image_job_set_file(job, &job->image, form, "image", reterr_detail);
+    if (failure == FAILURE_NONE && n_files > 0) {
         wanted.recipe.background = RECIPE_BACKGROUND_IMAGE;
-        failure = failure_of_source(image_job_set_bytes(job, &job->background, background),
-                                    FAILURE_READ_IMAGE);
+        failure = image_job_set_file(job, &job->background, form, "background", reterr_detail);
     }
     job->recipe = wanted.recipe;
     return failure;

@@ -18,6 +18,7 @@ static const FailureInfo infos[_FAILURE_MAX] = {
     [FAILURE_IMAGE_DOWNLOAD] = {400, "failed_image_download", "Failed to download image"},
     [FAILURE_BG_DOWNLOAD] = {400, "failed_bg_download", "Failed to download background image"},
     [FAILURE_READ_IMAGE] = {400, "failed_to_read_image", "Failed to read image"},
+    [FAILURE_READ_BACKGROUND] = {400, "failed_to_read_image", "Failed to read background image"},
     [FAILURE_FILE_TOO_LARGE] = {400, "file_too_large", "File too large"},
     [FAILURE_FILE_TYPE] = {400, "invalid_file_type", "Invalid file type"},
     [FAILURE_RESOLUTION_TOO_HIGH] = {400, "resolution_too_high", "Image resolution too high"},
@@ -71,7 +72,7 @@ Failure failure_of_render(RenderStatus status) {
         [RENDER_UNSUPPORTED] = FAILURE_FILE_TYPE,
         [RENDER_UNREADABLE] = FAILURE_READ_IMAGE,
         [RENDER_TOO_LARGE] = FAILURE_RESOLUTION_TOO_HIGH,
-        [RENDER_BACKGROUND_UNREADABLE] = FAILURE_READ_IMAGE,
+        [RENDER_BACKGROUND_UNREADABLE] = FAILURE_READ_BACKGROUND,
         [RENDER_NO_FOREGROUND] = FAILURE_UNKNOWN_FOREGROUND,
         [RENDER_ROI_EXCEEDS_BOUNDS] = FAILURE_ROI_EXCEEDS_BOUNDS,
         [RENDER_ROI_EMPTY] = FAILURE_ROI_REGION_EMPTY,
@@ -86,19 +87,6 @@ Failure failure_of_render(RenderStatus status) {
 
     assert(status < _RENDER_STATUS_MAX);
     return failures[status];
-}
-
-Failure failure_of_source(int r, Failure invalid) {
-    switch (r) {
-    case 0:
-        return FAILURE_NONE;
-    case -EFBIG:
-        return FAILURE_FILE_TOO_LARGE;
-    case -EINVAL:
-        return invalid;
-    default:
-        return FAILURE_INTERNAL;
-    }
 }
 
 static json_t *removebg_json(const ErrorText *text) {

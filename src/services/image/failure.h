@@ -20,6 +20,7 @@ typedef enum Failure {
     FAILURE_IMAGE_DOWNLOAD,
     FAILURE_BG_DOWNLOAD,
     FAILURE_READ_IMAGE,
+    FAILURE_READ_BACKGROUND,
     FAILURE_FILE_TOO_LARGE,
     FAILURE_FILE_TYPE,
     FAILURE_RESOLUTION_TOO_HIGH,
@@ -69,9 +70,6 @@ const FailureInfo *failure_info(Failure failure);
 
 /* What a render that did not succeed means to the one who asked. Not for RENDER_OK. */
 Failure failure_of_render(RenderStatus status);
-
-/* What image_job_set_bytes() and its like returned; `invalid` is what -EINVAL means here. */
-Failure failure_of_source(int r, Failure invalid);
 
 typedef enum ErrorShape {
     ERROR_SHAPE_REMOVEBG,  /* {"errors":[{"title","code","detail"}]} */

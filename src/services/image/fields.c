@@ -4,14 +4,15 @@
 bool fields_find(const Form *form, const char *name, Str *ret_value) {
     const FormField *field = form_find(form, name);
 
-    if (!field || (field->value.len == 0 && !(field->filename && *field->filename))) {
+    if (!field || form_field_is_blank(field)) {
         return false;
     }
     *ret_value = field->value;
     return true;
 }
 
-Failure fields_read(const Form *form, const FieldRule *rules, void *target) {
+Failure fields_read(const Form *form, const FieldRule *rules, void *target,
+                    const char **reterr_detail) {
     for (const FieldRule *rule = rules; rule->name; rule++) {
         Str value;
         if (!fields_find(form, rule->name, &value)) {
@@ -19,6 +20,7 @@ Failure fields_read(const Form *form, const FieldRule *rules, void *target) {
         }
         value = str_trim(value);
         if (value.len > 0 && !rule->read(value, target)) {
+            *reterr_detail = rule->expected;
             return rule->failure;
         }
     }

@@ -17,12 +17,21 @@ typedef struct FieldRule {
     const char *name;
     FieldRead *read;
     Failure failure;
-} FieldRule; /* a table ends with a field whose name is NULL */
+    const char *expected; /* a sentence for who sent another value */
+} FieldRule;              /* a table ends with a field whose name is NULL */
 
-/* FAILURE_NONE, or the failure of the first rule that does not hold. */
-Failure fields_read(const Form *form, const FieldRule *rules, void *target);
+/* For values that are true or false. */
+#define EXPECTED_BOOL "Accepted are true and false."
+#define EXPECTED_COLOUR                                                                            \
+    "Accepted are 3, 4, 6 or 8 hex digits and the names of CSS colours, such as 81d4fa or green."
+#define EXPECTED_MARGIN                                                                            \
+    "Accepted are 1, 2 or 4 lengths, each up to 500px or 50%, such as '10% 30px'."
 
-/* The value of a field that is there and not empty; a file also when it is empty but named. */
+/* FAILURE_NONE, or the failure of the first rule that does not hold, with what it expects. */
+Failure fields_read(const Form *form, const FieldRule *rules, void *target,
+                    const char **reterr_detail);
+
+/* The value of a field that is there and not blank; a file also when it is empty but named. */
 bool fields_find(const Form *form, const char *name, Str *ret_value);
 
 /* "true" or "false", also 1/0, yes/no, on/off, in any case. */

@@ -26,13 +26,15 @@ typedef struct Feedback {
     const char *filename, *tag; /* NULL: not given */
 } Feedback;
 
-static Failure read_text(ImageJob *job, const Form *form, const char *name, const char **ret_text) {
+static Failure read_text(ImageJob *job, const Form *form, const char *name, const char **ret_text,
+                         const char **reterr_detail) {
     Str value;
 
     if (!fields_find(form, name, &value)) {
         return FAILURE_NONE;
     }
     if (value.len > NAME_MAX_LEN || memchr(value.ptr, '\0', value.len)) {
+        *reterr_detail = "It may have up to 255 bytes.";
         return FAILURE_INVALID_TAG;
     }
     *ret_text = arena_strdup(job->arena, value);
@@ -52,10 +54,10 @@ static Failure prepare(ImageJob *job, const char **reterr_detail) {
         failure = image_job_read_form(job, &form, reterr_detail);
     }
     if (failure == FAILURE_NONE) {
-        failure = read_text(job, &form, "image_filename", &feedback->filename);
+        failure = read_text(job, &form, "image_filename", &feedback->filename, reterr_detail);
     }
     if (failure == FAILURE_NONE) {
-        failure = read_text(job, &form, "tag", &feedback->tag);
+        failure = read_text(job, &form, "tag", &feedback->tag, reterr_detail);
     }
     if (failure == FAILURE_NONE) {
         failure = removebg_read_sources(job, &form, reterr_detail);

@@ -10,8 +10,6 @@
 #include <math.h>
 #include <pthread.h>
 
-#define URL_LEN_MAX 4096
-
 /*
  * The part that other threads touch. A step is started with a ticket that is only known after the
  * start returned, when its end may already have been called, or the client may already have gone;
@@ -95,58 +93,6 @@ static ImageJob *job_new(ImageService *service, HttpRequest *request, const JobA
                           .recipe = RECIPE_INIT,
                           .run = run};
     return &run->job;
-}
-
-bool image_job_has(const JobSource *source) {
-    return source->url || source->bytes.fd >= 0;
-}
-
-int image_job_set_bytes(ImageJob *job, JobSource *source, Str bytes) {
-    Str body = http_request_body(job->request);
-    _cleanup_(fd_closep) int fd = -1;
-    int r;
-
-    if (bytes.len == 0) {
-        return -EINVAL;
-    }
-    if (bytes.len > job->service->file_max) {
-        return -EFBIG;
-    }
-    if (body.ptr && bytes.ptr >= body.ptr && bytes.ptr + bytes.len <= body.ptr + body.len) {
-        source->bytes = (RenderSource){http_request_body_fd(job->request),
-                                       (uint64_t)(bytes.ptr - body.ptr), bytes.len};
-        return 0;
-    }
-    r = fd_memory_new("upload", &fd);
-    r = r < 0 ? r : fd_write_all(fd, bytes.ptr, bytes.len);
-    r = r < 0 ? r : fd_memory_seal(fd);
-    if (r < 0) {
-        return err_trace(r);
-    }
-    source->owned_fd = TAKE_FD(fd);
-    source->bytes = (RenderSource){source->owned_fd, 0, bytes.len};
-    return 0;
-}
-
-int image_job_set_base64(ImageJob *job, JobSource *source, Str text) {
-    Str bytes;
-
-    if (text.len / 4 > job->service->file_max) {
-        return -EFBIG;
-    }
-    if (base64_decode(text, job->arena, &bytes) < 0) {
-        return -EINVAL;
-    }
-    return image_job_set_bytes(job, source, bytes);
-}
-
-int image_job_set_url(ImageJob *job, JobSource *source, Str url) {
-    url = str_trim(url);
-    if (url.len == 0 || url.len > URL_LEN_MAX || memchr(url.ptr, '\0', url.len)) {
-        return -EINVAL;
-    }
-    source->url = arena_strdup(job->arena, url);
-    return 0;
 }
 
 Failure image_job_take_rate(ImageJob *job, uint32_t megapixels) {
@@ -317,8 +263,11 @@ static void observe(const JobRun *run) {
         {metrics->compose_s, t->compose},     {metrics->encode_s, t->encode},
     };
 
+    /* Zero stands for a step that was not needed or not reached. */
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-        metric_observe(steps[i].metric, steps[i].ms / 1000);
+        if (steps[i].ms > 0) {
+            metric_observe(steps[i].metric, steps[i].ms / 1000);
+        }
     }
 }
 
@@ -388,9 +337,9 @@ Failure image_job_read_form(ImageJob *job, Form *ret_form, const char **reterr_d
     const char *type = http_request_header(job->request, "Content-Type");
     int r = form_parse(type, http_request_body(job->request), job->arena, ret_form, reterr_detail);
 
+    /* It may hold a picture, but not where one is looked for. */
     if (r == FORM_E_UNSUPPORTED) {
-        *ret_form = (Form){0};
-        return FAILURE_NONE;
+        return FAILURE_MISSING_SOURCE;
     }
     return r == 0 ? FAILURE_NONE : r > 0 ? FAILURE_MALFORMED_BODY : FAILURE_INTERNAL;
 }

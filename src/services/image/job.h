@@ -56,12 +56,16 @@ struct ImageJob {
 };
 
 /*
- * Sources. Bytes that lie in the request's body are used in place, others are copied into a memory
- * file. -EFBIG: larger than a file may be; -EINVAL: empty, not base64, not a URL; or a fault.
+ * Sources, job->image or job->background: a file of a multipart form, which is used where it lies
+ * in the request's body; base64, which is decoded into a memory file; a URL, which is fetched
+ * later. FAILURE_MISSING_SOURCE when the form has no such field; what else is wrong is told in
+ * *reterr_detail.
  */
-int image_job_set_bytes(ImageJob *job, JobSource *source, Str bytes);
-int image_job_set_base64(ImageJob *job, JobSource *source, Str text);
-int image_job_set_url(ImageJob *job, JobSource *source, Str url);
+Failure image_job_set_file(ImageJob *job, JobSource *source, const Form *form, const char *name,
+                           const char **reterr_detail);
+Failure image_job_set_base64(ImageJob *job, JobSource *source, Str text,
+                             const char **reterr_detail);
+Failure image_job_set_url(ImageJob *job, JobSource *source, Str url, const char **reterr_detail);
 bool image_job_has(const JobSource *source);
 
 /*
@@ -77,7 +81,7 @@ Failure image_job_reserve(ImageJob *job, uint64_t cost);
 /* Gives the reserved credits back: this request turned out to cost nothing. */
 void image_job_waive(ImageJob *job);
 
-/* The body as a form. One that is of no form's type is an empty form. */
+/* The body as a form. One of another type is FAILURE_MISSING_SOURCE. */
 Failure image_job_read_form(ImageJob *job, Form *ret_form, const char **reterr_detail);
 
 /*

@@ -2,65 +2,60 @@
 #include "services/image/removebg.h"
 
 Failure removebg_read_sources(ImageJob *job, const Form *form, const char **reterr_detail) {
-    Str file, base64, url;
-    bool has_file = fields_find(form, "image_file", &file);
-    bool has_base64 = fields_find(form, "image_file_b64", &base64);
-    bool has_url = fields_find(form, "image_url", &url);
+    unsigned count = form_count(form, "image_file") + form_count(form, "image_file_b64") +
+                     form_count(form, "image_url");
+    Str value;
 
-    if (has_file + has_base64 + has_url > 1) {
+    if (count > 1) {
         *reterr_detail = "Please send only one of image_file, image_file_b64 and image_url.";
         return FAILURE_MULTIPLE_SOURCES;
     }
-    if (has_file) {
-        return failure_of_source(image_job_set_bytes(job, &job->image, file), FAILURE_READ_IMAGE);
+    if (fields_find(form, "image_file_b64", &value)) {
+        return image_job_set_base64(job, &job->image, value, reterr_detail);
     }
-    if (has_base64) {
-        return failure_of_source(image_job_set_base64(job, &job->image, base64),
-                                 FAILURE_READ_IMAGE);
-    }
-    if (has_url) {
-        return failure_of_source(image_job_set_url(job, &job->image, url),
-                                 FAILURE_INVALID_IMAGE_URL);
+    if (fields_find(form, "image_url", &value)) {
+        return image_job_set_url(job, &job->image, value, reterr_detail);
     }
     *reterr_detail = "Please provide the source image in the image_url, image_file or "
                      "image_file_b64 parameter.";
-    return FAILURE_MISSING_SOURCE;
+    return image_job_set_file(job, &job->image, form, "image_file", reterr_detail);
 }
 
 /* bg_color was read with the other fields. */
 static Failure read_background(ImageJob *job, const Form *form, Recipe *recipe,
                                const char **reterr_detail) {
-    Str file, url;
-    bool has_file = fields_find(form, "bg_image_file", &file);
-    bool has_url = fields_find(form, "bg_image_url", &url);
+    unsigned n_files = form_count(form, "bg_image_file");
+    unsigned n_urls = form_count(form, "bg_image_url");
     bool has_colour = recipe->background == RECIPE_BACKGROUND_COLOUR;
+    Str value;
 
-    if (has_file + has_url + has_colour > 1) {
+    if (n_files + n_urls + has_colour > 1) {
         *reterr_detail = "Please send only one of bg_color, bg_image_url and bg_image_file.";
         return FAILURE_MULTIPLE_BG_SOURCES;
     }
-    if (!has_file && !has_url) {
+    if (n_files + n_urls == 0) {
         return FAILURE_NONE;
     }
     recipe->background = RECIPE_BACKGROUND_IMAGE;
-    if (has_file) {
-        return failure_of_source(image_job_set_bytes(job, &job->background, file),
-                                 FAILURE_READ_IMAGE);
+    if (fields_find(form, "bg_image_url", &value)) {
+        return image_job_set_url(job, &job->background, value, reterr_detail);
     }
-    return failure_of_source(image_job_set_url(job, &job->background, url),
-                             FAILURE_INVALID_BG_IMAGE_URL);
+    return image_job_set_file(job, &job->background, form, "bg_image_file", reterr_detail);
 }
 
 static Failure check_picture(const ImageJob *job, const Recipe *recipe,
                              const char **reterr_detail) {
+    const ImageInfo *info = &job->info;
     Rect rect;
 
-    if ((uint64_t)job->info.width * job->info.height > REMOVEBG_INPUT_PIXELS_MAX) {
+    if ((uint64_t)info->width * info->height > REMOVEBG_INPUT_PIXELS_MAX) {
         *reterr_detail = "Input images may have up to 50 megapixels.";
         return FAILURE_RESOLUTION_TOO_HIGH;
     }
-    switch (roi_resolve(&recipe->roi, job->info.width, job->info.height, &rect)) {
+    switch (roi_resolve(&recipe->roi, info->width, info->height, &rect)) {
     case ROI_E_EXCEEDS_BOUNDS:
+        *reterr_detail =
+            arena_printf(job->arena, "The image has %u x %u pixels.", info->width, info->height);
         return FAILURE_ROI_EXCEEDS_BOUNDS;
     case ROI_E_EMPTY:
         return FAILURE_ROI_REGION_EMPTY;
@@ -107,7 +102,7 @@ static Failure prepare(ImageJob *job, const char **reterr_detail) {
         failure = image_job_read_form(job, &form, reterr_detail);
     }
     if (failure == FAILURE_NONE) {
-        failure = removebg_read_fields(&form, request);
+        failure = removebg_read_fields(&form, request, reterr_detail);
     }
     if (failure == FAILURE_NONE) {
         failure = read_background(job, &form, &request->recipe, reterr_detail);

@@ -40,7 +40,8 @@ typedef struct RemovebgRequest {
                        .type_level = REMOVEBG_TYPE_LEVEL_1})
 
 /* Everything but the sources. FAILURE_NONE, or what is wrong with the first wrong field. */
-Failure removebg_read_fields(const Form *form, RemovebgRequest *request);
+Failure removebg_read_fields(const Form *form, RemovebgRequest *request,
+                             const char **reterr_detail);
 
 /* The tier of a size; for REMOVEBG_SIZE_AUTO the one that fits `pixels` and `available`. */
 const RemovebgTier *removebg_tier(RemovebgSize size, uint64_t pixels, uint64_t available);

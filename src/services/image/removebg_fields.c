@@ -132,26 +132,34 @@ static bool read_bg_color(Str text, void *target) {
 }
 
 static const FieldRule rules[] = {
-    {"size", read_size, FAILURE_INVALID_SIZE},
-    {"type", read_type, FAILURE_INVALID_TYPE},
-    {"type_level", read_type_level, FAILURE_INVALID_TYPE_LEVEL},
-    {"format", read_format, FAILURE_INVALID_FORMAT},
-    {"roi", read_roi, FAILURE_INVALID_ROI},
-    {"crop", read_crop, FAILURE_INVALID_CROP},
-    {"crop_margin", read_crop_margin, FAILURE_INVALID_CROP_MARGIN},
-    {"position", read_position, FAILURE_INVALID_POSITION},
-    {"scale", read_scale, FAILURE_INVALID_SCALE},
-    {"channels", read_channels, FAILURE_INVALID_CHANNELS},
-    {"add_shadow", read_add_shadow, FAILURE_INVALID_ADD_SHADOW},
-    {"shadow_type", read_shadow_type, FAILURE_INVALID_SHADOW_TYPE},
-    {"shadow_opacity", read_shadow_opacity, FAILURE_INVALID_SHADOW_OPACITY},
-    {"semitransparency", read_semitransparency, FAILURE_INVALID_SEMITRANSPARENCY},
-    {"bg_color", read_bg_color, FAILURE_INVALID_BG_COLOR},
+    {"size", read_size, FAILURE_INVALID_SIZE,
+     "Accepted are preview, small, regular, medium, hd, full, 4k, 50MP and auto."},
+    {"type", read_type, FAILURE_INVALID_TYPE,
+     "Accepted are auto, person, product, car, animal, graphic, transportation and other."},
+    {"type_level", read_type_level, FAILURE_INVALID_TYPE_LEVEL,
+     "Accepted are none, 1, 2 and latest."},
+    {"format", read_format, FAILURE_INVALID_FORMAT, "Accepted are auto, png, jpg, webp and zip."},
+    {"roi", read_roi, FAILURE_INVALID_ROI,
+     "Accepted are four lengths 'x1 y1 x2 y2' in px or %, such as '10% 20% 90% 100%'."},
+    {"crop", read_crop, FAILURE_INVALID_CROP, EXPECTED_BOOL},
+    {"crop_margin", read_crop_margin, FAILURE_INVALID_CROP_MARGIN, EXPECTED_MARGIN},
+    {"position", read_position, FAILURE_INVALID_POSITION,
+     "Accepted are original, center, and one or two values from 0% to 100%."},
+    {"scale", read_scale, FAILURE_INVALID_SCALE, "Accepted are original and 10% to 100%."},
+    {"channels", read_channels, FAILURE_INVALID_CHANNELS, "Accepted are rgba and alpha."},
+    {"add_shadow", read_add_shadow, FAILURE_INVALID_ADD_SHADOW, EXPECTED_BOOL},
+    {"shadow_type", read_shadow_type, FAILURE_INVALID_SHADOW_TYPE,
+     "Accepted are auto, none, drop, 3D and car."},
+    {"shadow_opacity", read_shadow_opacity, FAILURE_INVALID_SHADOW_OPACITY,
+     "Accepted are auto and 0 to 100."},
+    {"semitransparency", read_semitransparency, FAILURE_INVALID_SEMITRANSPARENCY, EXPECTED_BOOL},
+    {"bg_color", read_bg_color, FAILURE_INVALID_BG_COLOR, EXPECTED_COLOUR},
     {0},
 };
 
-Failure removebg_read_fields(const Form *form, RemovebgRequest *request) {
-    return fields_read(form, rules, request);
+Failure removebg_read_fields(const Form *form, RemovebgRequest *request,
+                             const char **reterr_detail) {
+    return fields_read(form, rules, request, reterr_detail);
 }
 
 const RemovebgTier *removebg_tier(RemovebgSize size, uint64_t pixels, uint64_t available) {

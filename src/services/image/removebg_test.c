@@ -11,7 +11,7 @@ static Failure read(const char *body, RemovebgRequest *request) {
     assert_int_equal(
         form_parse("application/x-www-form-urlencoded", str_from(body), arena, &form, &detail), 0);
     *request = REMOVEBG_REQUEST_INIT;
-    return removebg_read_fields(&form, request);
+    return removebg_read_fields(&form, request, &detail);
 }
 
 static void nothing_given_means_the_vendors_defaults(void **state) {

@@ -53,23 +53,18 @@ static bool read_despill(Str text, void *target) {
 }
 
 static const FieldRule rules[] = {
-    {"format", read_format, FAILURE_INVALID_FORMAT},
-    {"channels", read_channels, FAILURE_INVALID_CHANNELS},
-    {"bg_color", read_bg_color, FAILURE_INVALID_BG_COLOR},
-    {"size", read_size, FAILURE_INVALID_SIZE},
-    {"crop", read_crop, FAILURE_INVALID_CROP},
-    {"despill", read_despill, FAILURE_INVALID_DESPILL},
+    {"format", read_format, FAILURE_INVALID_FORMAT, "Accepted are png, jpg and webp."},
+    {"channels", read_channels, FAILURE_INVALID_CHANNELS, "Accepted are rgba and alpha."},
+    {"bg_color", read_bg_color, FAILURE_INVALID_BG_COLOR, EXPECTED_COLOUR},
+    {"size", read_size, FAILURE_INVALID_SIZE, "Accepted are preview, medium, hd and full."},
+    {"crop", read_crop, FAILURE_INVALID_CROP, EXPECTED_BOOL},
+    {"despill", read_despill, FAILURE_INVALID_DESPILL, EXPECTED_BOOL},
     {0},
 };
-
-static Failure read_fields(const Form *form, Recipe *recipe) {
-    return fields_read(form, rules, recipe);
-}
 
 static Failure prepare(ImageJob *job, const char **reterr_detail) {
     Failure failure = access_by_key(job->service, job->request, true, &job->caller);
     Form form = {0};
-    Str file;
 
     job->recipe.format = OUTPUT_FORMAT_PNG;
     job->recipe.pixels_max = SEGMENT_PIXELS_MAX;
@@ -81,16 +76,13 @@ static Failure prepare(ImageJob *job, const char **reterr_detail) {
         failure = image_job_read_form(job, &form, reterr_detail);
     }
     if (failure == FAILURE_NONE) {
-        failure = read_fields(&form, &job->recipe);
+        failure = fields_read(&form, rules, &job->recipe, reterr_detail);
     }
     if (failure != FAILURE_NONE) {
         return failure;
     }
-    if (!fields_find(&form, "image_file", &file)) {
-        *reterr_detail = "Please provide the image in the image_file field.";
-        return FAILURE_MISSING_SOURCE;
-    }
-    return failure_of_source(image_job_set_bytes(job, &job->image, file), FAILURE_READ_IMAGE);
+    *reterr_detail = "Please provide the image in the image_file field.";
+    return image_job_set_file(job, &job->image, &form, "image_file", reterr_detail);
 }
 
 /* The sandbox costs nothing. The day first: a call that it refuses is none of the month's. */
