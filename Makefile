@@ -13,11 +13,12 @@ MAKEFLAGS += --no-print-directory
 BUILD     := build
 MODEL     := isnet-general-use
 PYTHON    := .deps/venv/bin/python
-OPENVINO   = $(firstword $(wildcard .deps/venv/lib/python3*/site-packages/openvino))
 BINARY    := $(BUILD)/imagesync
 PHOTO      = $(firstword $(wildcard .deps/venv/lib/python3*/site-packages/skimage/data/chelsea.png))
 LISTEN    ?= 127.0.0.1:8080
 
+# One step at a time, so that the lines they print stay whole; each uses all processors.
+.NOTPARALLEL:
 .PHONY: help run demo setup build model test test-full lint format fuzz bench clean
 
 help:
@@ -25,18 +26,15 @@ help:
 
 run: demo
 ifndef ONCE
+	@echo "Serving the page and the API on http://$(LISTEN); Ctrl-C ends it."
 	@exec $(BINARY) serve --listen $(LISTEN) --data var
 endif
 
 setup:
 	@tools/setup.sh build
 
-build: setup $(BUILD)/build.ninja
-	@ninja -C $(BUILD) --quiet
-
-$(BUILD)/build.ninja: | setup
-	@meson setup $(BUILD) -Dopenvino=$(abspath $(OPENVINO)) >$(BUILD).log 2>&1 || \
-	  { tail -n 20 $(BUILD).log; exit 1; }
+build: setup
+	@tools/build.sh $(BUILD)
 
 model: setup
 	@$(PYTHON) models/prepare.py $(MODEL) --out var/models

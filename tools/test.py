@@ -35,11 +35,9 @@ class Suite:
 
 def meson_suite(name, folder, options=(), full_only=False, environment=None):
     """Unit tests of one build folder, which is set up when it is not there."""
-    openvino = next(ROOT.glob(".deps/venv/lib/python3*/site-packages/openvino"))
-    setup = f"[ -e {folder}/build.ninja ] || meson setup {folder} -Dopenvino={openvino} " \
-            f"{' '.join(options)} > {folder}.log 2>&1 || {{ tail -n 20 {folder}.log; exit 1; }}"
-    run = f"ninja -C {folder} --quiet && meson test -C {folder} --no-rebuild --print-errorlogs"
-    return Suite(name, ["sh", "-ec", f"{setup}\n{run}"], full_only=full_only,
+    run = f"tools/build.sh {folder} {' '.join(options)}\n" \
+          f"meson test -C {folder} --no-rebuild --print-errorlogs"
+    return Suite(name, ["sh", "-ec", run], full_only=full_only,
                  junit=ROOT / folder / "meson-logs" / "testlog.junit.xml",
                  environment=environment or {})
 
