@@ -6,7 +6,7 @@
 #   make run ONCE=1 the same without serving
 #   make test       set up and run every test that ends within minutes
 #   make test-full  the slow ones too
-#   make bench      side by side with rembg
+#   make bench      side by side with rembg, and tokens beside OpenSSL
 #   make help       this list
 
 MAKEFLAGS += --no-print-directory
@@ -72,6 +72,7 @@ fuzz:
 bench:
 	@tools/setup.sh bench
 	@$(MAKE) build model
+	@$(PYTHON) bench/jwt.py
 	@$(PYTHON) bench/compare.py
 
 clean:

@@ -51,7 +51,41 @@ def probe():
             yield file.getvalue()
 
 
-TARGETS = {"fuzz_form": form, "fuzz_probe": probe}
+# RFC 7515, appendices A.2 and A.3, and a set with their keys and that of RFC 8037, appendix A.
+RS256 = (
+    'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGF'
+    'tcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu'
+    '3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdi'
+    'uB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--x'
+    'i12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5A'
+    'XLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw')
+ES256 = (
+    'eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGF'
+    'tcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw'
+    '5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q')
+KEYS = (
+    ('{"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mP'
+     'ddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2'
+     'jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg'
+     '665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2e'
+     'thFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}'),
+    ('{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_F'
+     'EzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}'),
+    ('{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}'))
+
+
+def jwt():
+    """A token and a key set, as the target wants them."""
+    for token in (ES256, RS256, "e30.e30.", "A-z_4ME", "A" * 43):
+        yield token
+        for key in KEYS:
+            yield f'{token}\n{{"keys":[{key}]}}'
+    yield ES256 + '\n{"keys":[' + ",".join(KEYS) + ",{}]}"
+    refused = '{"kty":"EC","use":"sig","key_ops":["verify"],"alg":"ES256","kid":"a","d":"A"}'
+    yield f'{ES256}\n{{"keys":[{refused}]}}'
+
+
+TARGETS = {"fuzz_form": form, "fuzz_jwt": jwt, "fuzz_probe": probe}
 
 
 def main():

@@ -25,7 +25,10 @@ static const uint8_t values[256] = {
 #undef NO8
 };
 
-/* By table, five times as fast as libsodium's: every token that is verified passes here. */
+/*
+ * Not sodium_base642bin(): 1.0.18 takes some bytes above 127 for digits, and its constant time
+ * costs a tenth of the time that goes around a P-256 verification.
+ */
 int base64url_decode_into(Str text, uint8_t *ret_bytes, size_t capacity, size_t *ret_len) {
     const uint8_t *in = (const uint8_t *)text.ptr;
     size_t rest = text.len % 4, len = text.len / 4 * 3 + (rest > 0 ? rest - 1 : 0);
@@ -73,11 +76,7 @@ int base64url_decode(Str text, Arena *arena, Str *ret_bytes) {
 }
 
 int base64url_decode_fixed(Str text, uint8_t *ret_bytes, size_t len) {
-    size_t got = 0;
+    size_t got;
 
-    if (text.len > 0 &&
-        sodium_base642bin(ret_bytes, len, text.ptr, text.len, NULL, &got, NULL, VARIANT) != 0) {
-        return -EINVAL;
-    }
-    return got == len ? 0 : -EINVAL;
+    return base64url_decode_into(text, ret_bytes, len, &got) == 0 && got == len ? 0 : -EINVAL;
 }

@@ -90,6 +90,11 @@ static void equality_and_hex_are_exact(void **state) {
     assert_int_equal(hex_decode(str_lit("ab"), bytes, 2), -EINVAL);
     assert_int_equal(hex_decode(str_lit("abcg"), bytes, 2), -EINVAL);
     assert_int_equal(hex_decode(str_lit("a cd"), bytes, 2), -EINVAL);
+    for (int c = 0; c < 256; c++) { /* every byte in a digit's place */
+        const char text[4] = {'a', (char)c, 'c', 'd'};
+        bool good = c > 0 && c < 128 && strchr("0123456789abcdefABCDEF", c);
+        assert_int_equal(hex_decode((Str){text, 4}, bytes, 2), good ? 0 : -EINVAL);
+    }
 }
 
 /* RFC 4648 10, without the padding, and RFC 7515, appendix C. */
@@ -129,6 +134,13 @@ static void base64url_has_one_text_for_bytes(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         assert_int_equal(base64url_decode(str_from(wrong[i]), arena, &out), -EINVAL);
+    }
+    for (int c = 0; c < 256; c++) { /* every byte in a digit's place */
+        const char text[4] = {'Z', 'm', (char)c, 'v'};
+        bool good = c < 128 && c > 0 &&
+                    strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", c);
+        assert_int_equal(base64url_decode((Str){text, 4}, arena, &out), good ? 0 : -EINVAL);
+        assert_int_equal(base64url_decode_fixed((Str){text, 4}, bytes, 3), good ? 0 : -EINVAL);
     }
     assert_int_equal(base64url_decode((Str){"Zm\0v", 4}, arena, &out), -EINVAL);
     assert_int_equal(base64url_decode_fixed(str_lit("Zm9v"), bytes, 3), 0);

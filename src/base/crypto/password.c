@@ -7,13 +7,21 @@
 #include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <sys/queue.h>
 #include <time.h>
+
+/* A caller in the queue, on its own stack. */
+typedef struct Waiter {
+    TAILQ_ENTRY(Waiter) link;
+    pthread_cond_t turn;
+    bool has_turn;
+} Waiter;
 
 struct PasswordHasher {
     PasswordSettings settings;
     char nobodys[PASSWORD_HASH_SIZE];
     pthread_mutex_t lock;
-    pthread_cond_t turn;
+    TAILQ_HEAD(Waiters, Waiter) queue;
     uint32_t running, waiting;
 };
 
@@ -44,7 +52,6 @@ static int check_settings(const PasswordSettings *settings) {
 
 int password_hasher_new(const PasswordSettings *settings, PasswordHasher **ret_hasher) {
     _cleanup_(password_hasher_freep) PasswordHasher *hasher = NULL;
-    pthread_condattr_t attributes;
     char unknown[32];
     int r = check_settings(settings);
 
@@ -57,10 +64,7 @@ int password_hasher_new(const PasswordSettings *settings, PasswordHasher **ret_h
     }
     hasher->settings = *settings;
     pthread_mutex_init(&hasher->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&hasher->turn, &attributes);
-    pthread_condattr_destroy(&attributes);
+    TAILQ_INIT(&hasher->queue);
 
     random_bytes(unknown, sizeof(unknown));
     r = hash_now(hasher, (Str){unknown, sizeof(unknown)}, hasher->nobodys);
@@ -74,7 +78,6 @@ int password_hasher_new(const PasswordSettings *settings, PasswordHasher **ret_h
 PasswordHasher *password_hasher_free(PasswordHasher *hasher) {
     if (hasher) {
         assert(hasher->running == 0 && hasher->waiting == 0);
-        pthread_cond_destroy(&hasher->turn);
         pthread_mutex_destroy(&hasher->lock);
         free(hasher);
     }
@@ -94,34 +97,59 @@ static struct timespec deadline_after(uint32_t wait_ms) {
     return at;
 }
 
-static int enter(PasswordHasher *hasher) {
-    const PasswordSettings *settings = &hasher->settings;
-    struct timespec deadline = deadline_after(settings->wait_ms);
+/* Waits, with the lock, for who leaves to hand over its place. */
+static int queue_up(PasswordHasher *hasher) {
+    struct timespec deadline = deadline_after(hasher->settings.wait_ms);
+    Waiter self = {.has_turn = false};
+    pthread_condattr_t attributes;
     bool late = false;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&self.turn, &attributes);
+    pthread_condattr_destroy(&attributes);
+    TAILQ_INSERT_TAIL(&hasher->queue, &self, link);
+    hasher->waiting++;
+    while (!self.has_turn && !late) {
+        late = pthread_cond_timedwait(&self.turn, &hasher->lock, &deadline) != 0;
+    }
+    if (!self.has_turn) {
+        TAILQ_REMOVE(&hasher->queue, &self, link);
+        hasher->waiting--;
+    }
+    pthread_cond_destroy(&self.turn);
+    return self.has_turn ? 0 : PASSWORD_E_BUSY;
+}
+
+static int enter(PasswordHasher *hasher) {
     int r = 0;
 
     pthread_mutex_lock(&hasher->lock);
-    if (hasher->running >= settings->parallel_max) {
-        if (hasher->waiting >= settings->waiting_max) {
-            r = PASSWORD_E_BUSY;
-        } else {
-            hasher->waiting++;
-            while (hasher->running >= settings->parallel_max && !late) {
-                late = pthread_cond_timedwait(&hasher->turn, &hasher->lock, &deadline) != 0;
-            }
-            hasher->waiting--;
-            r = hasher->running >= settings->parallel_max ? PASSWORD_E_BUSY : 0;
-        }
+    if (hasher->running < hasher->settings.parallel_max) {
+        hasher->running++;
+    } else if (hasher->waiting < hasher->settings.waiting_max) {
+        r = queue_up(hasher);
+    } else {
+        r = PASSWORD_E_BUSY;
     }
-    hasher->running += r == 0;
     pthread_mutex_unlock(&hasher->lock);
     return r;
 }
 
+/* The first in the queue gets the place itself, so that no newcomer can take it in between. */
 static void leave(PasswordHasher *hasher) {
+    Waiter *first;
+
     pthread_mutex_lock(&hasher->lock);
-    hasher->running--;
-    pthread_cond_signal(&hasher->turn);
+    first = TAILQ_FIRST(&hasher->queue);
+    if (first) {
+        TAILQ_REMOVE(&hasher->queue, first, link);
+        hasher->waiting--;
+        first->has_turn = true;
+        pthread_cond_signal(&first->turn);
+    } else {
+        hasher->running--;
+    }
     pthread_mutex_unlock(&hasher->lock);
 }
 

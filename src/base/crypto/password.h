@@ -6,8 +6,8 @@
  * "$argon2id$v=19$m=65536,t=2,p=1$SALT$HASH", by libsodium.
  *
  * A hash takes megabytes and tens of milliseconds on purpose, so a hasher works on a bounded number
- * at a time and lets a bounded number wait: a flood of sign-ins cannot exhaust memory. Calls block;
- * they belong on threads that may wait. Thread-safe.
+ * at a time and lets a bounded number wait, first come, first served: a flood of sign-ins cannot
+ * exhaust memory. Calls block; they belong on threads that may wait. Thread-safe.
  */
 
 #include "base/str.h"

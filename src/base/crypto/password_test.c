@@ -116,20 +116,20 @@ static void *occupy(void *argument) {
 }
 
 static void beyond_the_queue_callers_are_told_it_is_busy(void **state) {
-    _cleanup_(password_hasher_freep) PasswordHasher *hasher = hasher_new(20, 1, 0, 1000);
+    _cleanup_(password_hasher_freep) PasswordHasher *hasher = hasher_new(20, 1, 0, 60000);
     Flood flood = {.hasher = hasher};
     pthread_t thread;
     unsigned busy = 0;
 
     (void)state;
     assert_int_equal(pthread_create(&thread, NULL, occupy, &flood), 0);
-    for (int i = 0; i < 100000 && busy == 0; i++) {
-        uint32_t running, waiting;
-        password_hasher_load(hasher, &running, &waiting);
-        if (running == 1) {
-            busy += password_verify(hasher, str_lit("wrong horse"), NULL) == PASSWORD_E_BUSY;
+    for (int i = 0; i < 50 && busy == 0; i++) {
+        uint32_t running = 0, waiting;
+        while (running == 0) {
+            password_hasher_load(hasher, &running, &waiting);
+            sched_yield();
         }
-        sched_yield();
+        busy += password_verify(hasher, str_lit("wrong horse"), NULL) == PASSWORD_E_BUSY;
     }
     atomic_store(&flood.stop, true);
     pthread_join(thread, NULL);
@@ -160,6 +160,21 @@ static void who_waits_gets_a_turn_and_no_more_run_than_may(void **state) {
     assert_int_equal(running + waiting, 0);
 }
 
+static void nobody_pushes_in(void **state) {
+    _cleanup_(password_hasher_freep) PasswordHasher *hasher = hasher_new(5, 1, 1, 60000);
+    Flood flood = {.hasher = hasher};
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, occupy, &flood), 0);
+    /* The other comes back at once each time, and would always be first to a free place. */
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(password_verify(hasher, str_lit("wrong horse"), NULL), PASSWORD_E_WRONG);
+    }
+    atomic_store(&flood.stop, true);
+    pthread_join(thread, NULL);
+}
+
 static void who_waits_too_long_is_told_it_is_busy(void **state) {
     _cleanup_(password_hasher_freep) PasswordHasher *hasher = hasher_new(20, 1, 16, 0);
     Flood flood = {.hasher = hasher};
@@ -186,6 +201,7 @@ int main(void) {
         cmocka_unit_test(settings_out_of_range_are_refused),
         cmocka_unit_test(beyond_the_queue_callers_are_told_it_is_busy),
         cmocka_unit_test(who_waits_gets_a_turn_and_no_more_run_than_may),
+        cmocka_unit_test(nobody_pushes_in),
         cmocka_unit_test(who_waits_too_long_is_told_it_is_busy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
