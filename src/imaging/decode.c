@@ -7,6 +7,9 @@
 #include <assert.h>
 #include <math.h>
 
+#define CUBE_SIDE      5 /* colours of each channel that a profile is judged by */
+#define SRGB_TOLERANCE 2
+
 static const char detail_broken[] = "The picture is broken or ends too early.";
 
 static VipsImage *open_bmp(Str bytes) {
@@ -59,44 +62,99 @@ VipsImage *decode_open(Str bytes, ImageFormat format, int shrink) {
     return image;
 }
 
+/* Whole numbers of 0..255 from floats; without this, conversion would cut their fractions off. */
+static VipsImage *to_nearest(VipsImage *image) {
+    _cleanup_(image_unrefp) VipsImage *from = image;
+    _cleanup_(image_unrefp) VipsImage *whole = NULL;
+    VipsImage *out = NULL;
+
+    if (vips_rint(from, &whole, NULL) || vips_cast(whole, &out, VIPS_FORMAT_UCHAR, NULL)) {
+        return NULL;
+    }
+    return out;
+}
+
+/* The colours of the embedded profile as 8-bit sRGB. NULL when it does not fit its picture. */
+static VipsImage *apply_profile(VipsImage *image) {
+    const char *otherwise = image->Type == VIPS_INTERPRETATION_CMYK ? "cmyk" : "srgb";
+    VipsImage *out = NULL;
+
+    return vips_icc_transform(image, &out, "srgb", "embedded", TRUE, "input_profile", otherwise,
+                              "intent", VIPS_INTENT_PERCEPTUAL, "depth", 8, NULL)
+               ? NULL
+               : out;
+}
+
+/* The same for 16 bits and alpha, which the transform would clip instead of scaling it. */
+static VipsImage *apply_profile_beside_alpha(VipsImage *image) {
+    _cleanup_(image_unrefp) VipsImage *colours = NULL;
+    _cleanup_(image_unrefp) VipsImage *shown = NULL;
+    _cleanup_(image_unrefp) VipsImage *alpha = NULL;
+    _cleanup_(image_unrefp) VipsImage *scaled = NULL;
+    int last = image->Bands - 1;
+    VipsImage *out = NULL;
+
+    if (vips_extract_band(image, &colours, 0, "n", last, NULL) ||
+        !(shown = apply_profile(colours)) || vips_extract_band(image, &alpha, last, NULL) ||
+        vips_linear1(alpha, &scaled, 1 / 257.0, 0, NULL)) {
+        return NULL;
+    }
+    scaled = to_nearest(TAKE_PTR(scaled));
+    return !scaled || vips_bandjoin2(shown, scaled, &out, NULL) ? NULL : out;
+}
+
 /*
- * Whether the embedded profile calls itself sRGB: most photos do, and transforming them is a slow
- * way of changing nothing. Its description is ASCII or UTF-16 in big-endian order (ICC.1:2010).
+ * Whether the embedded profile changes hardly any colour of a coarse cube: most photos carry sRGB's
+ * under one of its many names, and transforming them is a slow way of changing nothing.
  */
 static bool is_srgb_profile(VipsImage *image) {
-    static const char ascii[] = "sRGB", wide[] = "\0s\0R\0G\0B";
+    uint8_t cube[CUBE_SIDE * CUBE_SIDE * CUBE_SIDE][3];
+    _cleanup_(image_unrefp) VipsImage *raw = NULL;
+    _cleanup_(image_unrefp) VipsImage *colours = NULL;
+    _cleanup_(image_unrefp) VipsImage *shown = NULL;
+    _cleanup_(image_unrefp) VipsImage *flat = NULL;
     const void *profile;
     size_t len;
 
-    if (image->Bands < 3 || vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &len)) {
+    for (unsigned i = 0; i < ARRAY_LEN(cube); i++) {
+        cube[i][0] = (uint8_t)(i % CUBE_SIDE * 255 / (CUBE_SIDE - 1));
+        cube[i][1] = (uint8_t)(i / CUBE_SIDE % CUBE_SIDE * 255 / (CUBE_SIDE - 1));
+        cube[i][2] = (uint8_t)(i / CUBE_SIDE / CUBE_SIDE * 255 / (CUBE_SIDE - 1));
+    }
+    raw = vips_image_new_from_memory(cube, sizeof(cube), ARRAY_LEN(cube), 1, 3, VIPS_FORMAT_UCHAR);
+    if (image->Bands < 3 || vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &len) ||
+        !raw || vips_copy(raw, &colours, "interpretation", VIPS_INTERPRETATION_sRGB, NULL)) {
         return false;
     }
-    return memmem(profile, len, ascii, sizeof(ascii) - 1) != NULL ||
-           memmem(profile, len, wide, sizeof(wide) - 1) != NULL;
+    vips_image_set_blob_copy(colours, VIPS_META_ICC_NAME, profile, len);
+    shown = apply_profile(colours);
+    flat = shown ? vips_image_copy_memory(shown) : NULL;
+    for (unsigned i = 0; flat && i < sizeof(cube); i++) {
+        if (abs(((const uint8_t *)VIPS_IMAGE_ADDR(flat, 0, 0))[i] - cube[i / 3][i % 3]) >
+            SRGB_TOLERANCE) {
+            return false;
+        }
+    }
+    return flat != NULL;
 }
 
 /* Any colour space to 8-bit sRGB, alpha kept; consumes `image`. NULL when that fails. */
 static VipsImage *to_srgb(VipsImage *image) {
     _cleanup_(image_unrefp) VipsImage *from = image;
-    VipsImage *out = NULL;
     bool cmyk = from->Type == VIPS_INTERPRETATION_CMYK;
     bool profile = vips_image_get_typeof(from, VIPS_META_ICC_NAME) != 0;
+    bool deep_alpha = from->BandFmt == VIPS_FORMAT_USHORT && vips_image_hasalpha(from);
+    VipsImage *out = NULL;
 
     if ((cmyk || (profile && !is_srgb_profile(from))) && from->Coding == VIPS_CODING_NONE &&
         from->BandFmt <= VIPS_FORMAT_USHORT) {
-        if (vips_icc_transform(from, &out, "srgb", "embedded", TRUE, "input_profile",
-                               cmyk ? "cmyk" : "srgb", "intent", VIPS_INTENT_PERCEPTUAL, "depth", 8,
-                               NULL) == 0) {
+        out = deep_alpha ? apply_profile_beside_alpha(from) : apply_profile(from);
+        if (out) {
             return out;
         }
-        /* A profile that does not fit its picture is ignored. */
-        vips_error_clear();
-        out = NULL;
     }
-    if (vips_colourspace(from, &out, VIPS_INTERPRETATION_sRGB, NULL)) {
-        return NULL;
-    }
-    return out;
+    vips_error_clear(); /* a profile that does not fit its picture is ignored */
+    return vips_colourspace(from, &out, VIPS_INTERPRETATION_sRGB, NULL) ? NULL : out;
 }
 
 /* Scales to exactly width x height, with regard to alpha; consumes `image`. */
@@ -113,11 +171,10 @@ static VipsImage *scale_to(VipsImage *image, uint32_t width, uint32_t height) {
     }
     if (vips_premultiply(from, &weighted, NULL) ||
         vips_resize(weighted, &scaled, h, "vscale", v, NULL) ||
-        vips_unpremultiply(scaled, &straight, NULL) ||
-        vips_cast(straight, &out, VIPS_FORMAT_UCHAR, NULL)) {
+        vips_unpremultiply(scaled, &straight, NULL)) {
         return NULL;
     }
-    return out;
+    return to_nearest(TAKE_PTR(straight));
 }
 
 /* Exactly 3 or 4 bands of 8 bits; consumes `image`. */
@@ -210,16 +267,66 @@ static int read_orientation(VipsImage *image) {
     return orientation;
 }
 
-/*
- * `width` x `height` is the size after turning. A JPEG is decoded at a fraction of its size when
- * that still has more pixels than wanted.
- */
-static int decode_scaled(Str bytes, const ImageInfo *info, uint32_t width, uint32_t height,
+/* What of a picture is wanted, as it is shown: the middle `part_*` of it, at `width` x `height`. */
+typedef struct Wanted {
+    uint32_t part_width, part_height;
+    uint32_t width, height;
+} Wanted;
+
+/* The middle of an image that may have been decoded smaller; consumes `image`. */
+static VipsImage *cut_middle(VipsImage *image, const ImageInfo *info, const Wanted *wanted) {
+    _cleanup_(image_unrefp) VipsImage *from = image;
+    double x = (double)wanted->part_width / info->width;
+    double y = (double)wanted->part_height / info->height;
+    int width = (int)MAX(lround(from->Xsize * x), 1), height = (int)MAX(lround(from->Ysize * y), 1);
+    VipsImage *out = NULL;
+
+    if (width >= from->Xsize && height >= from->Ysize) {
+        return TAKE_PTR(from);
+    }
+    width = MIN(width, from->Xsize);
+    height = MIN(height, from->Ysize);
+    return vips_extract_area(from, &out, (from->Xsize - width) / 2, (from->Ysize - height) / 2,
+                             width, height, NULL)
+               ? NULL
+               : out;
+}
+
+/* From an opened picture to all of its pixels, before they are turned; consumes `image`. */
+static VipsImage *run_pipeline(VipsImage *image, const ImageInfo *info, const Wanted *wanted) {
+    image = to_srgb(image);
+    if (image) {
+        image = cut_middle(image, info, wanted);
+    }
+    if (image &&
+        ((uint32_t)image->Xsize != wanted->width || (uint32_t)image->Ysize != wanted->height)) {
+        image = scale_to(image, wanted->width, wanted->height);
+    }
+    return image ? to_bytes(image) : NULL;
+}
+
+/* 0 with the reason why the last operation of libvips failed: the picture, or our memory. */
+static int judge_failure(const char **reterr_detail) {
+    bool memory = strstr(vips_error_buffer(), "out of memory") != NULL;
+
+    vips_error_clear();
+    if (memory) {
+        return err_trace(-ENOMEM);
+    }
+    *reterr_detail = detail_broken;
+    return RENDER_UNREADABLE;
+}
+
+/* A JPEG is decoded at a fraction of its size when that still has more pixels than wanted. */
+static int decode_wanted(Str bytes, const ImageInfo *info, const Wanted *upright,
                          Picture *ret_picture, const char **reterr_detail) {
-    uint32_t ratio = MIN(info->width / width, info->height / height);
+    uint32_t ratio =
+        MIN(upright->part_width / upright->width, upright->part_height / upright->height);
     int shrink = ratio >= 8 ? 8 : ratio >= 4 ? 4 : ratio >= 2 ? 2 : 1;
     _cleanup_(image_unrefp) VipsImage *image =
         decode_open(bytes, (ImageFormat)info->format, shrink);
+    ImageInfo stored = *info;
+    Wanted wanted = *upright;
     int orientation, r;
 
     if (!image) {
@@ -228,24 +335,20 @@ static int decode_scaled(Str bytes, const ImageInfo *info, uint32_t width, uint3
     }
     orientation = read_orientation(image);
     if (orientation >= 5 && orientation <= 8) {
-        uint32_t swapped = width;
-        width = height;
-        height = swapped;
+        wanted =
+            (Wanted){upright->part_height, upright->part_width, upright->height, upright->width};
+        stored.width = info->height;
+        stored.height = info->width;
     }
-    image = to_srgb(TAKE_PTR(image));
-    if (image && ((uint32_t)image->Xsize != width || (uint32_t)image->Ysize != height)) {
-        image = scale_to(TAKE_PTR(image), width, height);
-    }
-    if (image) {
-        image = to_bytes(TAKE_PTR(image));
-    }
+    image = run_pipeline(TAKE_PTR(image), &stored, &wanted);
     if (image) {
         image = to_memory(TAKE_PTR(image), orientation);
     }
     if (!image) {
-        vips_error_clear();
-        *reterr_detail = detail_broken;
-        return RENDER_UNREADABLE;
+        return judge_failure(reterr_detail);
+    }
+    if ((uint32_t)image->Xsize != upright->width || (uint32_t)image->Ysize != upright->height) {
+        return err_trace(-EIO);
     }
     r = to_picture(image, ret_picture);
     return r < 0 ? err_trace(r) : 0;
@@ -277,49 +380,35 @@ int picture_scale(Picture *picture, uint32_t width, uint32_t height) {
 
 int decode_cover(Str bytes, const ImageInfo *info, uint32_t width, uint32_t height,
                  Picture *ret_picture, const char **reterr_detail) {
-    double factor = MAX((double)width / info->width, (double)height / info->height);
-    uint32_t wide = MAX((uint32_t)lround(info->width * factor), width);
-    uint32_t high = MAX((uint32_t)lround(info->height * factor), height);
-    _cleanup_(picture_done) Picture whole = PICTURE_INIT;
-    Rect part = {(wide - width) / 2, (high - height) / 2, width, height};
+    uint64_t wide = (uint64_t)info->width * height, high = (uint64_t)info->height * width;
+    Wanted wanted = {info->width, info->height, width, height};
     int r;
 
-    /* A long strip would grow without bound if all of it were scaled up: cut it down first. */
-    r = decode_scaled(bytes, info, MIN(wide, info->width), MIN(high, info->height), &whole,
-                      reterr_detail);
-    if (r != 0) {
-        return r;
-    }
-    if (factor > 1) {
-        uint32_t keep_wide = MIN((uint32_t)ceil(width / factor), whole.width);
-        uint32_t keep_high = MIN((uint32_t)ceil(height / factor), whole.height);
-        picture_cut(&whole, &(Rect){(whole.width - keep_wide) / 2, (whole.height - keep_high) / 2,
-                                    keep_wide, keep_high});
-        r = picture_scale(&whole, width, height);
-        if (r < 0) {
-            return r;
-        }
+    /* Cut to shape before it is scaled: of a long strip little is seen, and all of it is much. */
+    if (wide > high) {
+        wanted.part_width = (uint32_t)MAX(high / height, 1U);
     } else {
-        picture_cut(&whole, &part);
+        wanted.part_height = (uint32_t)MAX(wide / width, 1U);
     }
-    picture_flatten_white(&whole);
-    *ret_picture = whole;
-    whole = PICTURE_INIT;
-    return 0;
+    r = decode_wanted(bytes, info, &wanted, ret_picture, reterr_detail);
+    if (r == 0) {
+        picture_flatten_white(ret_picture);
+    }
+    return r;
 }
 
 int decode_picture(Str bytes, const ImageInfo *info, uint64_t pixels_max, Picture *ret_picture,
                    const char **reterr_detail) {
     uint64_t pixels = (uint64_t)info->width * info->height;
-    uint32_t width = info->width, height = info->height;
+    Wanted wanted = {info->width, info->height, info->width, info->height};
 
     if (pixels_max > 0 && pixels > pixels_max) {
         double factor = sqrt((double)pixels_max / (double)pixels);
-        width = MAX((uint32_t)(info->width * factor), 1U);
-        height = MAX((uint32_t)(info->height * factor), 1U);
+        uint32_t width = MAX((uint32_t)(info->width * factor), 1U);
+        uint32_t height = MAX((uint32_t)(info->height * factor), 1U);
         /* A very long picture: one side is held at 1, so the other carries the limit alone. */
-        width = (uint32_t)MIN((uint64_t)width, MAX(pixels_max / height, 1U));
-        height = (uint32_t)MIN((uint64_t)height, MAX(pixels_max / width, 1U));
+        wanted.width = (uint32_t)MIN((uint64_t)width, MAX(pixels_max / height, 1U));
+        wanted.height = (uint32_t)MIN((uint64_t)height, MAX(pixels_max / wanted.width, 1U));
     }
-    return decode_scaled(bytes, info, width, height, ret_picture, reterr_detail);
+    return decode_wanted(bytes, info, &wanted, ret_picture, reterr_detail);
 }

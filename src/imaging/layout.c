@@ -28,12 +28,14 @@ static Frame frame_of(const Recipe *recipe, uint32_t width, uint32_t height, con
                    (int64_t)box->width + left + right, (int64_t)box->height + top + bottom};
 }
 
-static Rect padded(const Rect *box, uint32_t width, uint32_t height) {
-    uint32_t left = box->left > BOX_PAD ? box->left - BOX_PAD : 0;
-    uint32_t top = box->top > BOX_PAD ? box->top - BOX_PAD : 0;
+/* Enlarged, the pad is enlarged too: then less of it will do, and a thin box stays a thin strip. */
+static Rect padded(const Rect *box, double scale, uint32_t width, uint32_t height) {
+    uint32_t pad = scale > 1 ? MAX((uint32_t)(BOX_PAD / scale), 1U) : BOX_PAD;
+    uint32_t left = box->left > pad ? box->left - pad : 0;
+    uint32_t top = box->top > pad ? box->top - pad : 0;
 
-    return (Rect){left, top, MIN(box->left + box->width + BOX_PAD, width) - left,
-                  MIN(box->top + box->height + BOX_PAD, height) - top};
+    return (Rect){left, top, MIN(box->left + box->width + pad, width) - left,
+                  MIN(box->top + box->height + pad, height) - top};
 }
 
 Layout layout_plan(const Recipe *recipe, uint32_t width, uint32_t height, const Rect *box,
@@ -62,7 +64,7 @@ Layout layout_plan(const Recipe *recipe, uint32_t width, uint32_t height, const 
         if (recipe->position.original) {
             x = y = 0.5;
         }
-        layout.from = padded(box, width, height);
+        layout.from = padded(box, layout.scale, width, height);
         left = x * (layout.width - box->width * layout.scale);
         top = y * (layout.height - box->height * layout.scale);
         left -= (box->left - layout.from.left) * layout.scale;

@@ -114,6 +114,20 @@ static void test_result_is_held_to_the_limit(void **state) {
     check(&recipe, 50, 40, (Rect){20, 15, 10, 5});
 }
 
+/* A thin subject, enlarged: what is scaled up for it stays in proportion to the canvas. */
+static void test_enlarging_is_bounded(void **state) {
+    static const Rect thin = {30000, 20, 960, 1};
+    Recipe recipe = RECIPE_INIT;
+    Layout layout;
+
+    (void)state;
+    recipe.scale = 1;
+    layout = layout_plan(&recipe, 65500, 50, &thin, 0);
+    assert_true(layout.scale == 50);
+    assert_true(layout.from.width * layout.scale * layout.from.height * layout.scale <
+                4.0 * layout.width * layout.height);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_asked_for_moves_nothing),
@@ -121,6 +135,7 @@ int main(void) {
         cmocka_unit_test(test_position),
         cmocka_unit_test(test_scale_fits_the_larger_relation),
         cmocka_unit_test(test_result_is_held_to_the_limit),
+        cmocka_unit_test(test_enlarging_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, test_start, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/ports/renderer.h"
 
+#include <math.h>
+
 const char *const render_status_names[] = {"ok",
                                            "unsupported",
                                            "unreadable",
@@ -20,9 +22,24 @@ const char *const render_status_names[] = {"ok",
 /* Bytes a pixel; measured, and src/imaging/memory_test.c holds real peaks against it. */
 #define SLOW_ENCODER_PER_PIXEL 16ULL
 
+/* The most that the result may have: margins go beyond the picture when the subject fills it. */
+static uint64_t canvas_pixels(const Recipe *recipe, const ImageInfo *info) {
+    const Margin *margin = &recipe->crop_margin;
+    double width = info->width, height = info->height, pixels;
+
+    if (recipe->crop) {
+        width += length_resolve(margin->left, width) + length_resolve(margin->right, width);
+        height += length_resolve(margin->top, height) + length_resolve(margin->bottom, height);
+    }
+    pixels = ceil(width) * ceil(height);
+    return recipe->pixels_max > 0 && pixels > (double)recipe->pixels_max ? recipe->pixels_max
+                                                                         : (uint64_t)pixels;
+}
+
 uint64_t render_memory(const Recipe *recipe, const ImageInfo *info) {
     bool slow = recipe->format == OUTPUT_FORMAT_WEBP || recipe->format == OUTPUT_FORMAT_AVIF;
+    uint64_t pixels = (uint64_t)info->width * info->height, canvas = canvas_pixels(recipe, info);
 
-    return info->memory +
-           (slow ? (uint64_t)info->width * info->height * SLOW_ENCODER_PER_PIXEL : 0);
+    return info->memory + (canvas > pixels ? (canvas - pixels) * RENDER_MEMORY_PER_PIXEL : 0) +
+           (slow ? canvas * SLOW_ENCODER_PER_PIXEL : 0);
 }

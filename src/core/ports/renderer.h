@@ -10,9 +10,12 @@
 #include "core/model/image_info.h"
 #include "core/model/recipe.h"
 
+/* What a pixel takes while it is rendered, in bytes: two or three copies of it. */
+#define RENDER_MEMORY_PER_PIXEL 12ULL
+
 /*
  * At most what rendering this recipe of that picture takes at its peak, in bytes: the picture's own
- * estimate, and what the encoders of WebP and AVIF add to it.
+ * estimate, and what margins around it and the encoders of WebP and AVIF add to it.
  */
 uint64_t render_memory(const Recipe *recipe, const ImageInfo *info);
 
