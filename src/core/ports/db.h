@@ -11,7 +11,7 @@
  *
  * One SQL for all engines. Parameters are `?`. Columns are BIGINT (every whole number, every time:
  * microseconds since 1970 UTC), TEXT (UTF-8, no NUL) or BYTEA (identifiers, keys, sealed values).
- * The clock is the caller's: no now() in SQL.
+ * The clock is the caller's: no now() in SQL. sum() of a BIGINT is CAST(... AS BIGINT).
  */
 
 #include "base/arena.h"
@@ -57,14 +57,17 @@ static inline const DbValue *db_rows_at(const DbRows *rows, size_t row, unsigned
     return &rows->values[row * rows->n_columns + column];
 }
 
-/* The documented conditions of db_exec() and db_query(). */
+/*
+ * The documented conditions of db_exec(), db_query() and db_script(). After one of the first two,
+ * as after any fault, the transaction can only be rolled back: the work returns something other
+ * than 0. Further statements fail with -ECANCELED, and so does db_write() if the work returns 0
+ * nonetheless. Where a duplicate is to be expected, write ON CONFLICT DO NOTHING and look at what
+ * was changed.
+ */
 enum {
-    /* A key that must be unique is taken, or a row that is referred to is not there. The
-     * transaction can then only be rolled back: the work returns something other than 0. Where a
-     * duplicate is to be expected, write ON CONFLICT DO NOTHING and look at what was changed. */
-    DB_E_EXISTS = 1,
-    DB_E_CONSTRAINT,
-    DB_E_NONE, /* db_query_one(): no row */
+    DB_E_EXISTS = 1, /* a key that must be unique is taken */
+    DB_E_CONSTRAINT, /* a rule of the table is broken: REFERENCES, CHECK or NOT NULL */
+    DB_E_NONE,       /* db_query_one(): no row; spoils nothing */
 };
 
 typedef struct Db Db;
@@ -94,6 +97,7 @@ typedef int DbWork(DbTx *tx, void *userdata);
 typedef enum DbDialect {
     DB_DIALECT_SQLITE,
     DB_DIALECT_POSTGRES,
+    _DB_DIALECT_MAX,
 } DbDialect;
 
 struct Db {
@@ -118,12 +122,18 @@ typedef struct DbImpl {
 
 /*
  * Runs `work` in a serializable transaction, again (a bounded number of times, with a jittered
- * pause) when the engine reports a conflict or has failed over before COMMIT was sent. When it
- * returns 0 the data is on disk. `ret_token` may be NULL. 0 committed, or what `work` returned;
- * rolled back -EBUSY      still in conflict after the last try; or no connection was free in time
+ * pause) when the engine reports a conflict or has failed over before COMMIT was sent. The work
+ * runs on the caller's thread and writes in no other transaction of the same Db. When it returns 0
+ * the data is on disk. `ret_token` may be NULL.
+ *
+ * 0: committed. What `work` returned, other than 0: rolled back. Or:
+ *
+ *   -EBUSY      still in conflict after the last try; or no connection was free in time
  *   -ENOTCONN   the database cannot be reached
  *   -EREMOTEIO  the connection was lost during COMMIT: whether it is in effect is not known
- * Each of these is worth trying again later: HTTP edges answer 503.
+ *
+ * Each of these is worth trying again later: HTTP edges answer 503. -ENOSPC: the disk is full.
+ * -ECANCELED: a statement failed and `work` returned 0.
  */
 static inline int db_write(Db *db, DbWork *work, void *userdata, DbToken *ret_token) {
     return db->impl->write(db, work, userdata, ret_token);
@@ -160,7 +170,9 @@ DEFINE_CLEANUP(Db *, db_free)
 /*
  * A statement without rows, with as many params as it says (NULL when none). `ret_changed`, the
  * number of rows it inserted, changed or deleted, may be NULL.
- *   0; DB_E_EXISTS; DB_E_CONSTRAINT; or a fault, which `work` returns
+ *
+ *   0; DB_E_EXISTS; DB_E_CONSTRAINT; or a fault, which `work` returns: -EINVAL for a statement
+ *   that is wrong (see db_check()) and for TEXT that is not UTF-8 or has a NUL
  */
 static inline int db_exec(DbTx *tx, const DbStatement *statement, const DbValue *params,
                           uint64_t *ret_changed) {
@@ -181,7 +193,7 @@ static inline int db_query(DbTx *tx, const DbStatement *statement, const DbValue
 int db_query_one(DbTx *tx, const DbStatement *statement, const DbValue *params, Arena *arena,
                  const DbValue **ret_row);
 
-/* Several statements of ours, without parameters: what a migration is. */
+/* Several statements of ours, without parameters: what a migration is. Conditions as db_exec(). */
 static inline int db_script(DbTx *tx, const char *sql) {
     return tx->impl->script(tx, sql);
 }
