@@ -219,7 +219,7 @@ int tx_exec(DbTx *base, const DbStatement *statement, const DbValue *params,
         Str n = str_from(PQcmdTuples(results.at[results.n - 1]));
         *ret_changed = 0;
         if (n.len > 0 && str_to_u64(n, ret_changed) < 0) {
-            return err_trace(-EBADMSG);
+            return err_trace(fail((Tx *)base, TX_REFUSED, -EBADMSG));
         }
     }
     return 0;
@@ -236,7 +236,7 @@ int tx_query(DbTx *base, const DbStatement *statement, const DbValue *params, si
         return r < 0 ? err_trace(r) : r;
     }
     r = values_decode(results.at[results.n - 1], rows_max, arena, ret_rows);
-    return err_trace(r);
+    return r < 0 ? err_trace(fail((Tx *)base, TX_REFUSED, r)) : 0;
 }
 
 int tx_script(DbTx *base, const char *sql) {

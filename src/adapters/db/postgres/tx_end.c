@@ -31,7 +31,8 @@ static void read_token(Connection *connection, const Results *results, size_t fi
 
     *ret_token = POSITION_PRIMARY_ONLY;
     for (size_t i = first; i < results->n; i++) {
-        if (sqlstate_is(results->at[i], "42883") || sqlstate_is(results->at[i], "0A000")) {
+        if (sqlstate_is(results->at[i], "42883") || sqlstate_is(results->at[i], "0A000") ||
+            sqlstate_is(results->at[i], "42501")) {
             connection->no_tokens = true;
             *ret_token = (DbToken){0};
             return;
