@@ -6,6 +6,7 @@
 #include "app/config_command.h"
 #include "app/cutout.h"
 #include "app/cutout_options.h"
+#include "app/migrate_command.h"
 #include "app/models_command.h"
 #include "app/serve.h"
 
@@ -43,6 +44,14 @@ static const char add_details[] =
     "\n"
     "  imagesync models add u2net.onnx --like u2net\n"
     "  imagesync models add mine.onnx --width 512 --height 512 --mean 127.5 --scale 127.5\n";
+
+static const char migrate_details[] =
+    "Each migration is applied once, in order and as a whole, and noted in the database with its "
+    "checksum. Several may be started at the same time. The server does this by itself for SQLite; "
+    "see --migrate-on-start.\n";
+
+static const char migrate_status_details[] =
+    "Nothing is changed. The exit status is 1 when a migration is pending.\n";
 
 const CliCommand cli_commands[] = {
     {.name = "cutout",
@@ -93,6 +102,20 @@ const CliCommand cli_commands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .run = models_remove_command},
+    {.name = "migrate up",
+     .arguments = "",
+     .summary = "Bring the database's tables up to date",
+     .details = migrate_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = migrate_up_command},
+    {.name = "migrate status",
+     .arguments = "",
+     .summary = "List the database's migrations",
+     .details = migrate_status_details,
+     .options = migrate_status_options,
+     .options_size = sizeof(MigrateStatusOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = migrate_status_command},
     {.name = "config",
      .arguments = "",
      .summary = "Print all settings, their values and where these come from",

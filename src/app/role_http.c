@@ -8,6 +8,7 @@
 #include "app/registry.h"
 #include "app/roles.h"
 #include "app/system_routes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/http/fetch.h"
 #include "base/log.h"
@@ -18,13 +19,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READY_POLL_MS 100
+#define READY_POLL_MS      100
+#define CERTIFICATE_POLL_S 1
 
 typedef struct Server {
     const CliCall *call;
     ListenAddress listen;
     Netguard guard;
+    HttpTls *tls; /* NULL: plain HTTP */
+    Metric *tls_expires;
     Metrics *metrics;
+    Db *db;
     Renderer *renderer;
     Fetcher *fetcher;
     ImageService *image;
@@ -34,6 +39,7 @@ typedef struct Server {
 
 static void server_done(Server *server) {
     http_server_stop(server->http);
+    http_tls_free(server->tls);
     /* What is still fetched or rendered ends here, and tells the image service so. */
     if (server->fetcher) {
         fetcher_free(server->fetcher);
@@ -42,6 +48,7 @@ static void server_done(Server *server) {
     if (server->image) {
         image_service_free(server->image);
     }
+    db_free(server->db);
     if (server->metrics) {
         metrics_free(server->metrics);
     }
@@ -72,6 +79,22 @@ static int make_folders(const Settings *settings) {
     return r == 0 ? EXIT_OK
                   : cli_no_start("cannot write to the data folder %s: %s; give another with --data",
                                  settings->data, strerror(-r));
+}
+
+static int start_database(Server *server) {
+    const Settings *settings = server->call->settings;
+    Arena *arena = server->call->arena;
+    const char *error = "";
+    size_t n_applied = 0;
+
+    if (registry_open_database(settings, false, arena, &server->db, &error) < 0 ||
+        registry_prepare_database(settings, server->db, arena, &n_applied, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    if (n_applied > 0) {
+        log_info("database migrated", LOG_INT("applied", n_applied));
+    }
+    return EXIT_OK;
 }
 
 static int start_parts(Server *server) {
@@ -109,6 +132,47 @@ static int start_parts(Server *server) {
         return cli_no_start("%s", error);
     }
     return EXIT_OK;
+}
+
+static void certificate_loaded(Server *server) {
+    int64_t expires_s = http_tls_expires_s(server->tls);
+
+    metric_set(server->tls_expires, (double)expires_s);
+    log_info("certificate loaded",
+             LOG_INT("expires_in_days", (expires_s - clock_unix_s()) / 86400));
+}
+
+static int open_tls(Server *server) {
+    const Settings *settings = server->call->settings;
+    const char *error = "";
+
+    if (settings->tls_certificate[0] == '\0' && settings->tls_key[0] == '\0') {
+        return EXIT_OK;
+    }
+    if (settings->tls_certificate[0] == '\0' || settings->tls_key[0] == '\0') {
+        return cli_no_start("--tls-certificate and --tls-key go together; one of them is missing");
+    }
+    if (http_tls_new(settings->tls_certificate, settings->tls_key, server->call->arena,
+                     &server->tls, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    server->tls_expires =
+        metrics_gauge(server->metrics, "imagesync_tls_certificate_expires_seconds", "",
+                      "When the certificate expires, in seconds since 1970.");
+    certificate_loaded(server);
+    return EXIT_OK;
+}
+
+static void renew_certificate(Server *server) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    const char *error = "";
+    int r = http_tls_reload(server->tls, arena, &error);
+
+    if (r == 0) {
+        certificate_loaded(server);
+    } else if (r < 0) {
+        log_error("certificate not loaded", LOG_STR("error", error));
+    }
 }
 
 static int explain_address(const Server *server, int r) {
@@ -150,6 +214,7 @@ static int start_http(Server *server) {
         .connections_per_address_max = (unsigned)settings->connections_per_address_max,
         .idle_timeout_s = (unsigned)settings->idle_timeout_s,
         .receive_timeout_s = (unsigned)settings->receive_timeout_s,
+        .tls = server->tls,
         .body_memory_max = settings->body_memory_mib << 20,
         .metrics = server->metrics,
         .on_finished = log_request,
@@ -175,21 +240,28 @@ static void say_listening(const Server *server) {
     if (isatty(STDERR_FILENO)) {
         model_manifest_load(settings->models_dir, settings->model, server->call->arena, &model,
                             &where);
-        fprintf(stderr, "Image Sync is serving on http://%s%s%s:%u (model %s, %s)\n", v6 ? "[" : "",
-                server->listen.address, v6 ? "]" : "", port, settings->model, model.precision);
+        fprintf(stderr, "Image Sync is serving on http%s://%s%s%s:%u (model %s, %s)\n",
+                server->tls ? "s" : "", v6 ? "[" : "", server->listen.address, v6 ? "]" : "", port,
+                settings->model, model.precision);
     }
 }
 
 /* Until SIGTERM; says once when the first picture could be cut out. */
-static void wait_for_end(const Server *server, const sigset_t *signals) {
-    const struct timespec tick = {.tv_nsec = READY_POLL_MS * 1000000L};
+static void wait_for_end(Server *server, const sigset_t *signals) {
+    const struct timespec until_ready = {.tv_nsec = READY_POLL_MS * 1000000L};
+    const struct timespec certificate = {.tv_sec = CERTIFICATE_POLL_S};
     bool ready = false;
 
     for (;;) {
-        int signal = ready ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &tick);
+        int signal = ready && !server->tls
+                         ? sigwaitinfo(signals, NULL)
+                         : sigtimedwait(signals, NULL, ready ? &certificate : &until_ready);
         RendererStats stats;
         if (signal == SIGTERM) {
             return;
+        }
+        if (server->tls) {
+            renew_certificate(server);
         }
         if (!ready) {
             renderer_stats(server->renderer, &stats);
@@ -218,7 +290,9 @@ static int serve(const CliCall *call) {
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if ((status = read_addresses(&server)) != EXIT_OK ||
         (status = make_folders(call->settings)) != EXIT_OK ||
-        (status = start_parts(&server)) != EXIT_OK || (status = start_http(&server)) != EXIT_OK) {
+        (status = start_database(&server)) != EXIT_OK ||
+        (status = start_parts(&server)) != EXIT_OK || (status = open_tls(&server)) != EXIT_OK ||
+        (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
     say_listening(&server);

@@ -56,6 +56,10 @@ static const ConfigField rendering_fields[] = {
 static const ConfigField server_fields[] = {
     TEXT("listen", listen, "127.0.0.1:8080",
          "Where to serve: ADDRESS:PORT, [IPV6]:PORT or PORT. Port 0: any free one."),
+    TEXT("tls-certificate", tls_certificate, "",
+         "A PEM file: the server's certificate and those that lead to its root. With tls-key the "
+         "server speaks HTTPS; both are read again when they change."),
+    TEXT("tls-key", tls_key, "", "A PEM file: the certificate's private key, not encrypted."),
     TEXT("services", services, "all", "Which parts run: all, or image,worker."),
     NUMBER("http-threads", http_threads, "2", 1, 64, NULL, "Threads that talk to clients."),
     NUMBER("connections-max", connections_max, "512", 1, 100000, NULL, "Most connections."),
@@ -81,12 +85,27 @@ static const ConfigField server_fields[] = {
     {0},
 };
 
+static const ConfigField database_fields[] = {
+    /* May hold a password, so it is never printed. */
+    {"database", CONFIG_SECRET, AT(database), "", 0, 0, NULL,
+     "Where accounts and all that belongs to them are kept: sqlite:FILE. Default: imagesync.db in "
+     "the data folder."},
+    NUMBER("db-partitions", db_partitions, "16", 0, 1024, NULL,
+           "Partitions of each table of users' rows, for engines that have partitions; fixed when "
+           "a table is made. 0: none, for engines that place rows by themselves."),
+    TEXT("migrate-on-start", migrate_on_start, "auto",
+         "Whether the server brings the database's tables up to date when it starts: yes, no, or "
+         "auto, which is yes for SQLite only."),
+    {0},
+};
+
 void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]) {
     ret_groups[0] = (ConfigGroup){"General", general_fields, settings};
     ret_groups[1] = (ConfigGroup){"Rendering", rendering_fields, settings};
     ret_groups[2] = (ConfigGroup){"Server", server_fields, settings};
     ret_groups[3] =
         (ConfigGroup){"Image service", image_settings_fields, settings ? &settings->image : NULL};
+    ret_groups[4] = (ConfigGroup){"Database", database_fields, settings};
 }
 
 const ConfigField *settings_find(unsigned mask, const char *name) {
@@ -133,6 +152,9 @@ static void choose_rest(Settings *settings, Arena *arena) {
     }
     settings->models_dir = arena_printf(arena, "%s/models", settings->data);
     settings->cache_dir = arena_printf(arena, "%s/cache", settings->data);
+    if (settings->database[0] == '\0') {
+        settings->database = arena_printf(arena, "sqlite:%s/imagesync.db", settings->data);
+    }
     if (settings->workers == 0) {
         settings->workers = few;
     }

@@ -15,8 +15,9 @@ enum {
     SETTINGS_RENDERING = 1 << 1,
     SETTINGS_SERVER = 1 << 2,
     SETTINGS_IMAGE = 1 << 3, /* of the image service */
+    SETTINGS_DATABASE = 1 << 4,
 };
-#define SETTINGS_GROUPS 4
+#define SETTINGS_GROUPS 5
 #define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
 
 typedef struct Settings {
@@ -36,6 +37,7 @@ typedef struct Settings {
 
     /* server */
     const char *listen;
+    const char *tls_certificate, *tls_key; /* both or none */
     const char *services;
     uint64_t http_threads, connections_max, connections_per_address_max;
     uint64_t body_memory_mib, idle_timeout_s, receive_timeout_s, drain_timeout_s;
@@ -44,6 +46,11 @@ typedef struct Settings {
     uint64_t fetch_connect_timeout_s, fetch_redirects_max;
 
     ImageSettings image;
+
+    /* database */
+    const char *database; /* a URL; "" until settings_load() has chosen one */
+    uint64_t db_partitions;
+    const char *migrate_on_start;
 
     /* worked out by settings_load() */
     const char *models_dir, *cache_dir;

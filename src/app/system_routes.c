@@ -3,14 +3,9 @@
 
 #include "app/assets.h"
 
-/* Numbers that change by themselves must not be answered from a cache. */
-static const HttpHeader no_store[] = {{"Cache-Control", "no-store"}, {0}};
-
 static void respond(HttpRequest *request, unsigned status, const char *content_type, Str body) {
-    http_respond(request, &(HttpResponse){.status = status,
-                                          .content_type = content_type,
-                                          .headers = no_store,
-                                          .body = body});
+    http_respond(request,
+                 &(HttpResponse){.status = status, .content_type = content_type, .body = body});
 }
 
 static void get_health(HttpRequest *request, void *context) {
@@ -48,10 +43,6 @@ static void get_asset(HttpRequest *request, void *context) {
     const HttpHeader headers[] = {{"ETag", asset ? asset->etag : ""},
                                   {"Cache-Control", "no-cache"},
                                   {"Content-Security-Policy", ASSET_CONTENT_SECURITY_POLICY},
-                                  {"X-Content-Type-Options", "nosniff"},
-                                  {"X-Frame-Options", "DENY"},
-                                  {"Referrer-Policy", "no-referrer"},
-                                  {"Cross-Origin-Opener-Policy", "same-origin"},
                                   {0}};
     HttpResponse response = {.status = 200, .headers = headers};
 

@@ -16,3 +16,9 @@ uint64_t clock_mono_ms(void) {
 int64_t clock_unix_s(void) {
     return time(NULL);
 }
+
+int64_t clock_unix_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}

@@ -9,3 +9,5 @@ uint64_t clock_mono_ms(void);
 uint64_t clock_mono_us(void);
 /* Seconds since 1970 (UTC). */
 int64_t clock_unix_s(void);
+/* The same in microseconds, which is how databases keep times. */
+int64_t clock_unix_us(void);

@@ -38,42 +38,13 @@ bool log_level_parse(const char *name, LogLevel *ret_level) {
     return false;
 }
 
-/* Length of the valid UTF-8 sequence at s (at most `left` bytes), 0 when it is not valid. */
-static size_t utf8_sequence(const unsigned char *s, size_t left) {
-    static const struct {
-        unsigned char mask, lead;
-        uint32_t least;
-    } forms[] = {{0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-    if (s[0] < 0x80) {
-        return 1;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        if ((s[0] & forms[i].mask) == forms[i].lead) {
-            uint32_t code = s[0] & (unsigned char)~forms[i].mask;
-            if (left < i + 2) {
-                return 0;
-            }
-            for (size_t j = 1; j < i + 2; j++) {
-                if ((s[j] & 0xc0) != 0x80) {
-                    return 0;
-                }
-                code = code << 6 | (s[j] & 0x3f);
-            }
-            bool surrogate = code >= 0xd800 && code < 0xe000;
-            return code >= forms[i].least && code <= 0x10ffff && !surrogate ? i + 2 : 0;
-        }
-    }
-    return 0;
-}
-
 static void add_json_string(Buf *line, const char *text) {
     size_t left = strlen(text);
 
     buf_add_str(line, str_lit("\""));
     while (left > 0) {
         unsigned char c = (unsigned char)*text;
-        size_t len = utf8_sequence((const unsigned char *)text, left);
+        size_t len = str_utf8_sequence((Str){text, left});
         if (len == 0) {
             buf_add_str(line, str_lit("\\ufffd"));
             len = 1;

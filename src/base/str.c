@@ -54,6 +54,49 @@ bool str_next_token(Str *rest, const char *separators, Str *ret_token) {
     return true;
 }
 
+size_t str_utf8_sequence(Str text) {
+    const unsigned char *s = (const unsigned char *)text.ptr;
+    static const struct {
+        unsigned char mask, lead;
+        uint32_t least;
+    } forms[] = {{0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+
+    if (text.len == 0) {
+        return 0;
+    }
+    if (s[0] < 0x80) {
+        return 1;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        if ((s[0] & forms[i].mask) == forms[i].lead) {
+            uint32_t code = s[0] & (unsigned char)~forms[i].mask;
+            if (text.len < i + 2) {
+                return 0;
+            }
+            for (size_t j = 1; j < i + 2; j++) {
+                if ((s[j] & 0xc0) != 0x80) {
+                    return 0;
+                }
+                code = code << 6 | (s[j] & 0x3f);
+            }
+            bool surrogate = code >= 0xd800 && code < 0xe000;
+            return code >= forms[i].least && code <= 0x10ffff && !surrogate ? i + 2 : 0;
+        }
+    }
+    return 0;
+}
+
+bool str_is_utf8(Str s) {
+    while (s.len > 0) {
+        size_t len = str_utf8_sequence(s);
+        if (len == 0) {
+            return false;
+        }
+        s = (Str){s.ptr + len, s.len - len};
+    }
+    return true;
+}
+
 int str_to_u64(Str s, uint64_t *ret_value) {
     uint64_t value = 0;
 

@@ -29,6 +29,10 @@ bool str_starts_with(Str s, Str prefix);
 bool str_ends_with(Str s, Str suffix);
 Str str_trim(Str s); /* without ASCII white space at both ends */
 
+/* Bytes of the valid UTF-8 sequence (RFC 3629) that `s` begins with; 0 when there is none. */
+size_t str_utf8_sequence(Str s);
+bool str_is_utf8(Str s);
+
 /*
  * Cuts the next token off *rest at any byte of `separators`; false when *rest is used up.
  * Adjacent separators give empty tokens.

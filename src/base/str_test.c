@@ -45,11 +45,24 @@ static void buffers_grow_and_stay_terminated(void **state) {
     assert_true(str_ends_with(buf_str(&buf), str_lit("8,9,")));
 }
 
+static void knows_utf8(void **state) {
+    (void)state;
+    assert_true(str_is_utf8(str_lit("")));
+    assert_true(str_is_utf8(str_lit("a\xc3\xb6\xe2\x82\xac\xf0\x9f\x98\x80")));
+    assert_false(str_is_utf8(str_lit("\xc3")));
+    assert_false(str_is_utf8(str_lit("\xc0\xaf")));         /* overlong */
+    assert_false(str_is_utf8(str_lit("\xed\xa0\x80")));     /* a surrogate */
+    assert_false(str_is_utf8(str_lit("\xf4\x90\x80\x80"))); /* beyond U+10FFFF */
+    assert_int_equal(str_utf8_sequence(str_lit("\xe2\x82\xac!")), 3);
+    assert_int_equal(str_utf8_sequence(str_lit("")), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_read_strictly),
         cmocka_unit_test(tokens_keep_empty_ones),
         cmocka_unit_test(buffers_grow_and_stay_terminated),
+        cmocka_unit_test(knows_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,57 @@ static void test_shadow_lies_below_the_subject(void **state) {
     picture_done(&picture);
 }
 
+/* Just below the disc, where the shadow is close to its darkest. */
+static uint8_t shadow_with(double opacity) {
+    Recipe recipe = RECIPE_INIT;
+    RenderOutput output;
+    Picture picture;
+    uint8_t alpha;
+
+    recipe.format = OUTPUT_FORMAT_PNG;
+    recipe.shadow = true;
+    recipe.shadow_opacity = opacity;
+    picture = render(&recipe, &output);
+    alpha = picture.alpha[83 * 200 + 100];
+    picture_done(&picture);
+    return alpha;
+}
+
+static void test_shadow_is_as_dark_as_wanted(void **state) {
+    int full = shadow_with(1);
+
+    (void)state;
+    assert_int_equal(shadow_with(0), 0);
+    assert_in_range(full, 90, 255);
+    assert_in_range(shadow_with(0.5), full / 2 - 2, full / 2 + 2);
+    assert_in_range(shadow_with(0.25), full / 4 - 2, full / 4 + 2);
+}
+
+/* Half of what was there still shows through a stripe. */
+static void test_watermark_is_drawn_once(void **state) {
+    Recipe recipe = RECIPE_INIT;
+    RenderOutput output;
+    Picture plain, marked;
+    uint32_t stripes = 0;
+
+    (void)state;
+    recipe.format = OUTPUT_FORMAT_PNG;
+    recipe.background = RECIPE_BACKGROUND_COLOUR;
+    recipe.colour = (Colour){0, 0, 255, 255};
+    plain = render(&recipe, &output);
+    recipe.watermark = true;
+    marked = render(&recipe, &output);
+    for (size_t i = 0; i < 3 * picture_pixels(&plain); i++) {
+        if (marked.rgb[i] != plain.rgb[i]) {
+            assert_int_equal(marked.rgb[i], (plain.rgb[i] + 128) / 2);
+            stripes++;
+        }
+    }
+    assert_in_range(stripes, 3 * picture_pixels(&plain) / 20, 3 * picture_pixels(&plain) / 4);
+    picture_done(&plain);
+    picture_done(&marked);
+}
+
 static void test_alpha_channel_alone(void **state) {
     Recipe recipe = RECIPE_INIT;
     RenderOutput output;
@@ -278,6 +329,8 @@ int main(void) {
         cmocka_unit_test(test_broken_picture_behind),
         cmocka_unit_test(test_blurred_background_has_nothing_of_the_subject),
         cmocka_unit_test(test_shadow_lies_below_the_subject),
+        cmocka_unit_test(test_shadow_is_as_dark_as_wanted),
+        cmocka_unit_test(test_watermark_is_drawn_once),
         cmocka_unit_test(test_alpha_channel_alone),
         cmocka_unit_test(test_archive_is_read_by_others),
         cmocka_unit_test(test_region_of_interest),

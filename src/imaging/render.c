@@ -184,11 +184,11 @@ static int fill_backdrop(Work *work, const Layout *layout, Backdrop *backdrop) {
         backdrop->blur_step_x = (float)layout->back_scale * x;
         backdrop->blur_step_y = (float)layout->back_scale * y;
     }
-    if (r == 0 && recipe->shadow) {
+    if (r == 0 && recipe->shadow && recipe->shadow_opacity > 0) {
         Rect box;
         r = subject_box_find(&work->picture, &box);
         if (r == 0) {
-            r = shadow_make(&work->picture, &box, &work->shadow);
+            r = shadow_make(&work->picture, &box, recipe->shadow_opacity, &work->shadow);
             backdrop->shadow = &work->shadow;
         }
     }
@@ -264,9 +264,6 @@ static int encode(Work *work) {
     if (output->format == OUTPUT_FORMAT_WEBP && MAX(picture->width, picture->height) > WEBP_MAX) {
         *work->detail = "A WebP picture has at most 16383 pixels a side.";
         return RENDER_TOO_LARGE;
-    }
-    if (work->recipe->watermark) {
-        watermark_draw(picture);
     }
     output->width = picture->width;
     output->height = picture->height;

@@ -3,11 +3,10 @@
 
 #include "base/error.h"
 
-/* Shares of the subject's longer side, and of black. */
+/* Shares of the subject's longer side. */
 #define SIDE_MAX 320
 #define DROP     0.025
 #define SOFTNESS 0.02
-#define OPACITY  0.45f
 
 /* Means of the alpha over each cell of the soft picture. */
 static void shrink_alpha(const Picture *canvas, int64_t drop, Soft *soft) {
@@ -28,7 +27,7 @@ static void shrink_alpha(const Picture *canvas, int64_t drop, Soft *soft) {
     }
 }
 
-int shadow_make(const Picture *canvas, const Rect *box, Soft *ret_shadow) {
+int shadow_make(const Picture *canvas, const Rect *box, double opacity, Soft *ret_shadow) {
     uint32_t side = MAX(canvas->width, canvas->height), subject = MAX(box->width, box->height);
     double factor = side > SIDE_MAX ? (double)SIDE_MAX / side : 1;
     Soft soft;
@@ -40,9 +39,9 @@ int shadow_make(const Picture *canvas, const Rect *box, Soft *ret_shadow) {
         return err_trace(r);
     }
     shrink_alpha(canvas, (int64_t)(DROP * subject), &soft);
-    scale = OPACITY * (float)((double)soft.width * soft.height / (double)picture_pixels(canvas));
+    scale = (float)(opacity * soft.width * soft.height / (double)picture_pixels(canvas));
     for (size_t i = 0; i < (size_t)soft.width * soft.height; i++) {
-        soft.pixels[i][3] = MIN(soft.pixels[i][3] * scale, 255 * OPACITY);
+        soft.pixels[i][3] = MIN(soft.pixels[i][3] * scale, (float)(255 * opacity));
     }
     r = soft_blur(&soft, MAX(SOFTNESS * subject * factor, 0.5));
     if (r < 0) {

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 COMMANDS = ["cutout", "serve", "models list", "models verify", "models add", "models remove",
-            "config", "completions", "manual", "version", "help"]
+            "migrate up", "migrate status", "config", "completions", "manual", "version", "help"]
 
 
 def test_overview(run):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,18 @@ def all_gone(pids):
     return not any(os.path.exists(f"/proc/{pid}") for pid in pids)
 
 
+def test_it_opens_the_database_and_closes_it(serve, tmp_path):
+    file = tmp_path / "it.db"
+    server = serve("--database", f"sqlite:{file}")
+    assert file.exists()
+    http = server.http_pid()
+    opened = [os.readlink(link) for link in Path(f"/proc/{http}/fd").iterdir()]
+    assert str(file) in opened
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(timeout=30) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["it.db"]
+
+
 def test_it_says_what_it_is_and_whether_it_is_ready(serve):
     server = serve()
     assert server.find("listening")["address"] == "127.0.0.1"
@@ -90,10 +103,23 @@ def test_the_page_and_its_headers(serve):
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"] == "no-cache"  # its own, instead of the general one
+    assert headers["Strict-Transport-Security"] is None
     status, _, again = server.get("/", {"If-None-Match": headers["ETag"]})
     assert status == 304 and again == b""
     assert server.get("/nothing-here")[0] == 404
     assert server.get("/openapi.yaml")[0] == 200
+
+
+def test_data_runs_nothing_and_is_kept_nowhere(serve):
+    server = serve()
+    for path in ("/healthz", "/nothing-here", "/v1.0/account", "/v1.0/removebg"):
+        _, headers, _ = server.get(path)
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_not_ready_is_told_with_a_reason(serve, data):

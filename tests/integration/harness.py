@@ -43,10 +43,15 @@ class Server:
         environment["IMAGESYNC_API_KEYS"] = keys
         for name, value in settings.items():
             environment["IMAGESYNC_" + name.upper()] = str(value)
+        self.environment = environment
+        self.start()
+
+    def start(self):
+        """Once more on the same data, after it has ended; on another port."""
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", self.data],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         try:
             self.port = self._wait_for_port()
             self.url = f"http://127.0.0.1:{self.port}"

@@ -4,6 +4,8 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from PIL import Image
+
 from harness import KEY, encode, error, header_number, photo
 
 
@@ -66,6 +68,15 @@ def test_rate_limit_counts_input_megapixels(start):
     assert header_number(refused, "X-RateLimit-Limit") == 10
 
 
+def test_a_picture_above_the_whole_budget_is_let_in_when_it_is_full(start):
+    server = start(megapixels_per_minute=6)
+    nine = encode(Image.new("RGB", (3000, 3000), (90, 90, 90)), "PNG")
+    assert error(server.removebg(nine)) == (400, "unknown_foreground")
+    refused = server.removebg(nine)
+    assert error(refused) == (429, "rate_limit_exceeded")
+    assert 1 <= header_number(refused, "Retry-After") <= 10  # one unit, before it is looked at
+
+
 def test_keys_have_budgets_of_their_own(start, astronaut):
     server = start("one,two", megapixels_per_minute=1)
     assert server.removebg(astronaut, key="one").status_code == 200
@@ -78,6 +89,8 @@ def test_improve_has_a_daily_cap(start, astronaut):
     replies = [server.post("/v1.0/improve", files={"image_file": astronaut}) for _ in range(3)]
     assert [reply.status_code for reply in replies] == [200, 200, 429]
     assert error(replies[2]) == (429, "daily_limit_exceeded")
+    midnight = 86400 - time.time() % 86400
+    assert (header_number(replies[2], "Retry-After") - midnight) % 86400 <= 60
 
 
 def test_a_burst_is_turned_away_with_429(start):

@@ -52,9 +52,15 @@ def test_json_reply(server, astronaut):
     assert data["foreground_width"] == header_number(raw, "X-Foreground-Width")
 
 
-def test_an_http_library_that_accepts_all_gets_bytes(server, astronaut):
-    reply = server.removebg(astronaut, headers={"Accept": "application/json, text/plain, */*"})
-    assert reply.headers["Content-Type"] == "image/png"
+@pytest.mark.parametrize("accept,content_type", [
+    ("application/json, text/plain, */*", "image/png"),  # what some HTTP libraries always send
+    ("image/png, application/json", "image/png"),
+    ("image/*", "image/png"),
+    ("application/json, image/png", "application/json"),
+    ("image/*;q=0.5, application/json", "application/json")])
+def test_what_is_accepted_decides_between_bytes_and_json(server, astronaut, accept, content_type):
+    reply = server.removebg(astronaut, headers={"Accept": accept})
+    assert reply.headers["Content-Type"] == content_type
 
 
 @pytest.mark.parametrize("accept", ["multipart", "urlencoded", "json"])
@@ -237,6 +243,27 @@ def test_shadow_darkens_below_the_subject(server):
     shadow = server.removebg(encode(canvas, "PNG"), format="png", add_shadow="true")
     assert shadow.status_code == 200
     assert alpha_of(decode(shadow.content)).sum() > alpha_of(decode(plain.content)).sum() + 50
+
+
+def test_shadow_opacity_says_how_dark(server):
+    canvas = Image.new("RGB", (600, 600), (240, 240, 240))
+    canvas.paste(photo("coffee").resize((300, 200)), (150, 150))
+    picture = encode(canvas, "PNG")
+
+    def shadow(**fields):
+        reply = server.removebg(picture, format="png", **fields)
+        assert reply.status_code == 200, reply.text
+        return alpha_of(decode(reply.content))
+
+    none, full, half = (shadow(shadow_type="drop", shadow_opacity=opacity)
+                        for opacity in ("0", "100", "50"))
+    assert numpy.array_equal(none, shadow())
+    outside = (none == 0) & (full > 0.2)
+    assert outside.sum() > 100
+    assert (half[outside] / full[outside]).mean() == pytest.approx(0.5, abs=0.02)
+    auto = shadow(add_shadow="true", shadow_opacity="auto")
+    assert numpy.array_equal(auto, shadow(add_shadow="true"))
+    assert (auto[outside] / full[outside]).mean() == pytest.approx(0.45, abs=0.02)
 
 
 @pytest.mark.parametrize("level,header", [("none", False), ("1", True), ("2", True),

@@ -40,6 +40,13 @@ def test_json(segment):
     assert base64.b64decode(reply.json()["base64img"]) == segment().content
 
 
+def test_the_vendors_own_examples_get_a_picture(segment):
+    """They send this and write what they get into a file."""
+    reply = segment(headers={"Accept": "image/png, application/json"})
+    assert reply.headers["Content-Type"] == "image/png"
+    assert decode(reply.content).format == "PNG"
+
+
 @pytest.mark.parametrize("fmt,kind", [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")])
 def test_formats(segment, fmt, kind):
     assert decode(segment(format=fmt).content).format == kind
@@ -89,6 +96,20 @@ def test_the_sandbox_costs_nothing_and_is_marked(segment, server):
     plain, marked = (alpha_of(decode(r.content)) for r in (segment(), reply))
     assert (marked - plain).max() > 0.3 and 0.02 < (marked - plain > 0.3).mean() < 0.15
     assert problem(segment(key="sandbox_wrong")) == (403, "auth_failed")
+
+
+def test_the_sandbox_ends_after_a_hundred_calls_a_day(start):
+    server = start("key", megapixels_per_minute=0)
+    small = encode(photo().resize((64, 64)), "PNG")
+
+    def post(key):
+        return server.post("/v1/segment", key, files={"image_file": ("a.png", small)})
+
+    assert {post("sandbox_key").status_code for _ in range(100)} == {200}
+    refused = post("sandbox_key")
+    assert problem(refused) == (429, "daily_limit_exceeded")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 86400
+    assert post("key").status_code == 200
 
 
 def test_a_call_costs_a_credit(start, astronaut):

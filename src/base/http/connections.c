@@ -26,6 +26,7 @@ void connection_notify(void *userdata, struct MHD_Connection *connection, void *
         slot = take_slot(server);
         if (slot) {
             *slot = (Slot){
+                .server = server,
                 .used = true,
                 .generation = slot->generation + 1,
                 .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)

@@ -186,6 +186,40 @@ static enum MHD_Result receive(HttpRequest *request, const char *data, size_t *l
     return result;
 }
 
+/*
+ * On a thread of the executor. The server may have been stopped meanwhile, and its groups with it;
+ * not while the request is locked and not orphaned.
+ */
+static void run_blocking(void *userdata, bool cancelled) {
+    HttpRequest *request = userdata;
+    HttpHandler *handle = NULL;
+    void *context = NULL;
+
+    pthread_mutex_lock(&request->lock);
+    if (!cancelled && (request->state == REQUEST_HANDLING || request->state == REQUEST_WAITING)) {
+        handle = request->route->handle;
+        context = request->group->context;
+    }
+    pthread_mutex_unlock(&request->lock);
+    if (handle) {
+        handle(request, context);
+    } else {
+        http_respond(request, &(HttpResponse){.status = MHD_HTTP_SERVICE_UNAVAILABLE});
+    }
+}
+
+static void call_handler(HttpRequest *request) {
+    request_ref(request);
+    if (!request->route->blocks) {
+        request->route->handle(request, request->group->context);
+    } else if (executor_submit(request->group->executor, run_blocking, request) != 0) {
+        request->extra = (HttpHeader){"Retry-After", "1"};
+        request_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy",
+                       "Too many requests wait. Try again in a moment.");
+        request_unref(request);
+    }
+}
+
 /* After its handler has returned: is it answered, or does it wait? */
 static enum MHD_Result settle(HttpRequest *request) {
     enum MHD_Result result = MHD_YES;
@@ -212,8 +246,7 @@ static enum MHD_Result handle(HttpRequest *request) {
     if (request->body_fd >= 0 && fd_memory_seal(request->body_fd) < 0) {
         return MHD_NO;
     }
-    request_ref(request);
-    request->route->handle(request, request->group->context);
+    call_handler(request);
     return settle(request);
 }
 
@@ -257,21 +290,23 @@ static const char *known_method(const char *method) {
     return "other";
 }
 
-static void count(HttpServer *server, HttpRequest *request, const HttpFinished *finished) {
+/* Not in the request's arena: after a stop its handler may still use that. */
+static void count(HttpServer *server, const HttpFinished *finished) {
     Metrics *metrics = server->options.metrics;
-    const char *labels;
+    _cleanup_(buf_done) Buf labels = BUF_INIT;
 
     if (!metrics) {
         return;
     }
-    labels = arena_printf(request->arena, "route=\"%s\",method=\"%s\",status=\"%u\"",
-                          finished->route, known_method(finished->method), finished->status);
-    metric_add(
-        metrics_counter(metrics, "imagesync_http_requests_total", labels, "Requests answered."), 1);
-    labels = arena_printf(request->arena, "route=\"%s\"", finished->route);
-    metric_observe(metrics_histogram(metrics, "imagesync_http_request_seconds", labels,
+    buf_addf(&labels, "route=\"%s\"", finished->route);
+    metric_observe(metrics_histogram(metrics, "imagesync_http_request_seconds", labels.data,
                                      "From the headers to the end of the answer."),
                    finished->seconds);
+    buf_addf(&labels, ",method=\"%s\",status=\"%u\"", known_method(finished->method),
+             finished->status);
+    metric_add(metrics_counter(metrics, "imagesync_http_requests_total", labels.data,
+                               "Requests answered."),
+               1);
 }
 
 void receive_completed(void *userdata, struct MHD_Connection *connection, void **context,
@@ -304,7 +339,7 @@ void receive_completed(void *userdata, struct MHD_Connection *connection, void *
         .seconds = (double)(clock_mono_us() - request->started_us) / 1e6,
     };
     atomic_fetch_sub(&server->body_bytes, request->body_reserved);
-    count(server, request, &finished);
+    count(server, &finished);
     if (server->options.on_finished) {
         server->options.on_finished(&finished, server->options.on_finished_userdata);
     }

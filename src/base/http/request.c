@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -34,6 +35,25 @@ static HttpPair *copy_pairs(HttpRequest *request, enum MHD_ValueKind kind, size_
     MHD_get_connection_values(request->connection, kind, copy_pair, &list);
     *ret_n = list.n;
     return list.pairs;
+}
+
+static void decode_address(HttpRequest *request, const char *raw_path) {
+    const char *path;
+
+    request->path = arena_strdup(request->arena, str_from(raw_path));
+    if (path_split(raw_path, request->arena, &request->segments) < 0 ||
+        percent_decode(str_from(raw_path), request->arena, &path) < 0) {
+        request->bad_address = true;
+    } else {
+        request->path = path;
+    }
+    for (size_t i = 0; i < request->n_query; i++) {
+        HttpPair *pair = &request->query[i];
+        if (percent_decode(str_from(pair->name), request->arena, &pair->name) < 0 ||
+            percent_decode(str_from(pair->value), request->arena, &pair->value) < 0) {
+            request->bad_address = true;
+        }
+    }
 }
 
 static bool is_request_id(const char *id) {
@@ -98,9 +118,9 @@ HttpRequest *request_new(HttpServer *server, Slot *slot, struct MHD_Connection *
     request->body_fd = -1;
     request->arena = arena_new();
     request->method = arena_strdup(request->arena, str_from(method));
-    request->path = arena_strdup(request->arena, str_from(path));
     request->headers = copy_pairs(request, MHD_HEADER_KIND, &request->n_headers);
     request->query = copy_pairs(request, MHD_GET_ARGUMENT_KIND, &request->n_query);
+    decode_address(request, path);
     request->peer = numeric_peer(request);
     request->id = make_request_id(request);
     return request;
@@ -204,6 +224,16 @@ const char *http_request_query(HttpRequest *request, const char *name) {
         }
     }
     return NULL;
+}
+
+const char *http_request_param(HttpRequest *request, const char *name) {
+    for (size_t i = 0; i < request->n_params; i++) {
+        if (str_equal(request->params[i].name, str_from(name))) {
+            return request->params[i].value;
+        }
+    }
+    assert(!"the route has no such parameter");
+    return "";
 }
 
 int http_request_body_fd(HttpRequest *request) {

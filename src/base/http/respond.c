@@ -1,9 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/http/security_headers.h"
 #include "base/http/server_internal.h"
 
 #include <assert.h>
 #include <jansson.h>
 #include <sys/socket.h>
+
+#define OWN_HEADERS_MAX (SECURITY_HEADERS_MAX + 4)
+
+/* What the answer says about itself, apart from its length. */
+static size_t headers_of(const HttpRequest *request, const HttpResponse *from,
+                         HttpHeader ret_own[OWN_HEADERS_MAX]) {
+    size_t n = security_headers(from, request->server->options.tls != NULL, ret_own);
+
+    ret_own[n++] = (HttpHeader){"X-Request-Id", request->id};
+    if (from->content_type) {
+        ret_own[n++] = (HttpHeader){"Content-Type", from->content_type};
+    }
+    if (request->extra.name) {
+        ret_own[n++] = request->extra;
+    }
+    if (request->lingers || atomic_load(&request->server->draining)) {
+        ret_own[n++] = (HttpHeader){"Connection", "close"};
+    }
+    return n;
+}
 
 struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *from) {
     bool file = from->body_fd > 0 && from->body_fd_len > 0;
@@ -11,50 +32,58 @@ struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *fro
         file ? MHD_create_response_from_fd64(from->body_fd_len, from->body_fd)
              : MHD_create_response_from_buffer(from->body.len, (void *)(uintptr_t)from->body.ptr,
                                                MHD_RESPMEM_MUST_COPY);
+    HttpHeader own[OWN_HEADERS_MAX];
+    size_t n = headers_of(request, from, own);
 
     if (!response) {
         abort(); /* exhausted memory */
     }
     request->response_len = file ? from->body_fd_len : from->body.len;
-    MHD_add_response_header(response, "X-Request-Id", request->id);
-    if (from->content_type) {
-        MHD_add_response_header(response, "Content-Type", from->content_type);
-    }
-    if (request->extra.name) {
-        MHD_add_response_header(response, request->extra.name, request->extra.value);
+    for (size_t i = 0; i < n; i++) {
+        MHD_add_response_header(response, own[i].name, own[i].value);
     }
     for (const HttpHeader *header = from->headers; header && header->name; header++) {
         MHD_add_response_header(response, header->name, header->value);
     }
-    if (request->lingers || atomic_load(&request->server->draining)) {
-        MHD_add_response_header(response, "Connection", "close");
-    }
     return response;
 }
 
-static void add_header(Buf *out, const char *name, const char *value) {
-    if (value && !strpbrk(value, "\r\n")) {
-        buf_addf(out, "%s: %s\r\n", name, value);
+static void add_header(Buf *out, const HttpHeader *header) {
+    if (!strpbrk(header->value, "\r\n")) {
+        buf_addf(out, "%s: %s\r\n", header->name, header->value);
+    }
+}
+
+/* Past the library; over TLS one thread may send while the library's receives. */
+static void send_raw(const HttpRequest *request, const Buf *out) {
+    if (request->server->options.tls) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        if (info) {
+            gnutls_record_send(info->tls_session, out->data, out->len);
+        }
+    } else if (send(request->fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        return;
     }
 }
 
 void respond_raw(HttpRequest *request, const HttpResponse *from) {
     _cleanup_(buf_done) Buf out = BUF_INIT;
+    HttpHeader own[OWN_HEADERS_MAX];
+    size_t n = headers_of(request, from, own);
 
     buf_addf(&out, "HTTP/1.1 %u %s\r\n", from->status, MHD_get_reason_phrase_for(from->status));
-    add_header(&out, "X-Request-Id", request->id);
-    add_header(&out, "Content-Type", from->content_type);
-    add_header(&out, request->extra.name, request->extra.name ? request->extra.value : NULL);
-    for (const HttpHeader *header = from->headers; header && header->name; header++) {
-        add_header(&out, header->name, header->value);
+    for (size_t i = 0; i < n; i++) {
+        add_header(&out, &own[i]);
     }
-    buf_addf(&out, "Connection: close\r\nContent-Length: %zu\r\n\r\n", from->body.len);
+    for (const HttpHeader *header = from->headers; header && header->name; header++) {
+        add_header(&out, header);
+    }
+    buf_addf(&out, "Content-Length: %zu\r\n\r\n", from->body.len);
     buf_add_str(&out, from->body);
     request->response_len = from->body.len;
     /* Nothing was sent on this connection since its last answer, so that a page fits its buffer. */
-    if (send(request->fd, out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-        return;
-    }
+    send_raw(request, &out);
 }
 
 void http_respond(HttpRequest *request, const HttpResponse *response) {
@@ -91,22 +120,44 @@ void http_respond(HttpRequest *request, const HttpResponse *response) {
     request_unref(request);
 }
 
-void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
-                          const char *detail) {
+void http_respond_see_other(HttpRequest *request, const char *location, const HttpHeader *headers) {
+    size_t n = 0;
+    HttpHeader *all;
+
+    while (headers && headers[n].name) {
+        n++;
+    }
+    all = arena_alloc(request->arena, (n + 2) * sizeof(*all));
+    all[0] = (HttpHeader){"Location", location};
+    for (size_t i = 0; i < n; i++) {
+        all[i + 1] = headers[i];
+    }
+    http_respond(request, &(HttpResponse){.status = MHD_HTTP_SEE_OTHER, .headers = all});
+}
+
+void http_respond_problem_coded(HttpRequest *request, const HttpProblem *told) {
     _cleanup_(json_decrefp) json_t *problem = json_object();
     _cleanup_(freep) char *text = NULL;
 
     json_object_set_new(problem, "type", json_string("about:blank"));
-    json_object_set_new(problem, "title", json_string(title));
-    json_object_set_new(problem, "status", json_integer((json_int_t)status));
+    json_object_set_new(problem, "title", json_string(told->title));
+    json_object_set_new(problem, "status", json_integer((json_int_t)told->status));
     /* A detail that quotes what is not UTF-8 is left out. */
-    json_object_set_new(problem, "detail", detail ? json_string(detail) : NULL);
+    json_object_set_new(problem, "detail", told->detail ? json_string(told->detail) : NULL);
+    json_object_set_new(problem, "code", told->code ? json_string(told->code) : NULL);
     json_object_set_new(problem, "request_id", json_string(request->id));
     text = json_dumps(problem, JSON_COMPACT);
     if (!text) {
         abort();
     }
-    http_respond(request, &(HttpResponse){.status = status,
+    http_respond(request, &(HttpResponse){.status = told->status,
                                           .content_type = "application/problem+json",
+                                          .headers = told->headers,
                                           .body = str_from(text)});
+}
+
+void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
+                          const char *detail) {
+    http_respond_problem_coded(request,
+                               &(HttpProblem){.status = status, .title = title, .detail = detail});
 }

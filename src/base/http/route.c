@@ -27,34 +27,61 @@ static void refuse_method(HttpRequest *request, const HttpRouteGroup *group, con
     request->refuse_detail = arena_printf(request->arena, "This address answers %s.", allow);
 }
 
+/* Takes the route when it is better than the one there is: fewer names, more literal. */
+static void consider(HttpRequest *request, const HttpRouteGroup *group, const HttpRoute *route,
+                     const PathParam *params, size_t n_params) {
+    if (request->route && request->n_params <= n_params) {
+        return;
+    }
+    request->group = group;
+    request->route = route;
+    request->n_params = n_params;
+    for (size_t i = 0; i < n_params; i++) {
+        request->params[i] = params[i];
+    }
+}
+
+static void refuse_address(HttpRequest *request, unsigned status, const char *title,
+                           const char *detail) {
+    request->group = group_of_path(request->server, request->path);
+    request->refuse_status = status;
+    request->refuse_title = title;
+    request->refuse_detail = detail;
+}
+
 void request_route(HttpRequest *request) {
     const HttpServer *server = request->server;
     const HttpRouteGroup *path_group = NULL;
     const char *allow = NULL;
 
+    if (request->bad_address) {
+        refuse_address(request, MHD_HTTP_BAD_REQUEST, "Bad request",
+                       "The address has a broken percent escape or is not UTF-8.");
+        return;
+    }
     for (size_t i = 0; i < server->n_groups; i++) {
         for (const HttpRoute *route = server->groups[i].routes; route && route->method; route++) {
-            if (strcmp(route->path, request->path) != 0) {
+            PathParam params[PATH_PARAMS_MAX];
+            int n_params = path_match(&request->segments, route->path, params);
+            if (n_params < 0) {
                 continue;
             }
             if (answers(route, request->method)) {
-                request->group = &server->groups[i];
-                request->route = route;
-                return;
+                consider(request, &server->groups[i], route, params, (size_t)n_params);
             }
             path_group = &server->groups[i];
             allow = arena_printf(request->arena, "%s%s%s%s", allow ? allow : "", allow ? ", " : "",
                                  route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
         }
     }
+    if (request->route) {
+        return;
+    }
     if (allow) {
         refuse_method(request, path_group, allow);
         return;
     }
-    request->group = group_of_path(server, request->path);
-    request->refuse_status = MHD_HTTP_NOT_FOUND;
-    request->refuse_title = "Not found";
-    request->refuse_detail = "There is nothing at this address.";
+    refuse_address(request, MHD_HTTP_NOT_FOUND, "Not found", "There is nothing at this address.");
 }
 
 void request_refuse(HttpRequest *request, unsigned status, const char *title, const char *detail) {

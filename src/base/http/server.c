@@ -74,6 +74,31 @@ static int open_listener(HttpServer *server) {
     return 0;
 }
 
+/* Paths and queries are decoded here and not in the library, which would lose which slashes were
+ * escaped and let broken escapes through. */
+static size_t leave_escaped(void *userdata, struct MHD_Connection *connection, char *text) {
+    (void)userdata;
+    (void)connection;
+    return strlen(text);
+}
+
+/* The library sets a session's pointer to its connection, as its own callbacks need it. */
+static int retrieve_certificate(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
+                                gnutls_pcert_st **chain, unsigned *chain_len,
+                                gnutls_ocsp_data_st **ocsp, unsigned *ocsp_len,
+                                gnutls_privkey_t *key, unsigned *flags) {
+    struct MHD_Connection *connection = gnutls_session_get_ptr(session);
+    const union MHD_ConnectionInfo *context =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const Slot *slot = context ? context->socket_context : NULL;
+
+    (void)info;
+    *ocsp = NULL;
+    *ocsp_len = 0;
+    *flags = GNUTLS_CERT_RETR_DEINIT_ALL;
+    return slot ? tls_retrieve(slot->server->options.tls, chain, chain_len, key) : -1;
+}
+
 static int start_library(HttpServer *server) {
     const HttpOptions *options = &server->options;
     /* The watcher keeps the limits of receiving; this one is for clients that do not read. */
@@ -87,14 +112,20 @@ static int start_library(HttpServer *server) {
          (intptr_t)options->threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
+    struct MHD_OptionItem tls_items[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)retrieve_certificate},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     MHD_USE_NO_LISTEN_SOCKET | (options->tls ? MHD_USE_TLS : 0);
 
     errno = 0;
-    server->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                             MHD_USE_NO_LISTEN_SOCKET,
-                         0, NULL, NULL, receive_request, server, MHD_OPTION_NOTIFY_COMPLETED,
-                         receive_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify,
-                         server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    server->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, receive_request, server, MHD_OPTION_NOTIFY_COMPLETED,
+        receive_completed, server, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY, items,
+        options->tls ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls_items, MHD_OPTION_END);
     return server->daemon ? 0 : err_errno();
 }
 

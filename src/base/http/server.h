@@ -4,10 +4,13 @@
 /*
  * The HTTP server: routes, whole request bodies in memory files, and answers that may come later
  * from another thread. Over GNU libmicrohttpd (epoll, a small pool of threads; a request that
- * waits holds no thread).
+ * waits holds no thread), in plain text or over TLS 1.2 and 1.3. Each reply carries the headers of
+ * base/http/security_headers.h unless its handler gives them.
  */
 
 #include "base/arena.h"
+#include "base/executor.h"
+#include "base/http/tls.h"
 #include "base/metrics.h"
 
 #include <stdint.h>
@@ -23,16 +26,22 @@ typedef void HttpHandler(HttpRequest *request, void *context);
 
 typedef struct HttpRoute {
     const char *method; /* "GET" also answers HEAD */
-    const char *path;   /* exact */
+    /* Segments as they are, or "{name}" for any that is not empty: "/v1/sessions/{id}". A path that
+     * fits several goes to the one with the fewest names. */
+    const char *path;
     HttpHandler *handle;
     size_t body_max; /* bytes; more is refused with 413 by `refuse` before it is read */
+    /* The handler runs on the group's executor, because it waits for databases and the like; when
+     * too much waits there, `refuse` answers 503 with Retry-After. */
+    bool blocks;
 } HttpRoute;
 
 /*
- * How a group of routes words the errors that the server itself finds (400 two lengths, 413 body
- * too large, 408 too slow, 405, 404, 503 no memory left or shutting down). Must answer before it
- * returns, with `body` and not `body_fd`. A request that is not HTTP at all is answered by the
- * library.
+ * How a group of routes words the errors that the server itself finds (400 two lengths, 400 bad
+ * escapes in the address, 413 body
+ * too large, 408 too slow, 405, 404, 503 no memory left, too much waiting or shutting down). Must
+ * answer before it returns, with `body` and not `body_fd`. A request that is not HTTP at all is
+ * answered by the library.
  */
 typedef void HttpRefuse(HttpRequest *request, unsigned status, const char *title,
                         const char *detail, void *context);
@@ -42,6 +51,7 @@ typedef struct HttpRouteGroup {
     const HttpRoute *routes; /* ends with method NULL */
     HttpRefuse *refuse;      /* NULL: RFC 9457 problem details */
     void *context;
+    Executor *executor; /* for routes that block; stopped after the server is */
 } HttpRouteGroup;
 
 /* What became of a request, for the log. Strings live as long as the call. */
@@ -62,6 +72,7 @@ typedef struct HttpOptions {
     unsigned connections_per_address_max;
     unsigned idle_timeout_s;
     unsigned receive_timeout_s;  /* for a whole request, however it trickles */
+    HttpTls *tls;                /* NULL: plain HTTP; must outlive the server */
     uint64_t body_memory_max;    /* bytes of all bodies held at once, else 503; 0: no limit */
     Metrics *metrics;            /* may be NULL */
     HttpOnFinished *on_finished; /* called once a request, on any thread; may be NULL */
@@ -89,12 +100,16 @@ Arena *http_request_arena(HttpRequest *request);
 const char *
 http_request_id(HttpRequest *request); /* X-Request-Id when it is well-formed, else ours */
 const char *http_request_method(HttpRequest *request);
-const char *http_request_path(HttpRequest *request);
+const char *http_request_path(HttpRequest *request); /* decoded */
+/* What stands for "{name}" in the route's path: decoded, UTF-8, no control characters; may hold a
+ * slash. The route must have that name. */
+const char *http_request_param(HttpRequest *request, const char *name);
 const char *http_request_header(HttpRequest *request, const char *name); /* NULL: absent */
-const char *http_request_query(HttpRequest *request, const char *name);  /* decoded; NULL: absent */
-const char *http_request_peer(HttpRequest *request);                     /* numeric address */
-int http_request_body_fd(HttpRequest *request); /* sealed memory file; -1: no body */
-Str http_request_body(HttpRequest *request);    /* the same, mapped */
+const char *http_request_query(HttpRequest *request,
+                               const char *name);    /* decoded, UTF-8; NULL: absent */
+const char *http_request_peer(HttpRequest *request); /* numeric address */
+int http_request_body_fd(HttpRequest *request);      /* sealed memory file; -1: no body */
+Str http_request_body(HttpRequest *request);         /* the same, mapped */
 
 /*
  * Called (once, on a thread of the server) when the client goes away before it was answered. The
@@ -112,15 +127,28 @@ typedef struct HttpHeader {
 typedef struct HttpResponse {
     unsigned status;
     const char *content_type;
-    const HttpHeader *headers; /* ends with name NULL; may be NULL */
-    Str body;                  /* copied */
-    int body_fd;               /* used instead of `body` when > 0: sent from offset 0; taken over */
+    /* Ends with name NULL; may be NULL. A name may come several times. One whose value holds a line
+     * break is left out. */
+    const HttpHeader *headers;
+    Str body;    /* copied */
+    int body_fd; /* used instead of `body` when > 0: sent from offset 0; taken over */
     uint64_t body_fd_len;
 } HttpResponse;
 
 /* Exactly once a request, from any thread; the request is not to be touched afterwards. */
 void http_respond(HttpRequest *request, const HttpResponse *response);
 
-/* RFC 9457: application/problem+json with title, status, detail and the request id. */
+/* 303: go on with GET at `location`, a path or URL of whose target the caller is sure. */
+void http_respond_see_other(HttpRequest *request, const char *location, const HttpHeader *headers);
+
+/* RFC 9457: application/problem+json with title, status, detail and the request id; and with
+ * `code`, a word of ours for programs. */
+typedef struct HttpProblem {
+    unsigned status;
+    const char *code, *title;
+    const char *detail;        /* may be NULL, as `code` may */
+    const HttpHeader *headers; /* as in HttpResponse */
+} HttpProblem;
+void http_respond_problem_coded(HttpRequest *request, const HttpProblem *problem);
 void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
                           const char *detail);

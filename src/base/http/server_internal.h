@@ -4,7 +4,9 @@
 /* The inside of the HTTP server; for src/base/http/ only. server.c tells how it fits together. */
 
 #include "base/fd.h"
+#include "base/http/path.h"
 #include "base/http/server.h"
+#include "base/http/tls_internal.h"
 
 #include <microhttpd.h>
 #include <pthread.h>
@@ -25,6 +27,7 @@ typedef enum RequestState {
 
 /* A connection's place in the table. All members are guarded by server->lock. */
 typedef struct Slot {
+    HttpServer *server;
     bool used;
     bool served; /* has answered a request before */
     bool late;   /* its request was told so */
@@ -79,7 +82,12 @@ struct HttpRequest {
     uint64_t started_us, deadline_ms;
 
     Arena *arena;
-    const char *id, *method, *path, *peer;
+    const char *id, *method, *peer;
+    const char *path; /* decoded; as it came when that cannot be */
+    PathSegments segments;
+    PathParam params[PATH_PARAMS_MAX];
+    size_t n_params;
+    bool bad_address; /* its escapes are broken */
     HttpPair *headers, *query;
     size_t n_headers, n_query;
     const HttpRouteGroup *group; /* NULL: no group's prefix matches */

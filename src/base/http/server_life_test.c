@@ -167,6 +167,66 @@ static void stopping_at_any_moment_ends_well(void **state) {
     }
 }
 
+/* Until a request waits for the executor's thread. */
+static void wait_until_queued(ServerFixture *fixture) {
+    _cleanup_(buf_done) Buf text = BUF_INIT;
+
+    do {
+        buf_done(&text);
+        metrics_render(fixture->metrics, &text);
+    } while (!strstr(text.data, "imagesync_executor_queued{executor=\"blocking\"} 1\n"));
+}
+
+static void a_handler_that_blocks_keeps_nobody_else(void **state) {
+    ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
+    _cleanup_(fd_closep) int running = server_testing_dial(fixture),
+                             waiting = server_testing_dial(fixture),
+                             late = server_testing_dial(fixture);
+    _cleanup_(buf_done) Buf reply = BUF_INIT;
+
+    server_testing_say(running, "GET /v1/blocking?name=first HTTP/1.1\r\nHost: x\r\n\r\n");
+    server_testing_wait(fixture, &fixture->blocking, 1);
+    server_testing_say(waiting, "GET /v1/blocking?name=second HTTP/1.1\r\nHost: x\r\n\r\n");
+    wait_until_queued(fixture);
+    server_testing_say(late, "GET /v1/blocking HTTP/1.1\r\nHost: x\r\n\r\n");
+    server_testing_hear(late, "moment.", &reply);
+    server_testing_says(&reply, "HTTP/1.1 503 Service Unavailable\r\n");
+    server_testing_says(&reply, "Retry-After: 1\r\n");
+    server_testing_says(&reply, "refused: Busy.");
+    /* Whoever does not block is answered meanwhile, on the same connection too. */
+    buf_done(&reply);
+    server_testing_say(late, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+    server_testing_hear(late, "GET", &reply);
+    server_testing_says(&reply, "HTTP/1.1 200 OK\r\n");
+    assert_int_equal(fixture->blocking, 1);
+    server_testing_open(fixture);
+    buf_done(&reply);
+    server_testing_hear(running, "GET", &reply);
+    server_testing_says(&reply, "hello first");
+    buf_done(&reply);
+    server_testing_hear(waiting, "GET", &reply);
+    server_testing_says(&reply, "hello second");
+}
+
+/* One runs and one waits while the server and then the executor end. */
+static void stopping_lets_blocking_handlers_end(void **state) {
+    for (int i = 0; i < 30; i++) {
+        ServerFixture *fixture = server_testing_start(state, (HttpOptions){0});
+        _cleanup_(fd_closep) int running = server_testing_dial(fixture),
+                                 waiting = server_testing_dial(fixture);
+        server_testing_say(running, "GET /v1/blocking HTTP/1.1\r\nHost: x\r\n\r\n");
+        if (i % 3 > 0) {
+            server_testing_wait(fixture, &fixture->blocking, 1);
+        }
+        server_testing_say(waiting, "GET /v1/blocking HTTP/1.1\r\nHost: x\r\n\r\n");
+        if (i % 2 > 0) {
+            server_testing_open(fixture);
+        }
+        fixture->server = http_server_stop(fixture->server);
+        server_testing_stop(state);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(an_answer_may_come_from_another_thread, server_testing_stop),
@@ -177,6 +237,8 @@ int main(void) {
         cmocka_unit_test_teardown(draining_answers_what_is_under_way, server_testing_stop),
         cmocka_unit_test_teardown(stopping_lets_go_of_waiting_requests, server_testing_stop),
         cmocka_unit_test(stopping_at_any_moment_ends_well),
+        cmocka_unit_test_teardown(a_handler_that_blocks_keeps_nobody_else, server_testing_stop),
+        cmocka_unit_test(stopping_lets_blocking_handlers_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

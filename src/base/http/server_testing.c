@@ -2,6 +2,7 @@
 #include "base/http/server_testing.h"
 
 #include "base/fd.h"
+#include "base/http/cookie.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -63,6 +64,58 @@ static void later(HttpRequest *request, void *context) {
     pthread_mutex_unlock(&fixture->lock);
 }
 
+static void blocking(HttpRequest *request, void *context) {
+    ServerFixture *fixture = context;
+
+    pthread_mutex_lock(&fixture->lock);
+    fixture->blocking++;
+    pthread_cond_broadcast(&fixture->changed);
+    while (!fixture->open) {
+        pthread_cond_wait(&fixture->changed, &fixture->lock);
+    }
+    pthread_mutex_unlock(&fixture->lock);
+    hello(request, context);
+}
+
+void server_testing_open(ServerFixture *fixture) {
+    pthread_mutex_lock(&fixture->lock);
+    fixture->open = true;
+    pthread_cond_broadcast(&fixture->changed);
+    pthread_mutex_unlock(&fixture->lock);
+}
+
+static void thing(HttpRequest *request, void *context) {
+    const char *cookie = http_request_cookie(request, "session");
+    char *text = arena_printf(http_request_arena(request), "%s thing <%s> cookie <%s>.",
+                              http_request_method(request), http_request_param(request, "id"),
+                              cookie ? cookie : "none");
+
+    (void)context;
+    http_respond(request, &(HttpResponse){.status = 200, .body = str_from(text)});
+}
+
+static void all_things(HttpRequest *request, void *context) {
+    (void)context;
+    http_respond(request, &(HttpResponse){.status = 200, .body = str_lit("all things.")});
+}
+
+static void sign_in(HttpRequest *request, void *context) {
+    Arena *arena = http_request_arena(request);
+    HttpHeader headers[] = {{"Set-Cookie", NULL}, {"Set-Cookie", NULL}, {NULL, NULL}};
+    HttpCookie session = {.name = "__Host-session",
+                          .value = "abc",
+                          .max_age_s = 60,
+                          .same_site = HTTP_SAME_SITE_STRICT,
+                          .secure = true,
+                          .http_only = true};
+    HttpCookie old = {.name = "old", .value = "", .path = "/v1", .max_age_s = -1};
+
+    (void)context;
+    assert_int_equal(http_cookie_format(&session, arena, &headers[0].value), 0);
+    assert_int_equal(http_cookie_format(&old, arena, &headers[1].value), 0);
+    http_respond_see_other(request, "/hello?x", headers);
+}
+
 static void refuse(HttpRequest *request, unsigned status, const char *title, const char *detail,
                    void *context) {
     char *text = arena_printf(http_request_arena(request), "refused: %s. %s", title, detail);
@@ -77,9 +130,19 @@ static const HttpRoute plain_routes[] = {
     {"POST", "/echo", echo, SERVER_TESTING_BODY_MAX},
     {"PUT", "/echo", echo_file, SERVER_TESTING_BODY_MAX},
     {"GET", "/later", later, 0},
+    {"GET", "/things/{id}", thing, 0},
+    {"GET", "/things/all", all_things, 0},
+    {"PUT", "/things/{id}", thing, SERVER_TESTING_BODY_MAX},
+    {"PATCH", "/things/{id}", thing, SERVER_TESTING_BODY_MAX},
+    {"DELETE", "/things/{id}", thing, 0},
+    {"GET", "/sign-in", sign_in, 0},
     {NULL},
 };
-static const HttpRoute api_routes[] = {{"POST", "/v1/echo", echo, 10}, {NULL}};
+static const HttpRoute api_routes[] = {
+    {"POST", "/v1/echo", echo, 10},
+    {"GET", "/v1/blocking", blocking, 0, .blocks = true},
+    {NULL},
+};
 
 static void on_finished(const HttpFinished *finished, void *userdata) {
     ServerFixture *fixture = userdata;
@@ -95,12 +158,16 @@ static void on_finished(const HttpFinished *finished, void *userdata) {
 
 ServerFixture *server_testing_start(void **state, HttpOptions options) {
     ServerFixture *fixture = calloc(1, sizeof(*fixture));
-    const HttpRouteGroup groups[] = {{"/", plain_routes, NULL, fixture},
-                                     {"/v1/", api_routes, refuse, fixture}};
+    HttpRouteGroup groups[] = {{"/", plain_routes, NULL, fixture},
+                               {"/v1/", api_routes, refuse, fixture}};
 
     pthread_mutex_init(&fixture->lock, NULL);
     pthread_cond_init(&fixture->changed, NULL);
     fixture->metrics = metrics_new();
+    assert_int_equal(
+        executor_new(&(ExecutorOptions){"blocking", 1, 1, fixture->metrics}, &fixture->executor),
+        0);
+    groups[1].executor = fixture->executor;
     options.address = options.address ? options.address : "127.0.0.1";
     options.threads = 2;
     options.connections_max = options.connections_max ? options.connections_max : 50;
@@ -117,7 +184,9 @@ ServerFixture *server_testing_start(void **state, HttpOptions options) {
 int server_testing_stop(void **state) {
     ServerFixture *fixture = *state;
 
+    server_testing_open(fixture);
     http_server_stop(fixture->server);
+    executor_free(fixture->executor);
     metrics_free(fixture->metrics);
     pthread_cond_destroy(&fixture->changed);
     pthread_mutex_destroy(&fixture->lock);

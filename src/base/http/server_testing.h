@@ -16,14 +16,19 @@ typedef struct ServerFixture {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     HttpRequest *waiting; /* what /later was asked */
+    Executor *executor;   /* one thread, room for one more request */
+    bool open;            /* what /blocking waits for */
+    unsigned blocking;    /* how many have come to it */
     unsigned gone, finished;
     HttpFinished last;
 } ServerFixture;
 
 /*
- * Starts a server: GET /hello, POST and PUT /echo, GET /later (see server_testing_request()) and,
- * in a group that refuses in its own words, POST /v1/echo of at most 10 bytes. Zeros in `options`
- * become useful values.
+ * Starts a server: GET /things/{id}, /things/all, PUT, PATCH and DELETE /things/{id} tell what they
+ * were asked, GET /sign-in sets two cookies and goes to /hello?x, GET /hello, POST and PUT /echo,
+ * GET /later (see server_testing_request()) and, in a group that refuses in its own words, POST
+ * /v1/echo of at most 10 bytes and GET /v1/blocking, which holds a thread of the executor until
+ * server_testing_open(). Zeros in `options` become useful values.
  */
 ServerFixture *server_testing_start(void **state, HttpOptions options);
 int server_testing_stop(void **state);
@@ -32,6 +37,8 @@ int server_testing_stop(void **state);
 void server_testing_wait(ServerFixture *fixture, const unsigned *counter, unsigned least);
 /* The request that came to /later, which the caller is to answer. */
 HttpRequest *server_testing_request(ServerFixture *fixture);
+/* Lets go of those that wait in /v1/blocking, and of all that come. */
+void server_testing_open(ServerFixture *fixture);
 /* An HttpGone that counts. */
 void server_testing_gone(HttpRequest *request, void *userdata);
 

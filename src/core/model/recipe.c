@@ -81,6 +81,7 @@ static const JsonField dto_fields[] = {
     {"blur", JSON_FIELD_DOUBLE, FIELD(blur), .min = 0, .max = 0.05},
     {"subject", JSON_FIELD_ENUM, FIELD(subject), .names = recipe_subject_names},
     {"shadow", JSON_FIELD_BOOL, FIELD(shadow)},
+    {"shadow_opacity", JSON_FIELD_DOUBLE, FIELD(shadow_opacity), .min = 0, .max = 1},
     {"semitransparency", JSON_FIELD_BOOL, FIELD(semitransparency)},
     {"despill", JSON_FIELD_BOOL, FIELD(despill)},
     {"watermark", JSON_FIELD_BOOL, FIELD(watermark)},

@@ -64,6 +64,7 @@ typedef struct Recipe {
     double blur;             /* Gaussian sigma as a share of the longer side, 0 < blur <= 0.05 */
     int subject;             /* RecipeSubject: what the caller says it is */
     bool shadow;             /* a soft shadow beneath the subject */
+    double shadow_opacity;   /* of its darkest part: 0 none ... 1 black */
     bool semitransparency;   /* false: what is inside the outline is made opaque */
     bool despill;            /* take green or blue screen spill off the subject */
     bool watermark;          /* stripes over all of it: a result to judge, not to use */
@@ -73,11 +74,14 @@ typedef struct Recipe {
     uint64_t png_pixels_max; /* the same when the result turns out to be a PNG; 0: pixels_max */
 } Recipe;
 
+#define RECIPE_SHADOW_OPACITY 0.45 /* dark enough to stand on, not to be looked at */
+
 /* Everything at its default: cut out, transparent, automatic format, original size. */
 #define RECIPE_INIT                                                                                \
     ((Recipe){.roi = ROI_WHOLE,                                                                    \
               .position = {.original = true, .x = 0.5, .y = 0.5},                                  \
               .blur = 0.01,                                                                        \
+              .shadow_opacity = RECIPE_SHADOW_OPACITY,                                             \
               .semitransparency = true})
 
 json_t *recipe_to_json(const Recipe *recipe);

@@ -17,12 +17,15 @@ static void a_recipe_survives_its_json(void **state) {
     recipe.colour = (Colour){1, 2, 3, 4};
     recipe.format = OUTPUT_FORMAT_WEBP;
     recipe.position = (Position){false, 0.25, 1};
+    recipe.shadow = true;
+    recipe.shadow_opacity = 0.75;
     json = recipe_to_json(&recipe);
     assert_int_equal(recipe_from_json(json, arena, &again, &where), 0);
     json_decref(json);
     assert_true(again.crop && again.crop_margin.left.value == 12 && again.position.x == 0.25);
     assert_memory_equal(&again.colour, &recipe.colour, sizeof(Colour));
     assert_int_equal(again.format, OUTPUT_FORMAT_WEBP);
+    assert_true(again.shadow && again.shadow_opacity == 0.75);
 }
 
 static void absent_members_have_their_defaults(void **state) {
@@ -34,6 +37,7 @@ static void absent_members_have_their_defaults(void **state) {
     (void)state;
     assert_int_equal(recipe_from_json(json, arena, &recipe, &where), 0);
     assert_true(recipe.semitransparency && recipe.position.original && recipe.roi.x2.value == 100);
+    assert_true(!recipe.shadow && recipe.shadow_opacity == RECIPE_SHADOW_OPACITY);
     json_object_set_new(json, "colour", json_string("nope"));
     assert_int_equal(recipe_from_json(json, arena, &recipe, &where), -EINVAL);
     assert_string_equal(where, "colour");

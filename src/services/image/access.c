@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/image/access.h"
 
+#include "base/http/same_origin.h"
+
 #include <arpa/inet.h>
 
 static Str sent_key(HttpRequest *request) {
@@ -102,29 +104,6 @@ bool access_host_is_ours(const char *host, const char *page_hosts) {
     return false;
 }
 
-bool access_origin_is_host(const char *origin, const char *host) {
-    Str text = str_from(origin);
-    const Str schemes[] = {str_lit("http://"), str_lit("https://")};
-
-    for (size_t i = 0; host && i < ARRAY_LEN(schemes); i++) {
-        if (str_starts_with(text, schemes[i])) {
-            return str_equal_nocase((Str){text.ptr + schemes[i].len, text.len - schemes[i].len},
-                                    str_from(host));
-        }
-    }
-    return false;
-}
-
-static bool is_same_origin(HttpRequest *request) {
-    const char *site = http_request_header(request, "Sec-Fetch-Site");
-    const char *origin = http_request_header(request, "Origin");
-
-    if (site && strcmp(site, "same-origin") != 0) {
-        return false;
-    }
-    return !origin || access_origin_is_host(origin, http_request_header(request, "Host"));
-}
-
 bool access_page_is_open(ImageService *service, HttpRequest *request) {
     const char *mode = service->options.settings->page_access;
 
@@ -147,7 +126,8 @@ Failure access_for_page(ImageService *service, HttpRequest *request, Caller *ret
     if (!access_page_is_open(service, request)) {
         return FAILURE_MISSING_KEY;
     }
-    if (!asked_with || strcmp(asked_with, "imagesync") != 0 || !is_same_origin(request) ||
+    if (!asked_with || strcmp(asked_with, "imagesync") != 0 ||
+        !same_origin_request(request, NULL) ||
         !access_host_is_ours(host, service->options.settings->page_hosts)) {
         return FAILURE_FOREIGN_ORIGIN;
     }

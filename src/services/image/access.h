@@ -31,7 +31,6 @@ Failure access_for_page(ImageService *service, HttpRequest *request, Caller *ret
 /* Whether this client would be let in without a key (its headers aside). */
 bool access_page_is_open(ImageService *service, HttpRequest *request);
 
-/* The rules behind it, for tests. `host` and `origin` are header values. */
+/* The rules behind it, for tests. `host` is a header's value. */
 bool access_host_is_ours(const char *host, const char *page_hosts);
-bool access_origin_is_host(const char *origin, const char *host);
 bool access_is_loopback(const char *address);

@@ -2,6 +2,8 @@
 #include "base/test.h"
 #include "services/image/access.h"
 
+#include "base/http/same_origin.h"
+
 static void a_rebound_name_is_not_ours(void **state) {
     (void)state;
     assert_true(access_host_is_ours("127.0.0.1:8080", ""));
@@ -20,11 +22,11 @@ static void a_rebound_name_is_not_ours(void **state) {
 
 static void origin_must_be_the_host(void **state) {
     (void)state;
-    assert_true(access_origin_is_host("http://127.0.0.1:8080", "127.0.0.1:8080"));
-    assert_true(access_origin_is_host("https://photos.example", "photos.example"));
-    assert_false(access_origin_is_host("http://127.0.0.1:9090", "127.0.0.1:8080"));
-    assert_false(access_origin_is_host("null", "127.0.0.1:8080"));
-    assert_false(access_origin_is_host("http://127.0.0.1:8080", NULL));
+    assert_true(same_origin_is_host("http://127.0.0.1:8080", "127.0.0.1:8080"));
+    assert_true(same_origin_is_host("https://photos.example", "photos.example"));
+    assert_false(same_origin_is_host("http://127.0.0.1:9090", "127.0.0.1:8080"));
+    assert_false(same_origin_is_host("null", "127.0.0.1:8080"));
+    assert_false(same_origin_is_host("http://127.0.0.1:8080", NULL));
 }
 
 static void loopback_is_known_in_all_its_forms(void **state) {

@@ -2,13 +2,13 @@
 #include "services/image/accounts.h"
 
 #include "base/clock.h"
+#include "base/crypto/digest.h"
+#include "base/crypto/secret.h"
 #include "base/error.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <pthread.h>
+#include <time.h>
 
-#define DIGEST_LEN   32
 #define ACCOUNTS_MAX 10000
 #define KEY_LEN_MAX  256
 #define DAY_S        86400
@@ -23,9 +23,9 @@ struct Account {
     uint64_t balance, reserved; /* hundredths */
     RateLimit rate;
     struct {
-        int64_t day;
+        int64_t until; /* when the day or month ends that `used` is of */
         uint32_t used;
-    } caps[_DAILY_CAP_MAX];
+    } caps[_USAGE_CAP_MAX];
 };
 
 struct Accounts {
@@ -33,15 +33,6 @@ struct Accounts {
     size_t n_keyed;
     Account anonymous;
 };
-
-static void digest_key(Str key, uint8_t digest[DIGEST_LEN]) {
-    unsigned len = 0;
-    int done = EVP_Digest(key.ptr, key.len, digest, &len, EVP_sha256(), NULL);
-
-    if (!done || len != DIGEST_LEN) {
-        abort();
-    }
-}
 
 /* "12", "12.5" or "12.25" in hundredths. */
 static int parse_credits(Str text, uint64_t *ret_hundredths) {
@@ -69,7 +60,6 @@ static void account_init(Account *account, uint32_t per_minute) {
 }
 
 static int parse_key(Str entry, Account *account, const char **reterr) {
-    static const char hex[] = "0123456789abcdef";
     Str key, credits = entry;
 
     if (!str_next_token(&credits, ":", &key) || key.len == 0 || key.len > KEY_LEN_MAX) {
@@ -83,12 +73,8 @@ static int parse_key(Str entry, Account *account, const char **reterr) {
             return -EINVAL;
         }
     }
-    digest_key(key, account->digest);
-    for (size_t i = 0; i < 4; i++) {
-        account->fingerprint[2 * i] = hex[account->digest[i] >> 4];
-        account->fingerprint[2 * i + 1] = hex[account->digest[i] & 15];
-    }
-    account->fingerprint[8] = '\0';
+    digest_sha256(key, account->digest);
+    hex_encode((Str){(const char *)account->digest, 4}, account->fingerprint);
     return 0;
 }
 
@@ -144,7 +130,7 @@ Accounts *accounts_free(Accounts *accounts) {
         pthread_mutex_destroy(&accounts->keyed[i].lock);
     }
     pthread_mutex_destroy(&accounts->anonymous.lock);
-    OPENSSL_cleanse(accounts->keyed, accounts->n_keyed * sizeof(Account));
+    secret_wipe(accounts->keyed, accounts->n_keyed * sizeof(Account));
     free(accounts->keyed);
     free(accounts);
     return NULL;
@@ -157,10 +143,10 @@ Account *accounts_find(Accounts *accounts, Str key) {
     if (key.len == 0 || key.len > KEY_LEN_MAX) {
         return NULL;
     }
-    digest_key(key, digest);
+    digest_sha256(key, digest);
     for (size_t i = 0; i < accounts->n_keyed; i++) {
         Account *account = &accounts->keyed[i];
-        found = CRYPTO_memcmp(account->digest, digest, DIGEST_LEN) == 0 ? account : found;
+        found = digest_equal(account->digest, digest, DIGEST_LEN) ? account : found;
     }
     return found;
 }
@@ -206,26 +192,43 @@ void account_settle(Account *account, uint64_t cost, bool charge) {
     pthread_mutex_unlock(&account->lock);
 }
 
-RateState account_rate_take(Account *account, uint32_t cost, uint64_t now_ms) {
+RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms) {
     RateState state;
 
     pthread_mutex_lock(&account->lock);
-    state = rate_limit_take(&account->rate, cost, now_ms);
+    state = rate_limit_take(&account->rate, paid, cost, now_ms);
     pthread_mutex_unlock(&account->lock);
     return state;
 }
 
-bool account_daily_take(Account *account, DailyCap cap, uint32_t max, int64_t now_unix_s) {
-    int64_t day = now_unix_s / DAY_S;
+static int64_t period_end(UsageCap cap, int64_t now_unix_s) {
+    time_t now = (time_t)now_unix_s;
+    struct tm month;
+
+    if (cap != USAGE_CAP_SANDBOX_MONTH) {
+        return (now_unix_s / DAY_S + 1) * DAY_S;
+    }
+    gmtime_r(&now, &month);
+    /* A thirteenth month is the next January. */
+    month = (struct tm){.tm_year = month.tm_year, .tm_mon = month.tm_mon + 1, .tm_mday = 1};
+    return (int64_t)timegm(&month);
+}
+
+bool account_cap_take(Account *account, UsageCap cap, uint32_t max, int64_t now_unix_s,
+                      uint32_t *ret_wait_s) {
+    int64_t end = period_end(cap, now_unix_s);
     bool granted;
 
     pthread_mutex_lock(&account->lock);
-    if (account->caps[cap].day != day) {
-        account->caps[cap].day = day;
+    if (account->caps[cap].until != end) {
+        account->caps[cap].until = end;
         account->caps[cap].used = 0;
     }
     granted = account->caps[cap].used < max;
     account->caps[cap].used += granted;
     pthread_mutex_unlock(&account->lock);
+    if (!granted) {
+        *ret_wait_s = (uint32_t)(end - now_unix_s);
+    }
     return granted;
 }

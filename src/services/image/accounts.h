@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Who may call, and what is left to them: API keys with their credits, rate budget and daily caps.
+ * Who may call, and what is left to them: API keys with their credits, rate budget and caps.
  * Read from the configuration and kept in memory, so a restart brings balances and caps back to
  * what the configuration says. Thread-safe.
  *
@@ -19,12 +19,13 @@
 typedef struct Accounts Accounts;
 typedef struct Account Account;
 
-/* Caps a day (UTC), each counted for itself. */
-typedef enum DailyCap {
-    DAILY_CAP_IMPROVE,
-    DAILY_CAP_SANDBOX,
-    _DAILY_CAP_MAX,
-} DailyCap;
+/* Caps a calendar day or month (UTC), each counted for itself. */
+typedef enum UsageCap {
+    USAGE_CAP_IMPROVE_DAY,
+    USAGE_CAP_SANDBOX_DAY,
+    USAGE_CAP_SANDBOX_MONTH,
+    _USAGE_CAP_MAX,
+} UsageCap;
 
 /*
  * `keys` is "key[:credits],..." with up to two decimals; a key without a number is unlimited.
@@ -56,7 +57,9 @@ bool account_available(Account *account, uint64_t *ret_hundredths);
 bool account_reserve(Account *account, uint64_t cost);
 void account_settle(Account *account, uint64_t cost, bool charge);
 
-RateState account_rate_take(Account *account, uint32_t cost, uint64_t now_ms);
+/* rate_limit_take() of the account's budget. */
+RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms);
 
-/* Counts one more use today; false when `max` are used up. */
-bool account_daily_take(Account *account, DailyCap cap, uint32_t max, int64_t now_unix_s);
+/* Counts one more use; false when `max` are used up, until *ret_wait_s seconds have passed. */
+bool account_cap_take(Account *account, UsageCap cap, uint32_t max, int64_t now_unix_s,
+                      uint32_t *ret_wait_s);

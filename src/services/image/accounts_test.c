@@ -103,13 +103,31 @@ static void daily_caps_start_anew_each_day(void **state) {
     _cleanup_(accounts_freep) Accounts *accounts = accounts_of("key");
     Account *account = accounts_find(accounts, str_lit("key"));
     int64_t noon = 20000 * 86400ll + 43200;
+    uint32_t wait_s = 0;
 
     (void)state;
-    assert_true(account_daily_take(account, DAILY_CAP_IMPROVE, 2, noon));
-    assert_true(account_daily_take(account, DAILY_CAP_IMPROVE, 2, noon));
-    assert_false(account_daily_take(account, DAILY_CAP_IMPROVE, 2, noon + 43199));
-    assert_true(account_daily_take(account, DAILY_CAP_SANDBOX, 1, noon));
-    assert_true(account_daily_take(account, DAILY_CAP_IMPROVE, 2, noon + 43200));
+    assert_true(account_cap_take(account, USAGE_CAP_IMPROVE_DAY, 2, noon, &wait_s));
+    assert_true(account_cap_take(account, USAGE_CAP_IMPROVE_DAY, 2, noon, &wait_s));
+    assert_false(account_cap_take(account, USAGE_CAP_IMPROVE_DAY, 2, noon + 43140, &wait_s));
+    assert_int_equal(wait_s, 60);
+    assert_true(account_cap_take(account, USAGE_CAP_SANDBOX_DAY, 1, noon, &wait_s));
+    assert_true(account_cap_take(account, USAGE_CAP_IMPROVE_DAY, 2, noon + 43200, &wait_s));
+}
+
+static void monthly_caps_start_anew_each_month(void **state) {
+    _cleanup_(accounts_freep) Accounts *accounts = accounts_of("key");
+    Account *account = accounts_find(accounts, str_lit("key"));
+    const int64_t december = 1764547200; /* the first of it, 2025 */
+    const int64_t january = december + 31 * 86400ll;
+    uint32_t wait_s = 0;
+
+    (void)state;
+    assert_true(account_cap_take(account, USAGE_CAP_SANDBOX_MONTH, 1, december, &wait_s));
+    assert_false(account_cap_take(account, USAGE_CAP_SANDBOX_MONTH, 1, january - 1, &wait_s));
+    assert_int_equal(wait_s, 1);
+    assert_true(account_cap_take(account, USAGE_CAP_SANDBOX_MONTH, 1, january, &wait_s));
+    assert_false(account_cap_take(account, USAGE_CAP_SANDBOX_MONTH, 1, january, &wait_s));
+    assert_int_equal(wait_s, 31 * 86400);
 }
 
 int main(void) {
@@ -119,6 +137,7 @@ int main(void) {
         cmocka_unit_test(a_failed_call_costs_nothing),
         cmocka_unit_test(parallel_calls_cannot_overdraw),
         cmocka_unit_test(daily_caps_start_anew_each_day),
+        cmocka_unit_test(monthly_caps_start_anew_each_month),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

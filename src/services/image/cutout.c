@@ -154,7 +154,7 @@ static Failure admit(ImageJob *job, const char **reterr_detail) {
         *reterr_detail = "Pictures may have up to 50 megapixels.";
         return FAILURE_RESOLUTION_TOO_HIGH;
     }
-    failure = image_job_take_rate(job, image_job_megapixels(&job->info) - 1);
+    failure = image_job_take_rate(job, image_job_megapixels(&job->info));
     return failure != FAILURE_NONE ? failure : image_job_reserve(job, CREDIT);
 }
 

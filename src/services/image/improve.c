@@ -70,10 +70,7 @@ static Failure admit(ImageJob *job, const char **reterr_detail) {
         *reterr_detail = "Feedback images may have up to 12 MB.";
         return FAILURE_FILE_TOO_LARGE;
     }
-    if (!account_daily_take(job->caller.account, DAILY_CAP_IMPROVE, max, clock_unix_s())) {
-        return FAILURE_DAILY_CAP;
-    }
-    return FAILURE_NONE;
+    return image_job_take_cap(job, USAGE_CAP_IMPROVE_DAY, max) ? FAILURE_NONE : FAILURE_DAILY_CAP;
 }
 
 static int make_id(char id[2 * ID_BYTES + 1]) {

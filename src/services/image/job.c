@@ -150,9 +150,15 @@ int image_job_set_url(ImageJob *job, JobSource *source, Str url) {
 }
 
 Failure image_job_take_rate(ImageJob *job, uint32_t megapixels) {
-    job->rate = account_rate_take(job->caller.account, megapixels, clock_mono_ms());
+    job->rate = account_rate_take(job->caller.account, job->rate_paid, megapixels, clock_mono_ms());
+    job->rate_paid = job->rate.granted ? megapixels : 0;
     job->rate_known = true;
     return job->rate.granted ? FAILURE_NONE : FAILURE_RATE_LIMIT;
+}
+
+bool image_job_take_cap(ImageJob *job, UsageCap cap, uint32_t max) {
+    return account_cap_take(job->caller.account, cap, max, clock_unix_s(),
+                            &job->rate.retry_after_s);
 }
 
 Failure image_job_reserve(ImageJob *job, uint64_t cost) {

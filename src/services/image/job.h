@@ -50,7 +50,8 @@ struct ImageJob {
     ImageInfo info;    /* from `admit` on */
     RateState rate;    /* granted is true once the budget was asked */
     bool rate_known;
-    uint64_t cost; /* hundredths of a credit reserved */
+    uint32_t rate_paid; /* units of the budget that this call has taken */
+    uint64_t cost;      /* hundredths of a credit reserved */
     struct JobRun *run;
 };
 
@@ -63,8 +64,15 @@ int image_job_set_base64(ImageJob *job, JobSource *source, Str text);
 int image_job_set_url(ImageJob *job, JobSource *source, Str url);
 bool image_job_has(const JobSource *source);
 
-/* Takes the caller's rate budget / credits; what was reserved is settled when the job ends. */
+/*
+ * Takes so much of the caller's rate budget for this call, instead of what it took before: one unit
+ * while the picture is unknown, then what it costs. A call that is refused has taken nothing, so
+ * that who waits for Retry-After is let in.
+ */
 Failure image_job_take_rate(ImageJob *job, uint32_t megapixels);
+/* Counts one more use of a cap; false when it is used up, and the answer will say until when. */
+bool image_job_take_cap(ImageJob *job, UsageCap cap, uint32_t max);
+/* Reserves credits; they are settled when the job ends. */
 Failure image_job_reserve(ImageJob *job, uint64_t cost);
 /* Gives the reserved credits back: this request turned out to cost nothing. */
 void image_job_waive(ImageJob *job);

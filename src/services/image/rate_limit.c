@@ -22,7 +22,7 @@ static void refill(RateLimit *limit, uint64_t now_ms) {
     limit->at_ms = MAX(limit->at_ms, now_ms);
 }
 
-RateState rate_limit_take(RateLimit *limit, uint32_t cost, uint64_t now_ms) {
+RateState rate_limit_take(RateLimit *limit, uint32_t paid, uint32_t cost, uint64_t now_ms) {
     uint64_t full = limit->per_minute * MINUTE_MS, price;
     RateState state = {.granted = true, .limit = (uint32_t)limit->per_minute};
 
@@ -31,6 +31,7 @@ RateState rate_limit_take(RateLimit *limit, uint32_t cost, uint64_t now_ms) {
     }
     refill(limit, now_ms);
     price = MIN((uint64_t)cost, limit->per_minute) * MINUTE_MS;
+    limit->level = MIN(limit->level + (uint64_t)paid * MINUTE_MS, full);
     if (price <= limit->level) {
         limit->level -= price;
     } else {

@@ -28,7 +28,8 @@ typedef struct RateState {
 void rate_limit_init(RateLimit *limit, uint32_t per_minute, uint64_t now_ms);
 
 /*
- * Takes `cost` units, or nothing. A cost above the whole budget counts as the whole budget, so that
- * it can ever be granted. A cost of 0 only reads the state.
+ * Gives back the `paid` units that the same call took before its cost was known, and takes `cost`
+ * units, or nothing. A cost above the whole budget counts as the whole budget, so that it can ever
+ * be granted. A cost equal to what was paid only reads the state.
  */
-RateState rate_limit_take(RateLimit *limit, uint32_t cost, uint64_t now_ms);
+RateState rate_limit_take(RateLimit *limit, uint32_t paid, uint32_t cost, uint64_t now_ms);

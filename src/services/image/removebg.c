@@ -76,7 +76,7 @@ static Failure admit(ImageJob *job, const char **reterr_detail) {
     Failure failure = check_picture(job, &request->recipe, reterr_detail);
 
     if (failure == FAILURE_NONE) {
-        failure = image_job_take_rate(job, image_job_megapixels(&job->info) - 1);
+        failure = image_job_take_rate(job, image_job_megapixels(&job->info));
     }
     if (failure != FAILURE_NONE) {
         return failure;

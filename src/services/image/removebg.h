@@ -48,8 +48,11 @@ const RemovebgTier *removebg_tier(RemovebgSize size, uint64_t pixels, uint64_t a
 /* The word for X-Type, or NULL for none. `said` is what the caller said it is. */
 const char *removebg_type_word(RemovebgTypeLevel level, RecipeSubject found, RecipeSubject said);
 
-/* Whether JSON was asked for rather than bytes: application/json is named in Accept, and not next
- * to every type, as some HTTP clients do by default. NULL is no header. */
+/*
+ * Whether JSON is wanted rather than bytes (RFC 9110, section 12.5.1): Accept names
+ * application/json with a higher weight than any type of picture or, at the same one, before it.
+ * Never when all types are accepted, which HTTP libraries say of themselves. NULL is no header.
+ */
 bool accepts_json(const char *accept);
 
 /* "1", "0.25": hundredths as a decimal. Returns `text`. */

@@ -91,24 +91,32 @@ static bool read_add_shadow(Str text, void *target) {
     return field_read_bool(text, &((RemovebgRequest *)target)->recipe.shadow);
 }
 
-/* We draw one kind of shadow. "auto" leaves it to add_shadow, and so does a kind we do not know. */
+/* We draw one kind of shadow. After `add_shadow` in the table: "auto" leaves it to that. */
 static bool read_shadow_type(Str text, void *target) {
-    static const char *const names[] = {"none", "drop", "3D", "car", NULL};
+    static const char *const names[] = {"auto", "none", "drop", "3D", "car", NULL};
+    Recipe *recipe = &((RemovebgRequest *)target)->recipe;
     int index;
 
-    if (field_read_name(text, names, &index)) {
-        ((RemovebgRequest *)target)->recipe.shadow = index > 0;
+    if (!field_read_name(text, names, &index)) {
+        return false;
+    }
+    if (index > 0) {
+        recipe->shadow = index > 1;
     }
     return true;
 }
 
-/* How dark it is cannot be chosen, but one that nobody would see is left out. */
 static bool read_shadow_opacity(Str text, void *target) {
-    double opacity;
+    Recipe *recipe = &((RemovebgRequest *)target)->recipe;
+    double per_cent;
 
-    if (str_to_double(text, &opacity) == 0 && opacity == 0) {
-        ((RemovebgRequest *)target)->recipe.shadow = false;
+    if (str_equal_nocase(text, str_lit("auto"))) {
+        return true;
     }
+    if (str_to_double(text, &per_cent) < 0 || per_cent < 0 || per_cent > 100) {
+        return false;
+    }
+    recipe->shadow_opacity = per_cent / 100;
     return true;
 }
 
@@ -134,9 +142,9 @@ static const FieldRule rules[] = {
     {"position", read_position, FAILURE_INVALID_POSITION},
     {"scale", read_scale, FAILURE_INVALID_SCALE},
     {"channels", read_channels, FAILURE_INVALID_CHANNELS},
-    {"add_shadow", read_add_shadow, FAILURE_INVALID_SHADOW},
-    {"shadow_type", read_shadow_type, FAILURE_INVALID_SHADOW},
-    {"shadow_opacity", read_shadow_opacity, FAILURE_INVALID_SHADOW},
+    {"add_shadow", read_add_shadow, FAILURE_INVALID_ADD_SHADOW},
+    {"shadow_type", read_shadow_type, FAILURE_INVALID_SHADOW_TYPE},
+    {"shadow_opacity", read_shadow_opacity, FAILURE_INVALID_SHADOW_OPACITY},
     {"semitransparency", read_semitransparency, FAILURE_INVALID_SEMITRANSPARENCY},
     {"bg_color", read_bg_color, FAILURE_INVALID_BG_COLOR},
     {0},

@@ -5,9 +5,31 @@
 
 #include <inttypes.h>
 
+/* The q of "image/png;q=0.5" once its type was cut off; 1 when there is none. */
+static double weight_of(Str parameters) {
+    Str parameter;
+
+    while (str_next_token(&parameters, ";", &parameter)) {
+        double weight;
+        parameter = str_trim(parameter);
+        if (str_starts_with(parameter, str_lit("q=")) &&
+            str_to_double((Str){parameter.ptr + 2, parameter.len - 2}, &weight) == 0) {
+            return weight;
+        }
+    }
+    return 1;
+}
+
+static bool is_file_range(Str range) {
+    return str_starts_with(range, str_lit("image/")) ||
+           str_equal_nocase(range, str_lit("application/zip")) ||
+           str_equal_nocase(range, str_lit("application/octet-stream"));
+}
+
 bool accepts_json(const char *accept) {
     Str rest = str_from(accept), item;
-    bool json = false;
+    double json = 0, file = 0;
+    bool json_first = true;
 
     while (str_next_token(&rest, ",", &item)) {
         Str range;
@@ -18,9 +40,14 @@ bool accepts_json(const char *accept) {
         if (str_equal(range, str_lit("*/*"))) {
             return false;
         }
-        json |= str_equal_nocase(range, str_lit("application/json"));
+        if (str_equal_nocase(range, str_lit("application/json"))) {
+            json = MAX(json, weight_of(item));
+        } else if (is_file_range(range)) {
+            json_first &= json > 0;
+            file = MAX(file, weight_of(item));
+        }
     }
-    return json;
+    return json > file || (json > 0 && json == file && json_first);
 }
 
 const char *credits_text(uint64_t hundredths, char text[32]) {

@@ -46,7 +46,11 @@ static void each_wrong_value_has_its_own_code(void **state) {
         {"position=top", "invalid_position"},
         {"position=101%25", "invalid_position"},
         {"channels=rgb", "invalid_channels"},
-        {"add_shadow=2", "invalid_shadow"},
+        {"add_shadow=2", "invalid_add_shadow"},
+        {"shadow_type=long", "invalid_shadow_type"},
+        {"shadow_opacity=101", "invalid_shadow_opacity"},
+        {"shadow_opacity=-1", "invalid_shadow_opacity"},
+        {"shadow_opacity=dark", "invalid_shadow_opacity"},
         {"semitransparency=x", "invalid_semitransparency"},
         {"bg_color=%2312345", "invalid_bg_color"},
         {"bg_color=blurple", "invalid_bg_color"},
@@ -104,11 +108,14 @@ static void shadows_are_mapped_sensibly(void **state) {
     read("shadow_type=auto", &request);
     assert_false(request.recipe.shadow);
     read("add_shadow=true&shadow_type=auto&shadow_opacity=80", &request);
-    assert_true(request.recipe.shadow);
+    assert_true(request.recipe.shadow && request.recipe.shadow_opacity == 0.8);
     read("add_shadow=true&shadow_type=none", &request);
     assert_false(request.recipe.shadow);
-    read("shadow_type=3D&shadow_opacity=0", &request);
-    assert_false(request.recipe.shadow);
+    read("shadow_type=3D&shadow_opacity=auto", &request);
+    assert_true(request.recipe.shadow);
+    assert_true(request.recipe.shadow_opacity == RECIPE_SHADOW_OPACITY);
+    read("shadow_type=drop&shadow_opacity=0", &request);
+    assert_true(request.recipe.shadow_opacity == 0);
 }
 
 static void auto_takes_what_picture_and_balance_allow(void **state) {
@@ -139,7 +146,15 @@ static void json_is_for_those_who_ask_for_it(void **state) {
     (void)state;
     assert_true(accepts_json("application/json"));
     assert_true(accepts_json("application/json; charset=utf-8"));
-    assert_true(accepts_json("image/png, application/json;q=0.5"));
+    assert_true(accepts_json("application/json, image/png"));
+    assert_true(accepts_json("image/*;q=0.5, application/json"));
+    assert_true(accepts_json("text/html, application/json;q=0.5"));
+    /* What Photoroom's own examples send, and expect a picture for. */
+    assert_false(accepts_json("image/png, application/json"));
+    assert_false(accepts_json("image/png, application/json;q=0.5"));
+    assert_false(accepts_json("application/json;q=0.5, image/png"));
+    assert_false(accepts_json("application/zip, application/json"));
+    assert_false(accepts_json("application/json;q=0"));
     assert_false(accepts_json("application/json, text/plain, */*"));
     assert_false(accepts_json("*/*"));
     assert_false(accepts_json("image/*"));

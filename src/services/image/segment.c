@@ -4,11 +4,11 @@
 
 #include "services/image/removebg.h"
 
-#include "base/clock.h"
 #include "base/fd.h"
 
-#define SEGMENT_PIXELS_MAX  36000000u
-#define SANDBOX_CALLS_A_DAY 100
+#define SEGMENT_PIXELS_MAX    36000000u
+#define SANDBOX_CALLS_A_DAY   100
+#define SANDBOX_CALLS_A_MONTH 1000
 
 static bool read_format(Str text, void *target) {
     OutputFormat format;
@@ -93,6 +93,17 @@ static Failure prepare(ImageJob *job, const char **reterr_detail) {
     return failure_of_source(image_job_set_bytes(job, &job->image, file), FAILURE_READ_IMAGE);
 }
 
+/* The sandbox costs nothing. The day first: a call that it refuses is none of the month's. */
+static Failure admit_to_sandbox(ImageJob *job) {
+    if (!image_job_take_cap(job, USAGE_CAP_SANDBOX_DAY, SANDBOX_CALLS_A_DAY)) {
+        return FAILURE_DAILY_CAP;
+    }
+    if (!image_job_take_cap(job, USAGE_CAP_SANDBOX_MONTH, SANDBOX_CALLS_A_MONTH)) {
+        return FAILURE_MONTHLY_CAP;
+    }
+    return FAILURE_NONE;
+}
+
 static Failure admit(ImageJob *job, const char **reterr_detail) {
     Failure failure;
 
@@ -100,15 +111,11 @@ static Failure admit(ImageJob *job, const char **reterr_detail) {
         *reterr_detail = "Input images may have up to 50 megapixels.";
         return FAILURE_RESOLUTION_TOO_HIGH;
     }
-    failure = image_job_take_rate(job, image_job_megapixels(&job->info) - 1);
-    if (failure != FAILURE_NONE || !job->caller.sandbox) {
-        return failure != FAILURE_NONE ? failure : image_job_reserve(job, CREDIT);
+    failure = image_job_take_rate(job, image_job_megapixels(&job->info));
+    if (failure != FAILURE_NONE) {
+        return failure;
     }
-    /* The sandbox costs nothing. */
-    return account_daily_take(job->caller.account, DAILY_CAP_SANDBOX, SANDBOX_CALLS_A_DAY,
-                              clock_unix_s())
-               ? FAILURE_NONE
-               : FAILURE_DAILY_CAP;
+    return job->caller.sandbox ? admit_to_sandbox(job) : image_job_reserve(job, CREDIT);
 }
 
 static void reply(ImageJob *job, RenderResult *result) {

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapters/db/sqlite/readers.h"
+
+#include "adapters/db/sqlite/wait.h"
+#include "base/error.h"
+
+#include <assert.h>
+
+int readers_init(Readers *readers, const char *path, unsigned max, uint32_t wait_timeout_ms) {
+    int r;
+
+    assert(max > 0);
+    *readers = (Readers){.path = path, .max = max, .wait_timeout_ms = wait_timeout_ms};
+    r = wait_cond_init(&readers->freed);
+    if (r == 0) {
+        r = -pthread_mutex_init(&readers->lock, NULL);
+    }
+    return r;
+}
+
+void readers_done(Readers *readers) {
+    Connection *connection;
+
+    while ((connection = readers->idle)) {
+        readers->idle = connection->next;
+        readers->n_open--;
+        connection_free(connection);
+    }
+    assert(readers->n_open == 0);
+    pthread_cond_destroy(&readers->freed);
+    pthread_mutex_destroy(&readers->lock);
+}
+
+int readers_take(Readers *readers, Connection **ret_connection) {
+    struct timespec until = wait_until(readers->wait_timeout_ms);
+    Connection *connection;
+    int r = 0;
+
+    pthread_mutex_lock(&readers->lock);
+    while (!readers->idle && readers->n_open == readers->max && r == 0) {
+        r = pthread_cond_timedwait(&readers->freed, &readers->lock, &until);
+    }
+    connection = readers->idle;
+    if (connection) {
+        readers->idle = connection->next;
+    } else if (readers->n_open < readers->max) {
+        readers->n_open++;
+    } else {
+        pthread_mutex_unlock(&readers->lock);
+        return -EBUSY;
+    }
+    pthread_mutex_unlock(&readers->lock);
+    if (!connection) {
+        r = connection_open(readers->path, true, readers->wait_timeout_ms, &connection);
+        if (r < 0) {
+            readers_give_back(readers, NULL, false);
+            return err_trace(r);
+        }
+    }
+    *ret_connection = connection;
+    return 0;
+}
+
+void readers_give_back(Readers *readers, Connection *connection, bool sound) {
+    if (!sound) {
+        connection_free(connection);
+    }
+    pthread_mutex_lock(&readers->lock);
+    if (sound) {
+        connection->next = readers->idle;
+        readers->idle = connection;
+    } else {
+        readers->n_open--;
+    }
+    pthread_cond_signal(&readers->freed);
+    pthread_mutex_unlock(&readers->lock);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/http/path.h"
+
+#include "base/error.h"
+
+#include <assert.h>
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int percent_decode(Str escaped, Arena *arena, const char **ret_text) {
+    char *text = arena_alloc(arena, escaped.len + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < escaped.len; i++) {
+        char c = escaped.ptr[i];
+        if (c == '%') {
+            int high = i + 2 < escaped.len ? hex_digit(escaped.ptr[i + 1]) : -1;
+            int low = high >= 0 ? hex_digit(escaped.ptr[i + 2]) : -1;
+            if (low < 0) {
+                return -EINVAL;
+            }
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        if (c == '\0') {
+            return -EINVAL;
+        }
+        text[len++] = c;
+    }
+    if (!str_is_utf8((Str){text, len})) {
+        return -EINVAL;
+    }
+    *ret_text = text;
+    return 0;
+}
+
+static bool has_control(const char *text) {
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int path_split(const char *path, Arena *arena, PathSegments *ret_segments) {
+    PathSegments split = {0};
+    Str rest = str_from(path), segment;
+    size_t most = 1;
+
+    if (path[0] != '/') {
+        return -EINVAL;
+    }
+    for (const char *c = path; *c; c++) {
+        most += *c == '/';
+    }
+    split.segments = arena_alloc(arena, most * sizeof(*split.segments));
+    str_next_token(&rest, "/", &segment); /* before the first slash */
+    while (str_next_token(&rest, "/", &segment)) {
+        const char **to = &split.segments[split.n++];
+        if (percent_decode(segment, arena, to) < 0 || has_control(*to)) {
+            return -EINVAL;
+        }
+    }
+    *ret_segments = split;
+    return 0;
+}
+
+static bool is_param(Str segment) {
+    return segment.len > 2 && segment.ptr[0] == '{' && segment.ptr[segment.len - 1] == '}';
+}
+
+int path_match(const PathSegments *path, const char *pattern,
+               PathParam ret_params[PATH_PARAMS_MAX]) {
+    Str rest = str_from(pattern + 1), segment;
+    size_t at = 0;
+    int n = 0;
+
+    assert(pattern[0] == '/');
+    while (str_next_token(&rest, "/", &segment)) {
+        const char *given = at < path->n ? path->segments[at] : NULL;
+        at++;
+        if (!given) {
+            return -1;
+        }
+        if (!is_param(segment)) {
+            if (!str_equal(segment, str_from(given))) {
+                return -1;
+            }
+        } else if (given[0] == '\0') {
+            return -1;
+        } else {
+            assert(n < PATH_PARAMS_MAX);
+            ret_params[n++] = (PathParam){{segment.ptr + 1, segment.len - 2}, given};
+        }
+    }
+    return at == path->n ? n : -1;
+}
