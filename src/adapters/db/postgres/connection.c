@@ -9,14 +9,14 @@
 #include <limits.h>
 #include <poll.h>
 
-static int lost(Connection *connection) {
+static int lost(PgConnection *connection) {
     connection->broken = true;
     return -ECONNRESET;
 }
 
 /* In place of libpq's own, which prints: warnings are for whoever asked, the rest for nobody. */
 static void on_notice(void *userdata, const PGresult *notice) {
-    Connection *connection = userdata;
+    PgConnection *connection = userdata;
     const char *severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
 
     if (severity && strcmp(severity, "WARNING") == 0) {
@@ -24,8 +24,8 @@ static void on_notice(void *userdata, const PGresult *notice) {
     }
 }
 
-int connection_new(const Conninfo *conninfo, Connection **ret_connection) {
-    _cleanup_(connection_freep) Connection *connection = calloc(1, sizeof(*connection));
+int pg_connection_new(const Conninfo *conninfo, PgConnection **ret_connection) {
+    _cleanup_(pg_connection_freep) PgConnection *connection = calloc(1, sizeof(*connection));
 
     if (!connection) {
         return -ENOMEM;
@@ -48,7 +48,7 @@ int connection_new(const Conninfo *conninfo, Connection **ret_connection) {
     return 0;
 }
 
-Connection *connection_free(Connection *connection) {
+PgConnection *pg_connection_free(PgConnection *connection) {
     if (connection) {
         PQfinish(connection->pg);
         free(connection->prepared);
@@ -57,7 +57,7 @@ Connection *connection_free(Connection *connection) {
     return NULL;
 }
 
-bool connection_is_alive(Connection *connection) {
+bool pg_connection_is_alive(PgConnection *connection) {
     struct pollfd fd = {.fd = PQsocket(connection->pg), .events = POLLIN | POLLRDHUP};
 
     if (connection->broken || fd.fd < 0 || poll(&fd, 1, 0) < 0) {
@@ -72,24 +72,24 @@ bool connection_is_alive(Connection *connection) {
     return PQstatus(connection->pg) == CONNECTION_OK;
 }
 
-int connection_send(Connection *connection, const char *sql) {
+int pg_connection_send(PgConnection *connection, const char *sql) {
     return PQsendQueryParams(connection->pg, sql, 0, NULL, NULL, NULL, NULL, 1) ? 0
                                                                                 : lost(connection);
 }
 
-int connection_send_prepare(Connection *connection, const char *name, const char *sql) {
+int pg_connection_send_prepare(PgConnection *connection, const char *name, const char *sql) {
     return PQsendPrepare(connection->pg, name, sql, 0, NULL) ? 0 : lost(connection);
 }
 
-int connection_send_describe(Connection *connection, const char *name) {
+int pg_connection_send_describe(PgConnection *connection, const char *name) {
     return PQsendDescribePrepared(connection->pg, name) ? 0 : lost(connection);
 }
 
-int connection_send_execute(Connection *connection, const char *name) {
+int pg_connection_send_execute(PgConnection *connection, const char *name) {
     return PQsendQueryPrepared(connection->pg, name, 0, NULL, NULL, NULL, 1) ? 0 : lost(connection);
 }
 
-int connection_send_sync(Connection *connection) {
+int pg_connection_send_sync(PgConnection *connection) {
     return PQpipelineSync(connection->pg) ? 0 : lost(connection);
 }
 
@@ -101,7 +101,7 @@ void results_done(Results *results) {
 }
 
 /* Until a result can be taken. `deadline_ms` 0: for ever. */
-static int wait_result(Connection *connection, uint64_t deadline_ms) {
+static int wait_result(PgConnection *connection, uint64_t deadline_ms) {
     for (;;) {
         int unsent = PQflush(connection->pg);
         uint64_t now = clock_mono_ms();
@@ -138,8 +138,8 @@ static bool is_error(const PGresult *result) {
     return PQresultStatus(result) == PGRES_FATAL_ERROR;
 }
 
-int connection_collect(Connection *connection, unsigned n_syncs, unsigned timeout_ms,
-                       Results *results) {
+int pg_connection_collect(PgConnection *connection, unsigned n_syncs, unsigned timeout_ms,
+                          Results *results) {
     uint64_t deadline = timeout_ms > 0 ? clock_mono_ms() + timeout_ms : 0;
     bool ended = false; /* the last command's results */
 
@@ -165,25 +165,25 @@ int connection_collect(Connection *connection, unsigned n_syncs, unsigned timeou
             connection->n_owed -= connection->n_owed > 0 ? 1 : 0;
             PQclear(result);
         } else if (connection->n_owed > 0) {
-            connection->broken |= is_error(result); /* a ROLLBACK that failed */
+            connection->broken |= is_error(result); /* the session was ended, most likely */
             PQclear(result);
         } else {
             assert(results->n < RESULTS_MAX);
             results->at[results->n++] = result;
         }
-        if (PQstatus(connection->pg) != CONNECTION_OK) {
+        if (connection->broken || PQstatus(connection->pg) != CONNECTION_OK) {
             return err_trace(lost(connection));
         }
     }
-    return connection->broken ? err_trace(-ECONNRESET) : 0;
+    return 0;
 }
 
-int connection_leave(Connection *connection) {
+int pg_connection_leave(PgConnection *connection) {
     connection->n_owed++;
     return PQflush(connection->pg) < 0 ? lost(connection) : 0;
 }
 
-int connection_script(Connection *connection, const char *sql, Results *results) {
+int pg_connection_script(PgConnection *connection, const char *sql, Results *results) {
     PGresult *result;
 
     results_done(results);

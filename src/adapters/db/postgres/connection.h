@@ -9,7 +9,7 @@
  * -ECONNRESET of any call here: the connection is of no use any more and only to be freed.
  */
 
-#include "adapters/db/postgres/position.h"
+#include "adapters/db/postgres/wal_position.h"
 #include "base/str.h"
 
 #include <libpq-fe.h>
@@ -38,8 +38,8 @@ typedef struct Prepared {
     Oid types[DB_PARAMS_MAX];
 } Prepared;
 
-typedef struct Connection {
-    struct Connection *next; /* in the pool */
+typedef struct PgConnection {
+    struct PgConnection *next; /* in the pool */
     PGconn *pg;
     bool broken;
     bool warned; /* the server sent a warning; reset by whoever wants to know */
@@ -51,23 +51,23 @@ typedef struct Connection {
 
     bool token_prepared, no_tokens; /* of a primary */
     bool replay_prepared;           /* of a replica */
-    Position replayed;              /* it had replayed at least this; timeline 0: never asked */
-} Connection;
+    WalPosition replayed;           /* it had replayed at least this; timeline 0: never asked */
+} PgConnection;
 
 /* -ENOTCONN when no host can be reached, or none that takes writes where that is wanted. */
-int connection_new(const Conninfo *conninfo, Connection **ret_connection);
-Connection *connection_free(Connection *connection);
-DEFINE_CLEANUP(Connection *, connection_free)
+int pg_connection_new(const Conninfo *conninfo, PgConnection **ret_connection);
+PgConnection *pg_connection_free(PgConnection *connection);
+DEFINE_CLEANUP(PgConnection *, pg_connection_free)
 
 /* Whether an idle one can still be used, as far as can be told without asking the server. */
-bool connection_is_alive(Connection *connection);
+bool pg_connection_is_alive(PgConnection *connection);
 
 /* Queue a command: text without parameters, or a statement prepared under `name`. */
-int connection_send(Connection *connection, const char *sql);
-int connection_send_prepare(Connection *connection, const char *name, const char *sql);
-int connection_send_describe(Connection *connection, const char *name);
-int connection_send_execute(Connection *connection, const char *name);
-int connection_send_sync(Connection *connection);
+int pg_connection_send(PgConnection *connection, const char *sql);
+int pg_connection_send_prepare(PgConnection *connection, const char *name, const char *sql);
+int pg_connection_send_describe(PgConnection *connection, const char *name);
+int pg_connection_send_execute(PgConnection *connection, const char *name);
+int pg_connection_send_sync(PgConnection *connection);
 
 #define RESULTS_MAX 8
 
@@ -83,29 +83,30 @@ void results_done(Results *results);
  * Sends what is queued and reads the results of all commands up to the `n_syncs`th sync, within
  * `timeout_ms` (0: without a limit). After -ECONNRESET those that came before are there.
  */
-int connection_collect(Connection *connection, unsigned n_syncs, unsigned timeout_ms,
-                       Results *results);
+int pg_connection_collect(PgConnection *connection, unsigned n_syncs, unsigned timeout_ms,
+                          Results *results);
 
 /* Sends what is queued, its one sync included, and leaves the answer owed. */
-int connection_leave(Connection *connection);
+int pg_connection_leave(PgConnection *connection);
 
 /*
  * Runs several statements in the simple protocol, which ends pipeline mode for as long. All results
  * must have been read. Only the last result is given: the first error when there was one.
  */
-int connection_script(Connection *connection, const char *sql, Results *results);
+int pg_connection_script(PgConnection *connection, const char *sql, Results *results);
 
-const Prepared *connection_find(const Connection *connection, const DbStatement *statement);
+const Prepared *pg_connection_find(const PgConnection *connection, const DbStatement *statement);
 /*
- * Queues the preparation of a statement, under the name that connection_add() will give it or
+ * Queues the preparation of a statement, under the name that pg_connection_add() will give it or
  * without one, and its description: two commands. -EINVAL for its text.
  */
-int connection_send_statement(Connection *connection, const DbStatement *statement, bool named);
+int pg_connection_send_statement(PgConnection *connection, const DbStatement *statement,
+                                 bool named);
 /*
  * Compares the description with what the statement says of itself. -EINVAL when the counts differ
  * or a type is none of those that values.h knows.
  */
-int connection_check(const DbStatement *statement, const PGresult *description);
+int pg_connection_check(const DbStatement *statement, const PGresult *description);
 /* The same, and remembers the statement by its address. */
-int connection_add(Connection *connection, const DbStatement *statement,
-                   const PGresult *description, const Prepared **ret_prepared);
+int pg_connection_add(PgConnection *connection, const DbStatement *statement,
+                      const PGresult *description, const Prepared **ret_prepared);

@@ -6,18 +6,18 @@
 #include <pthread.h>
 #include <time.h>
 
-struct Pool {
+struct PgPool {
     Conninfo conninfo;
     unsigned size;
     pthread_mutex_t lock;
     pthread_cond_t freed;
-    Connection *idle; /* the one used last comes first */
-    unsigned n_open;  /* idle, lent or being made */
+    PgConnection *idle; /* the one used last comes first */
+    unsigned n_open;    /* idle, lent or being made */
     uint64_t n_connects;
 };
 
-Pool *pool_new(Conninfo *conninfo, unsigned size) {
-    Pool *pool = calloc(1, sizeof(*pool));
+PgPool *pg_pool_new(Conninfo *conninfo, unsigned size) {
+    PgPool *pool = calloc(1, sizeof(*pool));
     pthread_condattr_t attributes;
 
     if (!pool) {
@@ -34,14 +34,14 @@ Pool *pool_new(Conninfo *conninfo, unsigned size) {
     return pool;
 }
 
-static void free_all(Connection *connections) {
-    for (Connection *next; connections; connections = next) {
+static void free_all(PgConnection *connections) {
+    for (PgConnection *next; connections; connections = next) {
         next = connections->next;
-        connection_free(connections);
+        pg_connection_free(connections);
     }
 }
 
-Pool *pool_free(Pool *pool) {
+PgPool *pg_pool_free(PgPool *pool) {
     if (pool) {
         free_all(pool->idle);
         pthread_cond_destroy(&pool->freed);
@@ -66,7 +66,7 @@ static struct timespec deadline_in(unsigned wait_ms) {
 }
 
 /* An idle connection, or NULL with the right to make one. */
-static int take_place(Pool *pool, const struct timespec *deadline, Connection **ret_idle) {
+static int take_place(PgPool *pool, const struct timespec *deadline, PgConnection **ret_idle) {
     int r = 0;
 
     pthread_mutex_lock(&pool->lock);
@@ -86,33 +86,33 @@ static int take_place(Pool *pool, const struct timespec *deadline, Connection **
     return r;
 }
 
-static void leave_place(Pool *pool) {
+static void leave_place(PgPool *pool) {
     pthread_mutex_lock(&pool->lock);
     pool->n_open--;
     pthread_cond_signal(&pool->freed);
     pthread_mutex_unlock(&pool->lock);
 }
 
-int pool_take(Pool *pool, unsigned wait_ms, Connection **ret_connection) {
+int pg_pool_take(PgPool *pool, unsigned wait_ms, PgConnection **ret_connection) {
     struct timespec deadline = deadline_in(wait_ms);
 
     for (;;) {
-        Connection *connection;
+        PgConnection *connection;
         int r = take_place(pool, &deadline, &connection);
 
         if (r < 0) {
             return r;
         }
-        if (connection && connection_is_alive(connection)) {
+        if (connection && pg_connection_is_alive(connection)) {
             *ret_connection = connection;
             return 0;
         }
         if (connection) {
-            connection_free(connection);
+            pg_connection_free(connection);
             leave_place(pool);
             continue;
         }
-        r = connection_new(&pool->conninfo, &connection);
+        r = pg_connection_new(&pool->conninfo, &connection);
         if (r < 0) {
             leave_place(pool);
             return r;
@@ -125,15 +125,15 @@ int pool_take(Pool *pool, unsigned wait_ms, Connection **ret_connection) {
     }
 }
 
-void pool_give(Pool *pool, Connection *connection) {
-    Connection *closed = NULL;
+void pg_pool_give(PgPool *pool, PgConnection *connection) {
+    PgConnection *closed = NULL;
 
     pthread_mutex_lock(&pool->lock);
     connection->next = pool->idle;
     pool->idle = connection;
     if (connection->broken) {
         closed = TAKE_PTR(pool->idle);
-        for (const Connection *each = closed; each; each = each->next) {
+        for (const PgConnection *each = closed; each; each = each->next) {
             pool->n_open--;
         }
         pthread_cond_broadcast(&pool->freed);
@@ -144,7 +144,7 @@ void pool_give(Pool *pool, Connection *connection) {
     free_all(closed);
 }
 
-uint64_t pool_n_connects(Pool *pool) {
+uint64_t pg_pool_n_connects(PgPool *pool) {
     uint64_t n;
 
     pthread_mutex_lock(&pool->lock);

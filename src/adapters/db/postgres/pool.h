@@ -5,19 +5,19 @@
 
 #include "adapters/db/postgres/connection.h"
 
-typedef struct Pool Pool;
+typedef struct PgPool PgPool;
 
 /* Takes over `conninfo`. */
-Pool *pool_new(Conninfo *conninfo, unsigned size);
-Pool *pool_free(Pool *pool); /* all connections must have been given back */
-DEFINE_CLEANUP(Pool *, pool_free)
+PgPool *pg_pool_new(Conninfo *conninfo, unsigned size);
+PgPool *pg_pool_free(PgPool *pool); /* all connections must have been given back */
+DEFINE_CLEANUP(PgPool *, pg_pool_free)
 
 /*
  * Waits up to `wait_ms` for one to be free, and longer for a new one to be made. -EBUSY: none was
  * free in time; -ENOTCONN.
  */
-int pool_take(Pool *pool, unsigned wait_ms, Connection **ret_connection);
+int pg_pool_take(PgPool *pool, unsigned wait_ms, PgConnection **ret_connection);
 /* A broken one is closed, and so are the idle ones: what broke it may well have hit them too. */
-void pool_give(Pool *pool, Connection *connection);
+void pg_pool_give(PgPool *pool, PgConnection *connection);
 
-uint64_t pool_n_connects(Pool *pool);
+uint64_t pg_pool_n_connects(PgPool *pool);

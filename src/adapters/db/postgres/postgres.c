@@ -23,7 +23,7 @@
 
 typedef struct PostgresDb {
     Db base;
-    Pool *primary;
+    PgPool *primary;
     Replicas *replicas;
     size_t n_replicas;
     unsigned wait_ms;
@@ -64,7 +64,7 @@ static bool again(PostgresDb *self, Attempts *attempts, TxState state) {
 }
 
 /* What a run gave that is not to be committed, or not to be run again. */
-static int outcome(const Tx *tx, int r) {
+static int outcome(const PgTx *tx, int r) {
     switch (tx->state) {
     case TX_GOOD:
         return r;
@@ -77,8 +77,8 @@ static int outcome(const Tx *tx, int r) {
 
 static int write_once(PostgresDb *self, DbWork *work, void *userdata, DbToken *ret_token,
                       TxState *ret_state) {
-    Tx tx = {.base.impl = &impl, .timeout_ms = self->answer_ms};
-    int r = pool_take(self->primary, self->wait_ms, &tx.connection);
+    PgTx tx = {.base.impl = &impl, .timeout_ms = self->answer_ms};
+    int r = pg_pool_take(self->primary, self->wait_ms, &tx.connection);
 
     if (r < 0) {
         *ret_state = r == -ENOTCONN ? TX_LOST : TX_REFUSED;
@@ -87,11 +87,11 @@ static int write_once(PostgresDb *self, DbWork *work, void *userdata, DbToken *r
     self->n_primary++;
     r = outcome(&tx, work(&tx.base, userdata));
     if (r == 0) {
-        r = tx_commit(&tx, ret_token);
+        r = pg_tx_commit(&tx, ret_token);
     } else {
-        tx_end(&tx, "ROLLBACK");
+        pg_tx_end(&tx, "ROLLBACK");
     }
-    pool_give(self->primary, tx.connection);
+    pg_pool_give(self->primary, tx.connection);
     *ret_state = tx.state;
     return r;
 }
@@ -113,9 +113,10 @@ static int postgres_write(Db *base, DbWork *work, void *userdata, DbToken *ret_t
 }
 
 /* Whether it was answered by a replica; if not, the primary is to be asked. */
-static bool read_from_replica(PostgresDb *self, Position after, DbWork *work, void *userdata,
+static bool read_from_replica(PostgresDb *self, WalPosition after, DbWork *work, void *userdata,
                               int *ret_r) {
-    Tx tx = {.base.impl = &impl, .read_only = true, .after = &after, .timeout_ms = self->answer_ms};
+    PgTx tx = {
+        .base.impl = &impl, .read_only = true, .after = &after, .timeout_ms = self->answer_ms};
     ReplicaSeen seen = REPLICA_GOOD;
     size_t index;
 
@@ -123,7 +124,7 @@ static bool read_from_replica(PostgresDb *self, Position after, DbWork *work, vo
         return false;
     }
     *ret_r = outcome(&tx, work(&tx.base, userdata));
-    tx_end(&tx, *ret_r == 0 ? "COMMIT" : "ROLLBACK");
+    pg_tx_end(&tx, *ret_r == 0 ? "COMMIT" : "ROLLBACK");
     if (tx.state == TX_BEHIND) {
         self->n_behind++;
         seen = REPLICA_BEHIND;
@@ -139,8 +140,8 @@ static bool read_from_replica(PostgresDb *self, Position after, DbWork *work, vo
 }
 
 static int read_once(PostgresDb *self, DbWork *work, void *userdata, TxState *ret_state) {
-    Tx tx = {.base.impl = &impl, .read_only = true, .timeout_ms = self->answer_ms};
-    int r = pool_take(self->primary, self->wait_ms, &tx.connection);
+    PgTx tx = {.base.impl = &impl, .read_only = true, .timeout_ms = self->answer_ms};
+    int r = pg_pool_take(self->primary, self->wait_ms, &tx.connection);
 
     if (r < 0) {
         *ret_state = r == -ENOTCONN ? TX_LOST : TX_REFUSED;
@@ -148,8 +149,8 @@ static int read_once(PostgresDb *self, DbWork *work, void *userdata, TxState *re
     }
     self->n_primary++;
     r = outcome(&tx, work(&tx.base, userdata));
-    tx_end(&tx, r == 0 ? "COMMIT" : "ROLLBACK");
-    pool_give(self->primary, tx.connection);
+    pg_tx_end(&tx, r == 0 ? "COMMIT" : "ROLLBACK");
+    pg_pool_give(self->primary, tx.connection);
     *ret_state = tx.state;
     return r;
 }
@@ -157,11 +158,11 @@ static int read_once(PostgresDb *self, DbWork *work, void *userdata, TxState *re
 static int postgres_read(Db *base, const DbToken *after, DbWork *work, void *userdata) {
     PostgresDb *self = (PostgresDb *)base;
     Attempts attempts = {.give_up_ms = clock_mono_ms() + RETRY_FOR_MS};
-    Position position;
+    WalPosition position;
     TxState state;
     int r;
 
-    if (after && self->n_replicas > 0 && position_parse(after, &position) == 0 &&
+    if (after && self->n_replicas > 0 && wal_position_parse(after, &position) == 0 &&
         read_from_replica(self, position, work, userdata, &r)) {
         return err_trace(r);
     }
@@ -172,15 +173,15 @@ static int postgres_read(Db *base, const DbToken *after, DbWork *work, void *use
 }
 
 /* Prepares one without a name, so that nothing of it stays. */
-static int check_one(PostgresDb *self, Connection *connection, const DbStatement *statement) {
+static int check_one(PostgresDb *self, PgConnection *connection, const DbStatement *statement) {
     _cleanup_(results_done) Results results = RESULTS_INIT;
-    int r = connection_send_statement(connection, statement, false), verdict;
+    int r = pg_connection_send_statement(connection, statement, false), verdict;
 
     if (r == -EINVAL) {
         return r;
     }
-    r = r < 0 ? r : connection_send_sync(connection);
-    r = r < 0 ? r : connection_collect(connection, 1, self->answer_ms, &results);
+    r = r < 0 ? r : pg_connection_send_sync(connection);
+    r = r < 0 ? r : pg_connection_collect(connection, 1, self->answer_ms, &results);
     if (r < 0) {
         return -ENOTCONN;
     }
@@ -190,14 +191,14 @@ static int check_one(PostgresDb *self, Connection *connection, const DbStatement
             return connection->broken ? -ENOTCONN : -EINVAL;
         }
     }
-    return connection_check(statement, results.at[results.n - 1]);
+    return pg_connection_check(statement, results.at[results.n - 1]);
 }
 
 static int postgres_check(Db *base, const DbStatement *statements, size_t n,
                           const char **reterr_name) {
     PostgresDb *self = (PostgresDb *)base;
-    Connection *connection;
-    int r = pool_take(self->primary, self->wait_ms, &connection);
+    PgConnection *connection;
+    int r = pg_pool_take(self->primary, self->wait_ms, &connection);
 
     if (r < 0) {
         return err_trace(r);
@@ -208,14 +209,14 @@ static int postgres_check(Db *base, const DbStatement *statements, size_t n,
             *reterr_name = statements[i].name;
         }
     }
-    pool_give(self->primary, connection);
+    pg_pool_give(self->primary, connection);
     return err_trace(r);
 }
 
 static Db *postgres_free(Db *base) {
     PostgresDb *self = (PostgresDb *)base;
 
-    pool_free(self->primary);
+    pg_pool_free(self->primary);
     replicas_free(self->replicas);
     free(self);
     return NULL;
@@ -227,13 +228,13 @@ static const DbImpl impl = {
     .read = postgres_read,
     .check = postgres_check,
     .free = postgres_free,
-    .exec = tx_exec,
-    .query = tx_query,
-    .script = tx_script,
+    .exec = pg_tx_exec,
+    .query = pg_tx_query,
+    .script = pg_tx_script,
 };
 
 static int new_pool(const DbPostgresOptions *options, const char *url, bool replica,
-                    Pool **ret_pool) {
+                    PgPool **ret_pool) {
     Conninfo conninfo;
     int r = conninfo_init(&conninfo, url,
                           &(ConninfoDefaults){.connect_timeout_ms = options->connect_timeout_ms,
@@ -243,7 +244,7 @@ static int new_pool(const DbPostgresOptions *options, const char *url, bool repl
     if (r < 0) {
         return r;
     }
-    *ret_pool = pool_new(&conninfo, options->pool_size);
+    *ret_pool = pg_pool_new(&conninfo, options->pool_size);
     return 0;
 }
 
@@ -268,7 +269,7 @@ static bool fill_in(DbPostgresOptions *options) {
 int db_postgres_new(const DbPostgresOptions *options, Db **ret_db) {
     DbPostgresOptions filled = *options;
     _cleanup_(replicas_freep) Replicas *replicas = NULL;
-    _cleanup_(pool_freep) Pool *primary = NULL;
+    _cleanup_(pg_pool_freep) PgPool *primary = NULL;
     PostgresDb *self;
     int r;
 
@@ -281,7 +282,7 @@ int db_postgres_new(const DbPostgresOptions *options, Db **ret_db) {
     }
     replicas = replicas_new();
     for (size_t i = 0; i < filled.n_replicas; i++) {
-        Pool *pool;
+        PgPool *pool;
         r = new_pool(&filled, filled.replica_urls[i], true, &pool);
         if (r < 0) {
             return err_trace(r);
@@ -312,7 +313,7 @@ void db_postgres_stats(const Db *db, DbPostgresStats *ret_stats) {
         .n_behind = self->n_behind,
         .n_conflicts = self->n_conflicts,
         .n_lost = self->n_lost,
-        .n_connects = pool_n_connects(self->primary) + replicas_n_connects(self->replicas),
+        .n_connects = pg_pool_n_connects(self->primary) + replicas_n_connects(self->replicas),
         .n_replica_down = replicas_n_down(self->replicas),
     };
 }

@@ -43,7 +43,7 @@ typedef struct DbPostgresStats {
     uint64_t n_replica;      /* ... on a replica, that it could answer */
     uint64_t n_behind;       /* asked of a replica that had not replayed the token yet */
     uint64_t n_conflicts;    /* transactions run again after a conflict */
-    uint64_t n_lost;         /* connections lost while a transaction ran */
+    uint64_t n_lost;         /* runs that ended with the connection lost, or not made */
     uint64_t n_connects;     /* connections made */
     uint64_t n_replica_down; /* replicas that could not be reached or used */
 } DbPostgresStats;

@@ -106,39 +106,39 @@ static void positions_are_words(void **state) {
                                         "1-0/abcdef1",
                                         "123456789-0/1",
                                         "FFFFFFFF/FFFFFFFF"};
-    const Position place = {.timeline = UINT32_MAX, .lsn = UINT64_MAX - 1};
-    Position back = {0};
+    const WalPosition place = {.timeline = UINT32_MAX, .lsn = UINT64_MAX - 1};
+    WalPosition back = {0};
     DbToken token, checked;
 
     (void)state;
-    position_format(place, &token);
+    wal_position_format(place, &token);
     assert_string_equal(token.text, "FFFFFFFF-FFFFFFFF/FFFFFFFE");
     assert_int_equal(db_token_parse(str_from(token.text), &checked), 0);
-    assert_int_equal(position_parse(&checked, &back), 0);
+    assert_int_equal(wal_position_parse(&checked, &back), 0);
     assert_true(back.timeline == place.timeline && back.lsn == place.lsn);
-    position_format((Position){.timeline = 1, .lsn = 0x16B3748}, &token);
+    wal_position_format((WalPosition){.timeline = 1, .lsn = 0x16B3748}, &token);
     assert_string_equal(token.text, "1-0/16B3748");
-    assert_int_equal(position_parse(&(DbToken){""}, &back), 0);
+    assert_int_equal(wal_position_parse(&(DbToken){""}, &back), 0);
     assert_true(back.timeline == 0 && back.lsn == 0);
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         memset(&token, 0, sizeof(token));
         memcpy(token.text, wrong[i], strlen(wrong[i]));
-        assert_int_equal(position_parse(&token, &back), -EINVAL);
+        assert_int_equal(wal_position_parse(&token, &back), -EINVAL);
     }
-    assert_int_equal(position_parse(&POSITION_PRIMARY_ONLY, &back), -EINVAL);
+    assert_int_equal(wal_position_parse(&WAL_POSITION_PRIMARY_ONLY, &back), -EINVAL);
 }
 
 /* A replica that went on beyond the fork, on the branch that ended, has not the new one's writes.
  */
 static void an_old_time_line_covers_nothing_of_a_new_one(void **state) {
-    const Position written = {.timeline = 2, .lsn = 100};
+    const WalPosition written = {.timeline = 2, .lsn = 100};
 
     (void)state;
-    assert_true(position_covers((Position){2, 100}, written));
-    assert_true(position_covers((Position){3, 101}, written));
-    assert_false(position_covers((Position){2, 99}, written));
-    assert_false(position_covers((Position){1, 500}, written));
-    assert_true(position_covers((Position){1, 0}, (Position){0}));
+    assert_true(wal_position_covers((WalPosition){2, 100}, written));
+    assert_true(wal_position_covers((WalPosition){3, 101}, written));
+    assert_false(wal_position_covers((WalPosition){2, 99}, written));
+    assert_false(wal_position_covers((WalPosition){1, 500}, written));
+    assert_true(wal_position_covers((WalPosition){1, 0}, (WalPosition){0}));
 }
 
 int main(void) {

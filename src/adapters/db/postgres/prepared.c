@@ -16,7 +16,7 @@ static size_t slot_of(const Prepared *slots, size_t capacity, const DbStatement 
     return at;
 }
 
-static void grow(Connection *connection) {
+static void grow(PgConnection *connection) {
     size_t capacity = connection->capacity > 0 ? connection->capacity * 2 : 64;
     Prepared *slots = calloc(capacity, sizeof(*slots));
 
@@ -34,7 +34,7 @@ static void grow(Connection *connection) {
     connection->capacity = capacity;
 }
 
-const Prepared *connection_find(const Connection *connection, const DbStatement *statement) {
+const Prepared *pg_connection_find(const PgConnection *connection, const DbStatement *statement) {
     const Prepared *found;
 
     if (connection->capacity == 0) {
@@ -44,7 +44,8 @@ const Prepared *connection_find(const Connection *connection, const DbStatement 
     return found->statement ? found : NULL;
 }
 
-int connection_send_statement(Connection *connection, const DbStatement *statement, bool named) {
+int pg_connection_send_statement(PgConnection *connection, const DbStatement *statement,
+                                 bool named) {
     _cleanup_(buf_done) Buf sql = BUF_INIT;
     char name[16] = "";
     unsigned n_params;
@@ -56,11 +57,11 @@ int connection_send_statement(Connection *connection, const DbStatement *stateme
     if (named) {
         snprintf(name, sizeof(name), "s%zu", connection->n_prepared);
     }
-    r = connection_send_prepare(connection, name, buf_cstr(&sql));
-    return r < 0 ? r : connection_send_describe(connection, name);
+    r = pg_connection_send_prepare(connection, name, buf_cstr(&sql));
+    return r < 0 ? r : pg_connection_send_describe(connection, name);
 }
 
-int connection_check(const DbStatement *statement, const PGresult *description) {
+int pg_connection_check(const DbStatement *statement, const PGresult *description) {
     if ((unsigned)PQnparams(description) != statement->n_params ||
         (unsigned)PQnfields(description) != statement->n_columns) {
         return -EINVAL;
@@ -78,12 +79,12 @@ int connection_check(const DbStatement *statement, const PGresult *description) 
     return 0;
 }
 
-int connection_add(Connection *connection, const DbStatement *statement,
-                   const PGresult *description, const Prepared **ret_prepared) {
+int pg_connection_add(PgConnection *connection, const DbStatement *statement,
+                      const PGresult *description, const Prepared **ret_prepared) {
     /* The name is used up, whatever comes of it. */
     Prepared prepared = {.statement = statement, .number = (unsigned)connection->n_prepared++};
     Prepared *slot;
-    int r = connection_check(statement, description);
+    int r = pg_connection_check(statement, description);
 
     if (r < 0) {
         return r;

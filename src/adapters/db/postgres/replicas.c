@@ -12,10 +12,10 @@
 #define BEHIND_MS 20   /* until one that lagged is asked again how far it is */
 
 typedef struct Replica {
-    Pool *pool;
+    PgPool *pool;
     uint64_t not_before_ms; /* of clock_mono_ms() */
     uint64_t behind_until_ms;
-    Position replayed; /* seen last; where it restarted it may have gone back, so only a hint */
+    WalPosition replayed; /* seen last; where it restarted it may have gone back, so only a hint */
 } Replica;
 
 struct Replicas {
@@ -38,7 +38,7 @@ Replicas *replicas_new(void) {
 Replicas *replicas_free(Replicas *replicas) {
     if (replicas) {
         for (size_t i = 0; i < replicas->n; i++) {
-            pool_free(replicas->all[i].pool);
+            pg_pool_free(replicas->all[i].pool);
         }
         pthread_mutex_destroy(&replicas->lock);
         free(replicas);
@@ -46,7 +46,7 @@ Replicas *replicas_free(Replicas *replicas) {
     return NULL;
 }
 
-void replicas_add(Replicas *replicas, Pool *pool) {
+void replicas_add(Replicas *replicas, PgPool *pool) {
     assert(replicas->n < DB_POSTGRES_REPLICAS_MAX);
     replicas->all[replicas->n++].pool = pool;
 }
@@ -55,14 +55,14 @@ void replicas_add(Replicas *replicas, Pool *pool) {
  * Whether to try it now. One that was down is tried by one thread alone: until that one knows,
  * the others go past it.
  */
-static bool claim(Replicas *replicas, size_t index, Position after) {
+static bool claim(Replicas *replicas, size_t index, WalPosition after) {
     Replica *replica = &replicas->all[index];
     uint64_t now = clock_mono_ms();
     bool claimed;
 
     pthread_mutex_lock(&replicas->lock);
     claimed = now >= replica->not_before_ms &&
-              (now >= replica->behind_until_ms || position_covers(replica->replayed, after));
+              (now >= replica->behind_until_ms || wal_position_covers(replica->replayed, after));
     if (claimed && replica->not_before_ms > 0) {
         replica->not_before_ms = now + DOWN_MS;
     }
@@ -77,7 +77,7 @@ static void mark_down(Replicas *replicas, Replica *replica) {
     pthread_mutex_unlock(&replicas->lock);
 }
 
-bool replicas_take(Replicas *replicas, Position after, Connection **ret_connection,
+bool replicas_take(Replicas *replicas, WalPosition after, PgConnection **ret_connection,
                    size_t *ret_index) {
     size_t first;
 
@@ -91,7 +91,7 @@ bool replicas_take(Replicas *replicas, Position after, Connection **ret_connecti
         if (!claim(replicas, index, after)) {
             continue;
         }
-        r = pool_take(replicas->all[index].pool, 0, ret_connection);
+        r = pg_pool_take(replicas->all[index].pool, 0, ret_connection);
         if (r == 0) {
             *ret_index = index;
             return true;
@@ -103,7 +103,7 @@ bool replicas_take(Replicas *replicas, Position after, Connection **ret_connecti
     return false;
 }
 
-void replicas_give(Replicas *replicas, size_t index, Connection *connection, ReplicaSeen seen) {
+void replicas_give(Replicas *replicas, size_t index, PgConnection *connection, ReplicaSeen seen) {
     Replica *replica = &replicas->all[index];
 
     if (seen == REPLICA_DOWN) {
@@ -115,14 +115,14 @@ void replicas_give(Replicas *replicas, size_t index, Connection *connection, Rep
         replica->behind_until_ms = seen == REPLICA_BEHIND ? clock_mono_ms() + BEHIND_MS : 0;
         pthread_mutex_unlock(&replicas->lock);
     }
-    pool_give(replica->pool, connection);
+    pg_pool_give(replica->pool, connection);
 }
 
 uint64_t replicas_n_connects(Replicas *replicas) {
     uint64_t n = 0;
 
     for (size_t i = 0; i < replicas->n; i++) {
-        n += pool_n_connects(replicas->all[i].pool);
+        n += pg_pool_n_connects(replicas->all[i].pool);
     }
     return n;
 }

@@ -15,13 +15,13 @@ Replicas *replicas_free(Replicas *replicas);
 DEFINE_CLEANUP(Replicas *, replicas_free)
 
 /* Takes over the pool. */
-void replicas_add(Replicas *replicas, Pool *pool);
+void replicas_add(Replicas *replicas, PgPool *pool);
 
 /*
  * A connection to a replica that may well have replayed `after`, without waiting for one that is
  * busy. False when there is none: the primary it is then. *ret_index goes back with what follows.
  */
-bool replicas_take(Replicas *replicas, Position after, Connection **ret_connection,
+bool replicas_take(Replicas *replicas, WalPosition after, PgConnection **ret_connection,
                    size_t *ret_index);
 
 typedef enum ReplicaSeen {
@@ -31,7 +31,7 @@ typedef enum ReplicaSeen {
 } ReplicaSeen;
 
 /* Gives the connection back, and says what was seen of the replica. */
-void replicas_give(Replicas *replicas, size_t index, Connection *connection, ReplicaSeen seen);
+void replicas_give(Replicas *replicas, size_t index, PgConnection *connection, ReplicaSeen seen);
 
 uint64_t replicas_n_connects(Replicas *replicas);
 uint64_t replicas_n_down(Replicas *replicas);

@@ -16,14 +16,14 @@
     " GREATEST((SELECT received_tli FROM pg_stat_wal_receiver),"                                   \
     " (SELECT timeline_id FROM pg_control_checkpoint()))::bigint, pg_is_in_recovery()"
 
-static int fail(Tx *tx, TxState state, int r) {
+static int fail(PgTx *tx, TxState state, int r) {
     tx->state = state;
     tx->r = r;
     return r;
 }
 
 /* The first error among the results decides. */
-static int read_results(Tx *tx, const Results *results, const char *name) {
+static int read_results(PgTx *tx, const Results *results, const char *name) {
     for (size_t i = 0; i < results->n; i++) {
         static const TxState states[] = {[VERDICT_REFUSED] = TX_REFUSED,
                                          [VERDICT_CONFLICT] = TX_CONFLICT,
@@ -35,6 +35,11 @@ static int read_results(Tx *tx, const Results *results, const char *name) {
 
         if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
             continue;
+        }
+        if (status == PGRES_PIPELINE_ABORTED || status == PGRES_BAD_RESPONSE) {
+            /* What went wrong was in an answer that was owed: the server ended the session. */
+            tx->connection->broken = true;
+            return fail(tx, TX_LOST, -ENOTCONN);
         }
         if (status != PGRES_FATAL_ERROR) { /* COPY, or an empty statement */
             return fail(tx, TX_REFUSED, -EINVAL);
@@ -54,11 +59,11 @@ static int read_results(Tx *tx, const Results *results, const char *name) {
 }
 
 /* Sends the sync, and reads what was queued before it. */
-static int settle(Tx *tx, unsigned n_syncs, Results *results, const char *name) {
-    int r = connection_send_sync(tx->connection), failed;
+static int settle(PgTx *tx, unsigned n_syncs, Results *results, const char *name) {
+    int r = pg_connection_send_sync(tx->connection), failed;
 
     if (r == 0) {
-        r = connection_collect(tx->connection, n_syncs, tx->timeout_ms, results);
+        r = pg_connection_collect(tx->connection, n_syncs, tx->timeout_ms, results);
     }
     failed = read_results(tx, results, name);
     if (failed != 0) {
@@ -67,40 +72,40 @@ static int settle(Tx *tx, unsigned n_syncs, Results *results, const char *name) 
     return r < 0 ? fail(tx, TX_LOST, -ENOTCONN) : 0;
 }
 
-static bool must_ask_replica(const Tx *tx) {
-    const Position replayed = tx->connection->replayed;
+static bool must_ask_replica(const PgTx *tx) {
+    const WalPosition replayed = tx->connection->replayed;
 
-    return tx->after && (replayed.timeline == 0 || !position_covers(replayed, *tx->after));
+    return tx->after && (replayed.timeline == 0 || !wal_position_covers(replayed, *tx->after));
 }
 
 /*
  * Queues how a transaction begins. On a replica whose last known position does not do, that is
  * asked before, in a transaction of its own: the snapshot must be taken after the answer.
  */
-static int send_begin(Tx *tx, unsigned *ret_n_syncs) {
-    Connection *connection = tx->connection;
+static int send_begin(PgTx *tx, unsigned *ret_n_syncs) {
+    PgConnection *connection = tx->connection;
     int r = 0;
 
     *ret_n_syncs = 0;
     if (must_ask_replica(tx)) {
         if (!connection->replay_prepared) {
-            r = connection_send_prepare(connection, "replay", REPLAY_SQL);
+            r = pg_connection_send_prepare(connection, "replay", REPLAY_SQL);
         }
-        r = r < 0 ? r : connection_send_execute(connection, "replay");
-        r = r < 0 ? r : connection_send_sync(connection);
+        r = r < 0 ? r : pg_connection_send_execute(connection, "replay");
+        r = r < 0 ? r : pg_connection_send_sync(connection);
         *ret_n_syncs = 1;
     }
     if (r < 0) {
         return r;
     }
-    return connection_send(connection, tx->after ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-                                       : tx->read_only
-                                           ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"
-                                           : "BEGIN ISOLATION LEVEL SERIALIZABLE");
+    return pg_connection_send(connection,
+                              tx->after       ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+                              : tx->read_only ? "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY"
+                                              : "BEGIN ISOLATION LEVEL SERIALIZABLE");
 }
 
-static int read_replay(Tx *tx, const Results *results) {
-    Connection *connection = tx->connection;
+static int read_replay(PgTx *tx, const Results *results) {
+    PgConnection *connection = tx->connection;
     const PGresult *answer = NULL;
     _cleanup_(arena_freep) Arena *arena = NULL;
     DbRows rows;
@@ -116,14 +121,14 @@ static int read_replay(Tx *tx, const Results *results) {
         return fail(tx, TX_UNUSABLE, -ENOTCONN);
     }
     connection->replay_prepared = true;
-    connection->replayed = (Position){.timeline = (uint32_t)rows.values[1].integer,
-                                      .lsn = (uint64_t)rows.values[0].integer};
+    connection->replayed = (WalPosition){.timeline = (uint32_t)rows.values[1].integer,
+                                         .lsn = (uint64_t)rows.values[0].integer};
     return must_ask_replica(tx) ? fail(tx, TX_BEHIND, -EBUSY) : 0;
 }
 
 /* After send_begin() and more. */
-static int settle_begun(Tx *tx, unsigned n_syncs, Results *results, const char *name) {
-    Connection *connection = tx->connection;
+static int settle_begun(PgTx *tx, unsigned n_syncs, Results *results, const char *name) {
+    PgConnection *connection = tx->connection;
     bool asked = must_ask_replica(tx);
     int r = settle(tx, n_syncs + 1, results, name);
 
@@ -139,20 +144,20 @@ static int settle_begun(Tx *tx, unsigned n_syncs, Results *results, const char *
 }
 
 /* Prepares it on this connection if it is not, which takes a round trip. */
-static int prepare(Tx *tx, const DbStatement *statement, const Prepared **ret_prepared) {
+static int prepare(PgTx *tx, const DbStatement *statement, const Prepared **ret_prepared) {
     _cleanup_(results_done) Results results = RESULTS_INIT;
     unsigned n_syncs = 0;
     bool first = !tx->begun;
     int r = 0;
 
-    *ret_prepared = connection_find(tx->connection, statement);
+    *ret_prepared = pg_connection_find(tx->connection, statement);
     if (*ret_prepared) {
         return 0;
     }
     if (first) {
         r = send_begin(tx, &n_syncs);
     }
-    r = r < 0 ? r : connection_send_statement(tx->connection, statement, true);
+    r = r < 0 ? r : pg_connection_send_statement(tx->connection, statement, true);
     if (r == -EINVAL) {
         /* Nothing of it was queued, but BEGIN may have been. */
         tx->connection->broken = first;
@@ -166,13 +171,13 @@ static int prepare(Tx *tx, const DbStatement *statement, const Prepared **ret_pr
     if (r != 0) {
         return r;
     }
-    r = connection_add(tx->connection, statement, results.at[results.n - 1], ret_prepared);
+    r = pg_connection_add(tx->connection, statement, results.at[results.n - 1], ret_prepared);
     return r < 0 ? fail(tx, TX_REFUSED, r) : 0;
 }
 
 /* The results end with the statement's own. */
-static int run(Tx *tx, const DbStatement *statement, const DbValue *values, Results *results) {
-    Connection *connection = tx->connection;
+static int run(PgTx *tx, const DbStatement *statement, const DbValue *values, Results *results) {
+    PgConnection *connection = tx->connection;
     const Prepared *prepared;
     Params params;
     unsigned n_syncs = 0;
@@ -205,13 +210,13 @@ static int run(Tx *tx, const DbStatement *statement, const DbValue *values, Resu
                  : settle(tx, 1, results, statement->name);
 }
 
-int tx_exec(DbTx *base, const DbStatement *statement, const DbValue *params,
-            uint64_t *ret_changed) {
+int pg_tx_exec(DbTx *base, const DbStatement *statement, const DbValue *params,
+               uint64_t *ret_changed) {
     _cleanup_(results_done) Results results = RESULTS_INIT;
     int r;
 
     assert(statement->n_columns == 0);
-    r = run((Tx *)base, statement, params, &results);
+    r = run((PgTx *)base, statement, params, &results);
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
@@ -219,28 +224,28 @@ int tx_exec(DbTx *base, const DbStatement *statement, const DbValue *params,
         Str n = str_from(PQcmdTuples(results.at[results.n - 1]));
         *ret_changed = 0;
         if (n.len > 0 && str_to_u64(n, ret_changed) < 0) {
-            return err_trace(fail((Tx *)base, TX_REFUSED, -EBADMSG));
+            return err_trace(fail((PgTx *)base, TX_REFUSED, -EBADMSG));
         }
     }
     return 0;
 }
 
-int tx_query(DbTx *base, const DbStatement *statement, const DbValue *params, size_t rows_max,
-             Arena *arena, DbRows *ret_rows) {
+int pg_tx_query(DbTx *base, const DbStatement *statement, const DbValue *params, size_t rows_max,
+                Arena *arena, DbRows *ret_rows) {
     _cleanup_(results_done) Results results = RESULTS_INIT;
     int r;
 
     assert(statement->n_columns > 0);
-    r = run((Tx *)base, statement, params, &results);
+    r = run((PgTx *)base, statement, params, &results);
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
     r = values_decode(results.at[results.n - 1], rows_max, arena, ret_rows);
-    return r < 0 ? err_trace(fail((Tx *)base, TX_REFUSED, r)) : 0;
+    return r < 0 ? err_trace(fail((PgTx *)base, TX_REFUSED, r)) : 0;
 }
 
-int tx_script(DbTx *base, const char *sql) {
-    Tx *tx = (Tx *)base;
+int pg_tx_script(DbTx *base, const char *sql) {
+    PgTx *tx = (PgTx *)base;
     _cleanup_(results_done) Results results = RESULTS_INIT;
     unsigned n_syncs = 0;
     bool first = !tx->begun;
@@ -251,14 +256,14 @@ int tx_script(DbTx *base, const char *sql) {
     }
     /* A migration takes the time it takes. */
     if ((first && send_begin(tx, &n_syncs) < 0) ||
-        connection_send(tx->connection, "SET LOCAL statement_timeout = 0") < 0) {
+        pg_connection_send(tx->connection, "SET LOCAL statement_timeout = 0") < 0) {
         return err_trace(fail(tx, TX_LOST, -ENOTCONN));
     }
     r = first ? settle_begun(tx, n_syncs, &results, "script") : settle(tx, 1, &results, "script");
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
-    r = connection_script(tx->connection, sql, &results);
+    r = pg_connection_script(tx->connection, sql, &results);
     if (r < 0) {
         return err_trace(fail(tx, TX_LOST, -ENOTCONN));
     }

@@ -20,26 +20,27 @@ typedef enum TxState {
     TX_UNUSABLE, /* the server is no replica that says how far it is */
 } TxState;
 
-typedef struct Tx {
+typedef struct PgTx {
     DbTx base;
-    Connection *connection;
+    PgConnection *connection;
     bool read_only;
-    const Position *after; /* not NULL: on a replica */
-    unsigned timeout_ms;   /* for an answer */
+    const WalPosition *after; /* not NULL: on a replica */
+    unsigned timeout_ms;      /* for an answer */
     bool begun;
     TxState state;
     int r; /* what the statement returned that changed the state; later ones -ECANCELED */
-} Tx;
+} PgTx;
 
-int tx_exec(DbTx *base, const DbStatement *statement, const DbValue *params, uint64_t *ret_changed);
-int tx_query(DbTx *base, const DbStatement *statement, const DbValue *params, size_t rows_max,
-             Arena *arena, DbRows *ret_rows);
-int tx_script(DbTx *base, const char *sql);
+int pg_tx_exec(DbTx *base, const DbStatement *statement, const DbValue *params,
+               uint64_t *ret_changed);
+int pg_tx_query(DbTx *base, const DbStatement *statement, const DbValue *params, size_t rows_max,
+                Arena *arena, DbRows *ret_rows);
+int pg_tx_script(DbTx *base, const char *sql);
 
 /*
  * COMMIT of a writing transaction, and its token when `ret_token` is not NULL. 0, it is on disk;
  * -EREMOTEIO, not known; or a fault with the transaction's state changed: it is not in effect.
  */
-int tx_commit(Tx *tx, DbToken *ret_token);
+int pg_tx_commit(PgTx *tx, DbToken *ret_token);
 /* Ends a reading transaction, or one that is not to be in effect, without waiting. */
-void tx_end(Tx *tx, const char *how);
+void pg_tx_end(PgTx *tx, const char *how);

@@ -10,26 +10,26 @@
     "SELECT (pg_current_wal_lsn() - '0/0')::bigint,"                                               \
     " ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint"
 
-static int send_token(Connection *connection) {
+static int send_token(PgConnection *connection) {
     int r = 0;
 
     if (!connection->token_prepared) {
-        r = connection_send_prepare(connection, "token", TOKEN_SQL);
+        r = pg_connection_send_prepare(connection, "token", TOKEN_SQL);
     }
-    return r < 0 ? r : connection_send_execute(connection, "token");
+    return r < 0 ? r : pg_connection_send_execute(connection, "token");
 }
 
 /*
  * The token in the results from `first` on. An engine without these functions gives the empty one;
  * where it got lost after the commit, only the primary is sure to show what was written.
  */
-static void read_token(Connection *connection, const Results *results, size_t first,
+static void read_token(PgConnection *connection, const Results *results, size_t first,
                        DbToken *ret_token) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     const PGresult *last;
     DbRows rows;
 
-    *ret_token = POSITION_PRIMARY_ONLY;
+    *ret_token = WAL_POSITION_PRIMARY_ONLY;
     for (size_t i = first; i < results->n; i++) {
         if (sqlstate_is(results->at[i], "42883") || sqlstate_is(results->at[i], "0A000") ||
             sqlstate_is(results->at[i], "42501")) {
@@ -46,9 +46,9 @@ static void read_token(Connection *connection, const Results *results, size_t fi
         return;
     }
     connection->token_prepared = true;
-    position_format((Position){.timeline = (uint32_t)rows.values[1].integer,
-                               .lsn = (uint64_t)rows.values[0].integer},
-                    ret_token);
+    wal_position_format((WalPosition){.timeline = (uint32_t)rows.values[1].integer,
+                                      .lsn = (uint64_t)rows.values[0].integer},
+                        ret_token);
 }
 
 /*
@@ -56,7 +56,7 @@ static void read_token(Connection *connection, const Results *results, size_t fi
  * for a synchronous standby was cancelled (by the statement's time-out, or by hand), so the write
  * is on this server alone and may be lost with it.
  */
-static int read_commit(Tx *tx, const PGresult *result) {
+static int read_commit(PgTx *tx, const PGresult *result) {
     int r;
 
     if (!result) {
@@ -84,8 +84,8 @@ static int read_commit(Tx *tx, const PGresult *result) {
     return r < 0 ? r : -EINVAL; /* a deferred constraint: nothing that `work` could handle */
 }
 
-int tx_commit(Tx *tx, DbToken *ret_token) {
-    Connection *connection = tx->connection;
+int pg_tx_commit(PgTx *tx, DbToken *ret_token) {
+    PgConnection *connection = tx->connection;
     _cleanup_(results_done) Results results = RESULTS_INIT;
     bool ask = ret_token && !connection->no_tokens;
     int r = 0;
@@ -98,12 +98,12 @@ int tx_commit(Tx *tx, DbToken *ret_token) {
     }
     connection->warned = false;
     if (tx->begun) {
-        r = connection_send(connection, "COMMIT");
+        r = pg_connection_send(connection, "COMMIT");
     }
     r = r < 0 || !ask ? r : send_token(connection);
-    r = r < 0 ? r : connection_send_sync(connection);
+    r = r < 0 ? r : pg_connection_send_sync(connection);
     if (r == 0) {
-        (void)connection_collect(connection, 1, tx->timeout_ms, &results);
+        (void)pg_connection_collect(connection, 1, tx->timeout_ms, &results);
     }
     if (tx->begun) {
         r = read_commit(tx, results.n > 0 ? results.at[0] : NULL);
@@ -114,13 +114,13 @@ int tx_commit(Tx *tx, DbToken *ret_token) {
     return err_trace(r);
 }
 
-void tx_end(Tx *tx, const char *how) {
-    Connection *connection = tx->connection;
+void pg_tx_end(PgTx *tx, const char *how) {
+    PgConnection *connection = tx->connection;
 
     if (!tx->begun || connection->broken) {
         return;
     }
-    if (connection_send(connection, how) == 0 && connection_send_sync(connection) == 0) {
-        (void)connection_leave(connection);
+    if (pg_connection_send(connection, how) == 0 && pg_connection_send_sync(connection) == 0) {
+        (void)pg_connection_leave(connection);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "adapters/db/postgres/position.h"
+#include "adapters/db/postgres/wal_position.h"
 
 #include "base/error.h"
 
@@ -31,24 +31,24 @@ static int parse_hex32(const char **at, char end, uint32_t *ret_value) {
     return 0;
 }
 
-void position_format(Position position, DbToken *ret_token) {
+void wal_position_format(WalPosition position, DbToken *ret_token) {
     *ret_token = (DbToken){0};
     snprintf(ret_token->text, sizeof(ret_token->text), "%" PRIX32 "-%" PRIX32 "/%" PRIX32,
              position.timeline, (uint32_t)(position.lsn >> 32), (uint32_t)position.lsn);
 }
 
-int position_parse(const DbToken *token, Position *ret_position) {
+int wal_position_parse(const DbToken *token, WalPosition *ret_position) {
     const char *at = token->text;
     uint32_t timeline, high, low;
 
     if (*at == '\0') {
-        *ret_position = (Position){0};
+        *ret_position = (WalPosition){0};
         return 0;
     }
     if (parse_hex32(&at, '-', &timeline) < 0 || parse_hex32(&at, '/', &high) < 0 ||
         parse_hex32(&at, '\0', &low) < 0) {
         return -EINVAL;
     }
-    *ret_position = (Position){timeline, (uint64_t)high << 32 | low};
+    *ret_position = (WalPosition){timeline, (uint64_t)high << 32 | low};
     return 0;
 }

@@ -9,24 +9,24 @@
 
 #include "core/ports/db.h"
 
-typedef struct Position {
+typedef struct WalPosition {
     uint32_t timeline; /* 0: nowhere yet */
     uint64_t lsn;
-} Position;
+} WalPosition;
 
 /* Whether one that has replayed up to `replayed` shows what was written before `wanted`. */
-static inline bool position_covers(Position replayed, Position wanted) {
+static inline bool wal_position_covers(WalPosition replayed, WalPosition wanted) {
     return replayed.timeline >= wanted.timeline && replayed.lsn >= wanted.lsn;
 }
 
 /* As a token, "1-0/16B3748": the LSN as PostgreSQL writes it. */
-void position_format(Position position, DbToken *ret_token);
+void wal_position_format(WalPosition position, DbToken *ret_token);
 
 /* An empty token is position 0, which every replica covers. -EINVAL when it is none of ours. */
-int position_parse(const DbToken *token, Position *ret_position);
+int wal_position_parse(const DbToken *token, WalPosition *ret_position);
 
 /*
  * The token for "only the primary", when a write is done but where it stands could not be asked.
- * position_parse() refuses it, as any word that it does not know.
+ * wal_position_parse() refuses it, as any word that it does not know.
  */
-#define POSITION_PRIMARY_ONLY ((DbToken){"primary"})
+#define WAL_POSITION_PRIMARY_ONLY ((DbToken){"primary"})
