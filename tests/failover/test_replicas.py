@@ -39,13 +39,18 @@ def resume(replica):
 
 def test_paused_replicas_are_never_stale(servers, start_load):
     primary, replicas = servers
+    for replica in replicas:
+        pause(replica)
     load = start_load(primary.url, [replica.url for replica in replicas])
+    load.goes_on()  # both are behind from the first statement on: the primary answers
+    for replica in replicas:
+        resume(replica)
     for replica in replicas:
         wait_until_read(replica)
     for replica in replicas:
         pause(replica)
         load.goes_on()
-    load.goes_on()  # both are behind: the primary answers
+    load.goes_on()
     for replica in replicas:
         resume(replica)
     for replica in replicas:

@@ -48,6 +48,7 @@ typedef struct PgConnection {
 
     Prepared *prepared; /* open addressing, by the statement's address */
     size_t n_prepared, capacity;
+    unsigned n_names; /* each is used once: a statement may be prepared and its transaction fail */
 
     bool token_prepared, no_tokens; /* of a primary */
     bool replay_prepared;           /* of a replica */
@@ -97,8 +98,8 @@ int pg_connection_script(PgConnection *connection, const char *sql, Results *res
 
 const Prepared *pg_connection_find(const PgConnection *connection, const DbStatement *statement);
 /*
- * Queues the preparation of a statement, under the name that pg_connection_add() will give it or
- * without one, and its description: two commands. -EINVAL for its text.
+ * Queues the preparation of a statement, under the next name or without one, and its description:
+ * two commands. -EINVAL for its text.
  */
 int pg_connection_send_statement(PgConnection *connection, const DbStatement *statement,
                                  bool named);
@@ -107,6 +108,6 @@ int pg_connection_send_statement(PgConnection *connection, const DbStatement *st
  * or a type is none of those that values.h knows.
  */
 int pg_connection_check(const DbStatement *statement, const PGresult *description);
-/* The same, and remembers the statement by its address. */
+/* The same, and remembers by its address the statement that was sent last with a name. */
 int pg_connection_add(PgConnection *connection, const DbStatement *statement,
                       const PGresult *description, const Prepared **ret_prepared);

@@ -55,7 +55,7 @@ int pg_connection_send_statement(PgConnection *connection, const DbStatement *st
         return -EINVAL;
     }
     if (named) {
-        snprintf(name, sizeof(name), "s%zu", connection->n_prepared);
+        snprintf(name, sizeof(name), "s%u", connection->n_names++);
     }
     r = pg_connection_send_prepare(connection, name, buf_cstr(&sql));
     return r < 0 ? r : pg_connection_send_describe(connection, name);
@@ -81,8 +81,7 @@ int pg_connection_check(const DbStatement *statement, const PGresult *descriptio
 
 int pg_connection_add(PgConnection *connection, const DbStatement *statement,
                       const PGresult *description, const Prepared **ret_prepared) {
-    /* The name is used up, whatever comes of it. */
-    Prepared prepared = {.statement = statement, .number = (unsigned)connection->n_prepared++};
+    Prepared prepared = {.statement = statement, .number = connection->n_names - 1};
     Prepared *slot;
     int r = pg_connection_check(statement, description);
 
@@ -97,6 +96,7 @@ int pg_connection_add(PgConnection *connection, const DbStatement *statement,
     }
     slot = &connection->prepared[slot_of(connection->prepared, connection->capacity, statement)];
     *slot = prepared;
+    connection->n_prepared++;
     *ret_prepared = slot;
     return 0;
 }
