@@ -68,6 +68,7 @@ def suites():
                     ["-Db_sanitize=thread", "-Db_lundef=false"], full_only=True,
                     environment=races),
         Suite("model preparation", [PYTHON, "-m", "unittest", "discover", "-s", "models"]),
+        pytest_suite("tests/contract"),
         pytest_suite("tests/cli"),
         pytest_suite("tests/contract"),
         pytest_suite("tests/integration"),
@@ -75,6 +76,7 @@ def suites():
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
               junit=REPORTS / "tests-e2e.xml", environment=BINARY),
+        pytest_suite("tests/failover", full_only=True, arguments=["-rP"]),
         Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),
     ]
 
