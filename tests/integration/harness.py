@@ -29,6 +29,19 @@ START_S = 60
 STOP_S = 30
 
 
+def descendants(pid):
+    """The ids of all processes below that one."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = [int(word) for word in task.read_text().split()]
+        except OSError:
+            continue
+        for child in children:
+            found += [child, *descendants(child)]
+    return found
+
+
 class Server:
     """`imagesync serve` on a free port of 127.0.0.1, with a data folder of its own."""
 
@@ -94,6 +107,19 @@ class Server:
 
     def alive(self):
         return self.process.poll() is None
+
+    def memory_peaks(self):
+        """The most resident memory that each of its processes has ever had, in MiB, by process id."""
+        peaks = {}
+        for pid in descendants(self.process.pid):
+            try:
+                status = Path(f"/proc/{pid}/status").read_text()
+            except OSError:
+                continue
+            peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+            if peak:
+                peaks[pid] = int(peak[1]) / 1024
+        return peaks
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)

@@ -3,6 +3,7 @@
 
 import socket
 import threading
+import urllib.parse
 
 import requests
 
@@ -46,6 +47,32 @@ def test_who_went_away_is_not_charged(start):
         connection.sendall(request)
     assert eventually(lambda: len(done_lines(server)) == 1, 60)
     assert server.balance("ten") == 10
+
+
+def test_a_client_that_goes_away_cancels_its_download(start, site):
+    server = start(megapixels_per_minute=0, fetch_allow="127.0.0.1/32", fetch_timeout_s=600,
+                   fetch_threads=1)
+    released = threading.Event()
+    site.pages["/hang"] = lambda handler: released.wait(60)
+    body = urllib.parse.urlencode({"image_url": site.url + "/hang"}).encode()
+    connections = []
+    for _ in range(3):
+        connection = socket.create_connection(("127.0.0.1", server.port))
+        connection.sendall(
+            b"POST /v1.0/removebg HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: " + KEY.encode() +
+            b"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " +
+            str(len(body)).encode() + b"\r\n\r\n" + body)
+        connections.append(connection)
+    try:
+        assert eventually(lambda: "/hang" in site.requests)
+        # The one that is fetched, and the two that wait for the only thread.
+        for connection in connections:
+            connection.close()
+        assert eventually(lambda: len(done_lines(server)) == 3)
+        assert all(line["gone"] for line in done_lines(server))
+        assert site.requests.count("/hang") == 1
+    finally:
+        released.set()
 
 
 def test_shutdown_drains(start):

@@ -110,6 +110,30 @@ def test_size_tiers(server, large, size, pixels, credits):
     assert header_number(reply, "X-Max-Width") == 2500
 
 
+def test_the_subjects_box_is_of_the_size_limited_input(server, large):
+    full = server.removebg(large, size="full", format="jpg")
+    preview = server.removebg(large, size="preview", format="png")
+    cropped = server.removebg(large, size="preview", format="png", crop="true")
+    for side in ("Top", "Left", "Width", "Height"):
+        name = "X-Foreground-" + side
+        assert header_number(preview, name) == pytest.approx(header_number(full, name) / 5, abs=6)
+        assert header_number(cropped, name) == header_number(preview, name)
+    assert decode(cropped.content).size == (header_number(preview, "X-Foreground-Width"),
+                                            header_number(preview, "X-Foreground-Height"))
+
+
+def test_fifty_megapixels_are_given_and_no_more_are_taken(server):
+    large = encode(photo("astronaut").resize((7000, 5200)), quality=70)  # 36.4 megapixels
+    full = server.removebg(large, size="full", format="jpg")
+    assert full.status_code == 200, full.text
+    assert 24_500_000 <= header_number(full, "X-Width") * header_number(full, "X-Height") <= 25e6
+    whole = server.removebg(large, size="50MP", format="jpg")
+    assert (header_number(whole, "X-Width"), header_number(whole, "X-Height")) == (7000, 5200)
+    assert header_number(full, "X-Max-Width") == 7000
+    more = encode(Image.new("RGB", (7200, 7000)), "PNG")
+    assert error(server.removebg(more, size="50MP")) == (400, "resolution_too_high")
+
+
 def test_full_png_ends_at_ten_megapixels(server):
     image = encode(photo("astronaut").resize((3600, 3600)), quality=85)
     png = server.removebg(image, size="full", format="png")
@@ -235,6 +259,22 @@ def test_position(server, astronaut, position, side):
         assert left <= 6 and top <= 6
     else:
         assert right >= 506 and bottom >= 506
+
+
+@pytest.mark.parametrize("margin,sides", [
+    ("10px", (10, 10, 10, 10)), ("10px 20px", (10, 20, 10, 20)),
+    ("0 5% 10% 15px", (0, 0.05, 0.10, 15))])
+def test_crop_margins_are_in_css_order(server, astronaut, margin, sides):
+    plain = server.removebg(astronaut, size="full", format="png", crop="true")
+    wide = decode(server.removebg(astronaut, size="full", format="png", crop="true",
+                                  crop_margin=margin).content)
+    width, height = decode(plain.content).size
+    top, right, bottom, left = (
+        side if side >= 1 else side * (height if index % 2 == 0 else width)
+        for index, side in enumerate(sides))
+    assert wide.size == pytest.approx((width + left + right, height + top + bottom), abs=2)
+    box = subject_box(wide)
+    assert box[0] == pytest.approx(left, abs=6) and box[1] == pytest.approx(top, abs=6)
 
 
 def test_roi_limits_where_the_subject_is_looked_for(server, astronaut):
