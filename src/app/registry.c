@@ -4,6 +4,7 @@
 #include "adapters/cache/memory/memory.h"
 #include "adapters/cache/redis/redis.h"
 #include "adapters/db/migrations.h"
+#include "adapters/db/postgres/postgres.h"
 #include "adapters/db/sqlite/sqlite.h"
 #include "adapters/mail/folder/folder.h"
 #include "adapters/mail/smtp/smtp.h"
@@ -120,13 +121,45 @@ static int open_sqlite(const Settings *settings, bool must_exist, Arena *arena, 
     return db_sqlite_open(&options, arena, ret_db, reterr_text);
 }
 
+static int open_postgres(const Settings *settings, bool must_exist, Arena *arena, Db **ret_db,
+                         const char **reterr_text) {
+    const char *replicas[DB_POSTGRES_REPLICAS_MAX];
+    DbPostgresOptions options = {.url = settings->database,
+                                 .replica_urls = replicas,
+                                 .pool_size = (unsigned)settings->db_connections_max};
+    Str rest = str_from(settings->db_replicas), url;
+    int r;
+
+    (void)must_exist; /* the server has it or not; that shows with the first statement */
+    while (str_next_token(&rest, " ", &url)) {
+        if (url.len == 0) {
+            continue;
+        }
+        if (options.n_replicas == DB_POSTGRES_REPLICAS_MAX) {
+            *reterr_text = arena_printf(arena, "--db-replicas: more than %d of them",
+                                        DB_POSTGRES_REPLICAS_MAX);
+            return -EINVAL;
+        }
+        replicas[options.n_replicas++] = arena_strdup(arena, url);
+    }
+    r = db_postgres_new(&options, ret_db);
+    if (r == -EINVAL) {
+        *reterr_text = "--database or --db-replicas: not an address that libpq understands; give "
+                       "postgresql://USER@HOST:PORT/NAME";
+    } else if (r < 0) {
+        *reterr_text = arena_printf(arena, "cannot open the database: %s", strerrordesc_np(-r));
+    }
+    return r < 0 ? err_trace(r) : 0;
+}
+
 int registry_open_database(const Settings *settings, bool must_exist, Arena *arena, Db **ret_db,
                            const char **reterr_text) {
     static const struct {
         const char *scheme;
         int (*open)(const Settings *settings, bool must_exist, Arena *arena, Db **ret_db,
                     const char **reterr_text);
-    } engines[] = {{"sqlite:", open_sqlite}};
+    } engines[] = {
+        {"sqlite:", open_sqlite}, {"postgresql://", open_postgres}, {"postgres://", open_postgres}};
     const char *url = settings->database;
 
     for (size_t i = 0; i < ARRAY_LEN(engines); i++) {
@@ -136,7 +169,9 @@ int registry_open_database(const Settings *settings, bool must_exist, Arena *are
         }
     }
     /* Of the URL only the scheme: there may be a password in the rest. */
-    *reterr_text = arena_printf(arena, "--database: there is no engine '%.*s'; give sqlite:FILE",
+    *reterr_text = arena_printf(arena,
+                                "--database: there is no engine '%.*s'; give sqlite:FILE "
+                                "or postgresql://USER@HOST:PORT/NAME",
                                 (int)strcspn(url, ":/@ "), url);
     return -EINVAL;
 }

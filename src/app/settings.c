@@ -134,8 +134,12 @@ static const ConfigField database_fields[] = {
            "Requests that may wait for such a thread; more get 503."),
     /* May hold a password, so it is never printed. */
     {"database", CONFIG_SECRET, AT(database), "", 0, 0, NULL,
-     "Where accounts and all that belongs to them are kept: sqlite:FILE. Default: imagesync.db in "
-     "the data folder."},
+     "Where accounts and all that belongs to them are kept: sqlite:FILE, or "
+     "postgresql://USER@HOST:PORT[,HOST2:PORT2]/NAME. Default: imagesync.db in the data folder."},
+    {"db-replicas", CONFIG_SECRET, AT(db_replicas), "", 0, 0, NULL,
+     "PostgreSQL servers that follow the primary and may answer reads, with blanks between."},
+    NUMBER("db-connections-max", db_connections_max, "10", 1, 1000, NULL,
+           "Most connections to the primary, and to each replica."),
     NUMBER("db-partitions", db_partitions, "16", 0, 1024, NULL,
            "Partitions of each table of users' rows, for engines that have partitions; fixed when "
            "a table is made. 0: none, for engines that place rows by themselves."),

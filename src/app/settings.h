@@ -65,7 +65,8 @@ typedef struct Settings {
 
     /* database */
     const char *database; /* a URL; "" until settings_load() has chosen one */
-    uint64_t db_partitions;
+    const char *db_replicas;
+    uint64_t db_partitions, db_connections_max;
     const char *migrate_on_start;
 
     UserSettings user;

@@ -11,6 +11,7 @@ import time
 import pytest
 import requests
 
+from backends import embedded, servers
 from harness import Server, eventually
 from people import PASSWORD, Person, mails, new_address, problem, token_in, wait_for_mail
 
@@ -18,11 +19,15 @@ from people import PASSWORD, Person, mails, new_address, problem, token_in, wait
 CHEAP = {"password_ops": 1, "password_memory_mib": 8, "attempts_per_address": 100000}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("accounts"), **CHEAP)
-    yield server
-    server.stop()
+@pytest.fixture(scope="module", params=[embedded, servers], ids=["embedded", "servers"])
+def server(request, tmp_path_factory):
+    """The same promises on SQLite with a cache of its own, and on PostgreSQL with Redis."""
+    folder = tmp_path_factory.mktemp("accounts")
+    with request.param(folder) as settings:
+        server = Server(folder / "server", **CHEAP, **settings)
+        server.embedded = not settings
+        yield server
+        server.stop()
 
 
 @pytest.fixture
@@ -378,6 +383,8 @@ def test_audit_trail_tells_what_happened(server, ada):
 
 
 def test_nothing_about_a_person_is_readable_on_disk(server):
+    if not server.embedded:
+        pytest.skip("looks into SQLite's files")
     person = Person(server, name="Zebulon Quackenbush")
     token = person.http.headers["Authorization"].removeprefix("Bearer ")
     secret, codes = add_totp(person)
