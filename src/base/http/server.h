@@ -155,5 +155,6 @@ typedef struct HttpProblem {
     const HttpHeader *headers; /* as in HttpResponse */
 } HttpProblem;
 void http_respond_problem_coded(HttpRequest *request, const HttpProblem *problem);
+/* With the code that the server's own refusals of that status have. */
 void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
                           const char *detail);
