@@ -27,6 +27,17 @@ def test_a_redirect_is_followed(server, site, astronaut):
     assert server.removebg(image_url=site.url + "/r").status_code == 200
 
 
+def test_a_name_with_a_blank_is_fetched(server, site, astronaut):
+    site.pages["/my%20photo.jpg"] = astronaut
+    assert server.removebg(image_url=site.url + "/my photo.jpg").status_code == 200
+
+
+def test_an_empty_download(server, site):
+    site.pages["/empty.jpg"] = b""
+    reply = server.removebg(image_url=site.url + "/empty.jpg")
+    assert error(reply) == (400, "failed_image_download")
+
+
 @pytest.mark.parametrize("url", ["ftp://example.com/a.jpg", "file:///etc/passwd", "nonsense",
                                  "http://user:secret@127.0.0.1/a.jpg", "gopher://x/", "http://"])
 def test_urls_that_are_none(server, url):
@@ -58,6 +69,14 @@ def test_private_addresses_are_refused(server, host):
     status, code = error(server.removebg(image_url=f"http://{host}:80/a.jpg"))
     assert (status, code) in {(400, "failed_image_download"), (400, "invalid_image_url")}
     assert time.monotonic() - started < 3, "it was tried"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "169.254.169.254", "[::1]"])
+def test_backgrounds_from_private_addresses_are_refused(server, site, astronaut, host):
+    site.requests.clear()
+    reply = server.removebg(astronaut, bg_image_url=f"http://{host}:{site.port}/a.jpg")
+    assert error(reply) == (400, "failed_bg_download")
+    assert not site.requests
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "169.254.169.254", "[::1]"])

@@ -397,6 +397,19 @@ void image_job_reply(ImageJob *job, const HttpResponse *response) {
     end(job, response, "ok");
 }
 
+/*
+ * What we could not do for want of room or by our own fault costs nothing of the rate budget; what
+ * took too long, or was left by its client, does.
+ */
+static void refund_rate(ImageJob *job) {
+    uint32_t retry_after_s = job->rate.retry_after_s;
+
+    if (job->rate_paid > 0) {
+        image_job_take_rate(job, 0);
+        job->rate.retry_after_s = retry_after_s;
+    }
+}
+
 void image_job_fail(ImageJob *job, Failure failure, const char *detail) {
     _cleanup_(buf_done) Buf body = BUF_INIT;
     const FailureInfo *info = failure_info(failure);
@@ -405,6 +418,9 @@ void image_job_fail(ImageJob *job, Failure failure, const char *detail) {
     HeaderList headers = {0};
 
     error_body(job->api->shape, &text, &body);
+    if (failure == FAILURE_BUSY || failure == FAILURE_INTERNAL) {
+        refund_rate(job);
+    }
     if (info->status == 429) {
         header_add(&headers, job->arena, "Retry-After", "%u", MAX(job->rate.retry_after_s, 1u));
     }

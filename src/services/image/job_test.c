@@ -257,6 +257,30 @@ static void nothing_is_rendered_that_may_not_be(void **state) {
     world_done(&world);
 }
 
+static void only_what_was_looked_at_costs_rate(void **state) {
+    static const struct {
+        RenderStatus status;
+        const char *remaining;
+    } cases[] = {
+        {RENDER_OK, "\r\nX-RateLimit-Remaining: 498\r\n"},
+        {RENDER_NO_FOREGROUND, "\r\nX-RateLimit-Remaining: 498\r\n"},
+        {RENDER_TIMEOUT, "\r\nX-RateLimit-Remaining: 498\r\n"},
+        {RENDER_CANCELLED, "\r\nX-RateLimit-Remaining: 498\r\n"},
+        {RENDER_BUSY, "\r\nX-RateLimit-Remaining: 500\r\n"},
+        {RENDER_FAULT, "\r\nX-RateLimit-Remaining: 500\r\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_(buf_done) Buf answer = BUF_INIT;
+        World world;
+        world_start(&world, cases[i].status);
+        ask(&world, "key", "", &answer);
+        assert_true(says(&answer, cases[i].remaining));
+        world_done(&world);
+    }
+}
+
 static bool kept_one(World *world) {
     bool kept;
 
@@ -334,6 +358,7 @@ int main(void) {
         cmocka_unit_test(a_picture_is_answered_and_charged),
         cmocka_unit_test(what_fails_is_told_and_costs_nothing),
         cmocka_unit_test(nothing_is_rendered_that_may_not_be),
+        cmocka_unit_test(only_what_was_looked_at_costs_rate),
         cmocka_unit_test(who_goes_away_cancels_and_is_not_charged),
         cmocka_unit_test(the_balance_comes_back_after_cancelling),
     };
