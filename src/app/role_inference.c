@@ -108,6 +108,11 @@ static int load(Inference *self, const char *name, Loaded **ret_loaded) {
     }
     slot->model = model_close(slot->model);
     r = model_open_quietly(&manifest, &self->options, &slot->model, &said);
+    if (r < 0 && self->options.cache_dir) {
+        /* A full disk, a folder of somebody else's: slower starts are better than none. */
+        self->options.cache_dir = NULL;
+        r = model_open_quietly(&manifest, &self->options, &slot->model, &said);
+    }
     if (r < 0) {
         log_error("model not loaded", LOG_STR("model", name), LOG_STR("error", strerrordesc_np(-r)),
                   LOG_STR("runtime", buf_cstr(&said)));
@@ -204,7 +209,11 @@ static int begin(Inference *self, ChildPacket *start) {
     self->models_dir = message->models_dir;
     self->options = (ModelOptions){
         .threads = message->threads, .cache_dir = message->cache_dir, .device = "CPU"};
-    r = sandbox_enter_inference();
+    /* Made here, for the sandbox lets nothing be made beside it. */
+    if (message->cache_dir && mkdir(message->cache_dir, 0777) < 0 && errno != EEXIST) {
+        self->options.cache_dir = NULL;
+    }
+    r = sandbox_enter_inference(self->options.cache_dir);
     if (r < 0) {
         return r;
     }

@@ -70,12 +70,15 @@ static int refuse(uint64_t id, int status, const char *detail) {
         0);
 }
 
-/* A fault is told like a refusal: the worker itself is fine. */
+/* A fault is told like a refusal: the worker itself is fine. It ran into its own memory's limit. */
 static int refuse_render(uint64_t id, int r, const char *detail) {
+    if (r == -ENOMEM) {
+        return refuse(id, RENDER_TOO_LARGE, "The picture needs more memory than is allowed.");
+    }
     return r < 0 ? refuse(id, RENDER_FAULT, NULL) : refuse(id, r, detail);
 }
 
-static int send_done(const ChildMessage *job, const RenderOutput *output) {
+static int send_done(const ChildMessage *job, const RenderOutput *output, int fd) {
     ChildMessage message = {.op = CHILD_DONE,
                             .id = job->id,
                             .info = output->info,
@@ -89,14 +92,10 @@ static int send_done(const ChildMessage *job, const RenderOutput *output) {
                             .input_height = output->input_height,
                             .uncertainty = output->uncertainty,
                             .timings = output->timings};
-    _cleanup_(fd_closep) int fd = -1;
-    int r = fd_memory_new("rendition", &fd);
-
     /* Written, never mapped: a mapping would keep the pool from sealing it. */
-    if (r == 0) {
-        r = fd_write_all(fd, output->bytes, output->len);
-    }
-    return r < 0 ? err_trace(r) : child_send(&message, &fd, 1);
+    int r = fd_write_all(fd, output->bytes, output->len);
+
+    return r < 0 ? err_trace(r) : child_send(&message, NULL, 0);
 }
 
 static int handle_render(const ChildPacket *packet) {
@@ -109,14 +108,14 @@ static int handle_render(const ChildPacket *packet) {
     uint64_t id = job->id;
     int r;
 
-    if (packet->packet.n_fds != (job->has_background ? 3u : 2u)) {
+    if (packet->packet.n_fds != (job->has_background ? 4u : 3u)) {
         return err_trace(-EBADMSG);
     }
     if ((r = map_range(packet->packet.fds[0], job->input_offset, job->input_len, &input)) < 0 ||
         (r = tensor_map(packet->packet.fds[1], job->model_width, job->model_height, &tensor)) < 0) {
         return refuse_render(id, r, NULL);
     }
-    if (job->has_background && (r = map_range(packet->packet.fds[2], job->background_offset,
+    if (job->has_background && (r = map_range(packet->packet.fds[3], job->background_offset,
                                               job->background_len, &background)) < 0) {
         return refuse_render(id, r, NULL);
     }
@@ -135,7 +134,7 @@ static int handle_render(const ChildPacket *packet) {
     if (r != 0) {
         return refuse_render(id, r, detail);
     }
-    r = send_done(job, &output);
+    r = send_done(job, &output, packet->packet.fds[2]);
     render_output_done(&output);
     return r;
 }

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/test.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static const char *binary;
 
 typedef struct Fixture {
     Renderer *renderer;
-    char folder[64];
+    char folder[64], cache[80];
     int photo;
     uint64_t photo_len;
     pthread_mutex_t mutex;
@@ -106,7 +107,7 @@ static int make_photo(uint64_t *ret_len) {
     return fd;
 }
 
-static int open_pool(void **state) {
+static int open_pool_with_cache(void **state, const char *cache) {
     Fixture *f = calloc(1, sizeof(*f));
 
     *state = f;
@@ -115,6 +116,7 @@ static int open_pool(void **state) {
     snprintf(f->folder, sizeof(f->folder), "/tmp/roles_test.XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     write_model(f->folder);
+    snprintf(f->cache, sizeof(f->cache), "%s/%s", f->folder, cache);
     f->photo = make_photo(&f->photo_len);
     return renderer_pool_new(&(PoolOptions){.binary = binary,
                                             .workers = 1,
@@ -122,6 +124,7 @@ static int open_pool(void **state) {
                                             .inference_threads = 1,
                                             .models_dir = f->folder,
                                             .model = "tiny",
+                                            .cache_dir = f->cache,
                                             .queue_max = 100,
                                             .memory_max = 1 << 30,
                                             .worker_memory_max = (uint64_t)2 << 30,
@@ -132,6 +135,15 @@ static int open_pool(void **state) {
                                             .pages_max = 100,
                                             .log_level = getenv("LOG") ? getenv("LOG") : "error"},
                              &f->renderer);
+}
+
+static int open_pool(void **state) {
+    return open_pool_with_cache(state, "cache");
+}
+
+/* A cache that cannot be: a file is in its place. */
+static int open_pool_without_cache(void **state) {
+    return open_pool_with_cache(state, "tiny/manifest.json");
 }
 
 static int close_pool(void **state) {
@@ -189,6 +201,32 @@ static void cuts_out_a_photo(void **state) {
     assert_memory_equal(f->head, "\x89PNG\r\n\x1a\n", 8);
     assert_int_equal(f->last.width, SIDE);
     assert_in_range(f->last.foreground.width, SIDE / 2, SIDE * 3 / 4);
+}
+
+static unsigned count_files(const char *folder) {
+    DIR *dir = opendir(folder);
+    unsigned n = 0;
+
+    assert_non_null(dir);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        n += entry->d_name[0] != '.';
+    }
+    closedir(dir);
+    return n;
+}
+
+/* What the runtime compiled is kept, in the one folder that it may write to. */
+static void keeps_the_compiled_model(void **state) {
+    Fixture *f = *state;
+
+    assert_int_equal(render(f, &(RenderJob){.op = RENDER_RENDER}), RENDER_OK);
+    assert_int_equal(count_files(f->cache), 1);
+}
+
+static void needs_no_cache(void **state) {
+    Fixture *f = *state;
+
+    assert_int_equal(render(f, &(RenderJob){.op = RENDER_RENDER}), RENDER_OK);
 }
 
 static void refuses_what_is_no_picture(void **state) {
@@ -282,6 +320,8 @@ static void memory_stays_flat(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cuts_out_a_photo, open_pool, close_pool),
+        cmocka_unit_test_setup_teardown(keeps_the_compiled_model, open_pool, close_pool),
+        cmocka_unit_test_setup_teardown(needs_no_cache, open_pool_without_cache, close_pool),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_picture, open_pool, close_pool),
         cmocka_unit_test_setup_teardown(goes_on_when_its_processes_are_killed, open_pool,
                                         close_pool),

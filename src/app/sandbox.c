@@ -2,16 +2,23 @@
 #include "app/sandbox.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/macro.h"
 
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* Descriptors at once: the standard ones, the socket, a job's four, and some that codecs may want.
+ * What a worker keeps open it keeps in memory. */
+#define FILES_MAX 16
 
 /* Computing, threads, memory, the sockets and memory files it already holds. */
 static const int allowed[] = {
@@ -140,7 +147,7 @@ static int limit_memory(uint64_t max) {
 }
 #endif
 
-/* Threads yes, processes no; memory files that can be sealed; no changing of open descriptors. */
+/* Threads yes, processes no; no changing of open descriptors. */
 static int add_conditional(scmp_filter_ctx filter) {
     const scmp_datum_t thread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
     const scmp_datum_t namespaces = CLONE_NEWNS | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
@@ -150,10 +157,6 @@ static int add_conditional(scmp_filter_ctx filter) {
     if (r == 0) {
         /* Its flags lie in memory, where no filter can see them; glibc falls back to clone. */
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-    }
-    if (r == 0) {
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 1,
-                             SCMP_A1(SCMP_CMP_EQ, MFD_CLOEXEC | MFD_ALLOW_SEALING));
     }
     for (size_t i = 0; r == 0 && i < 2; i++) {
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
@@ -194,7 +197,8 @@ int sandbox_enter_worker(const SandboxLimits *limits) {
     scmp_filter_ctx filter;
     int r = close_others(limits->socket);
 
-    if (r < 0 || (r = limit_memory(limits->memory_max)) < 0 || (r = limit(RLIMIT_NOFILE, 64)) < 0 ||
+    if (r < 0 || (r = limit_memory(limits->memory_max)) < 0 ||
+        (r = limit(RLIMIT_NOFILE, FILES_MAX)) < 0 ||
         (r = limit(RLIMIT_FSIZE, limits->file_max)) < 0 || (r = give_up_privileges()) < 0) {
         return r;
     }
@@ -260,17 +264,55 @@ static const int denied[] = {
     SCMP_SYS(reboot),
     SCMP_SYS(swapon),
     SCMP_SYS(swapoff),
+    SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
+    SCMP_SYS(truncate),
+    SCMP_SYS(chown),
+    SCMP_SYS(fchown),
+    SCMP_SYS(lchown),
+    SCMP_SYS(fchownat),
+    SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr),
+    SCMP_SYS(fsetxattr),
     SCMP_SYS(setuid),
     SCMP_SYS(setgid),
     SCMP_SYS(setreuid),
     SCMP_SYS(setresuid),
 };
 
-int sandbox_enter_inference(void) {
+#define CHANGES                                                                                    \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                               \
+     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | \
+     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |   \
+     LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM)
+
+/* Of this thread and those it starts; see landlock(7). */
+static int keep_files_as_they_are(const char *writable) {
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = CHANGES};
+    struct landlock_path_beneath_attr beneath = {.allowed_access = CHANGES, .parent_fd = -1};
+    _cleanup_(fd_closep) int rules = -1, folder = -1;
+
+    rules =
+        (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), /* flags= */ 0);
+    if (rules < 0) {
+        /* A kernel without it, or where it is switched off. */
+        return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : err_trace(err_errno());
+    }
+    folder = writable ? open(writable, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (folder >= 0) {
+        beneath.parent_fd = folder;
+        if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0) {
+            return err_trace(err_errno());
+        }
+    }
+    return syscall(SYS_landlock_restrict_self, rules, 0) < 0 ? err_trace(err_errno()) : 0;
+}
+
+int sandbox_enter_inference(const char *cache_dir) {
     scmp_filter_ctx filter;
     int r = give_up_privileges();
 
-    if (r < 0) {
+    if (r < 0 || (r = keep_files_as_they_are(cache_dir)) < 0) {
         return r;
     }
     filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -281,6 +323,10 @@ int sandbox_enter_inference(void) {
     if (r == 0) {
         /* Signals to itself (abort) are all it may send. */
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(kill), 1,
+                             SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
+    }
+    if (r == 0) {
+        r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 1,
                              SCMP_A0(SCMP_CMP_NE, (scmp_datum_t)getpid()));
     }
     if (r == 0) {

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -18,6 +20,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define MEMORY_FILE 3 /* stands for all that a worker has */
 
 /* What a hostile worker tries: true when it got what it wanted. */
 typedef bool Attempt(void);
@@ -58,6 +62,13 @@ static bool clones_a_namespace(void) {
 static bool signals_its_parent(void) {
     return kill(getppid(), 0) == 0;
 }
+static bool signals_a_thread_of_its_parent(void) {
+    return syscall(SYS_tgkill, getppid(), getppid(), 0) == 0;
+}
+static bool queues_a_signal_for_its_parent(void) {
+    siginfo_t info = {.si_code = SI_QUEUE};
+    return syscall(SYS_rt_sigqueueinfo, getppid(), 0, &info) == 0;
+}
 static bool traces(void) {
     return ptrace(PTRACE_TRACEME, 0, 0, 0) == 0;
 }
@@ -82,11 +93,18 @@ static bool takes_all_memory(void) {
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 static bool writes_a_huge_file(void) {
-    int fd = (int)syscall(SYS_memfd_create, "x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    return ftruncate(fd, (off_t)1 << 30) == 0;
+    return ftruncate(MEMORY_FILE, (off_t)1 << 30) == 0;
 }
-static bool makes_an_executable_file(void) {
-    return syscall(SYS_memfd_create, "x", MFD_ALLOW_SEALING) >= 0;
+static bool makes_a_memory_file(void) {
+    return syscall(SYS_memfd_create, "x", MFD_CLOEXEC | MFD_ALLOW_SEALING) >= 0;
+}
+static bool collects_descriptors(void) {
+    for (int i = 0; i < 100; i++) {
+        if (eventfd(0, 0) < 0) {
+            return false;
+        }
+    }
+    return true;
 }
 static bool asks_for_io_uring(void) {
     return syscall(SYS_io_uring_setup, 1, NULL) >= 0;
@@ -107,6 +125,8 @@ static const struct {
     {"clones_by_clone3", clones_by_clone3},
     {"clones_a_namespace", clones_a_namespace},
     {"signals_its_parent", signals_its_parent},
+    {"signals_a_thread_of_its_parent", signals_a_thread_of_its_parent, true},
+    {"queues_a_signal_for_its_parent", queues_a_signal_for_its_parent},
     {"traces", traces},
     {"maps_code", maps_code, true},
     {"makes_memory_code", makes_memory_code, true},
@@ -114,7 +134,8 @@ static const struct {
     {"raises_its_limits", raises_its_limits, true},
     {"takes_all_memory", takes_all_memory, true},
     {"writes_a_huge_file", writes_a_huge_file},
-    {"makes_an_executable_file", makes_an_executable_file},
+    {"makes_a_memory_file", makes_a_memory_file},
+    {"collects_descriptors", collects_descriptors},
     {"asks_for_io_uring", asks_for_io_uring},
 };
 
@@ -129,9 +150,9 @@ static int in_child(Attempt *attempt, int (*enter)(void)) {
     int status;
 
     if (pid == 0) {
-        int null = open("/dev/null", O_RDWR);
+        int null = open("/dev/null", O_RDWR), memory = memfd_create("x", MFD_ALLOW_SEALING);
+        dup2(memory, MEMORY_FILE);
         dup2(null, 4);
-        dup2(null, 3);
         if (enter() != 0) {
             _exit(NO_SANDBOX);
         }
@@ -143,7 +164,7 @@ static int in_child(Attempt *attempt, int (*enter)(void)) {
 
 static int enter_worker(void) {
     return sandbox_enter_worker(&(SandboxLimits){
-        .socket = 3, .memory_max = (uint64_t)8 << 30, .file_max = (uint64_t)1 << 20});
+        .socket = MEMORY_FILE, .memory_max = (uint64_t)8 << 30, .file_max = (uint64_t)1 << 20});
 }
 
 static void a_hostile_worker_gets_nothing(void **state) {
@@ -167,11 +188,10 @@ static void *answer(void *userdata) {
     return userdata;
 }
 
-/* Threads, memory, memory files that can be sealed, and the socket: what a worker lives of. */
+/* Threads, memory and the descriptor it has: what a worker lives of. */
 static bool works(void) {
     pthread_t thread;
     void *result = NULL;
-    int fd = -1;
     char *bytes = malloc(50 << 20);
     bool ok = bytes != NULL;
 
@@ -180,9 +200,8 @@ static bool works(void) {
     }
     ok = ok && pthread_create(&thread, NULL, answer, bytes) == 0;
     ok = ok && pthread_join(thread, &result) == 0 && result == bytes;
-    ok = ok && fd_memory_new("x", &fd) == 0 && fd_write_all(fd, "x", 1) == 0;
     free(bytes);
-    return ok && write(3, "x", 1) == 1;
+    return ok && fd_write_all(MEMORY_FILE, "x", 1) == 0;
 }
 
 static void a_worker_can_work(void **state) {
@@ -193,16 +212,63 @@ static void a_worker_can_work(void **state) {
     assert_int_equal(WEXITSTATUS(status), GOT_IT);
 }
 
+static char cache[] = "/tmp/sandbox_test.XXXXXX";
+
+static int enter_inference(void) {
+    return sandbox_enter_inference(cache);
+}
+
+static bool makes_a_file_in_its_cache(void) {
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/blob", cache);
+    return open(path, O_CREAT | O_WRONLY, 0600) >= 0 && unlink(path) == 0;
+}
+static bool makes_a_file_elsewhere(void) {
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s-not", cache);
+    return open(path, O_CREAT | O_WRONLY, 0600) >= 0 && unlink(path) == 0;
+}
+static bool writes_to_another_process(void) {
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/mem", getppid());
+    return open(path, O_WRONLY) >= 0;
+}
+static bool raises_a_signal(void) {
+    signal(SIGUSR1, SIG_IGN);
+    return raise(SIGUSR1) == 0;
+}
+
+static bool has_landlock(void) {
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+}
+
 static void the_inference_process_can_read_models_and_little_else(void **state) {
-    static Attempt *const forbidden[] = {opens_a_socket, runs_a_program,     traces,
-                                         opens_a_pair,   signals_its_parent, asks_for_io_uring};
-    int status = in_child(opens_a_file, sandbox_enter_inference);
+    static Attempt *const allowed[] = {opens_a_file, works, makes_a_file_in_its_cache,
+                                       raises_a_signal};
+    static Attempt *const forbidden[] = {opens_a_socket,
+                                         runs_a_program,
+                                         traces,
+                                         opens_a_pair,
+                                         signals_its_parent,
+                                         signals_a_thread_of_its_parent,
+                                         queues_a_signal_for_its_parent,
+                                         asks_for_io_uring,
+                                         makes_a_file_elsewhere,
+                                         writes_to_another_process};
+    size_t n = ARRAY_LEN(forbidden) - (has_landlock() ? 0 : 2);
+    int status;
 
     (void)state;
-    assert_int_equal(WEXITSTATUS(status), GOT_IT);
-    assert_int_equal(WEXITSTATUS(in_child(works, sandbox_enter_inference)), GOT_IT);
-    for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
-        status = in_child(forbidden[i], sandbox_enter_inference);
+    assert_non_null(mkdtemp(cache));
+    for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+        assert_int_equal(WEXITSTATUS(in_child(allowed[i], enter_inference)), GOT_IT);
+    }
+    assert_int_equal(rmdir(cache), 0);
+    for (size_t i = 0; i < n; i++) {
+        status = in_child(forbidden[i], enter_inference);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), DID_NOT);
     }

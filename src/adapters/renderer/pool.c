@@ -348,7 +348,7 @@ static void init(Pool *pool, const PoolOptions *options) {
     pool->inference.process = PROCESS_NONE;
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         pool->workers[i].process = PROCESS_NONE;
-        pool->workers[i].tensor = -1;
+        pool->workers[i].output = pool->workers[i].tensor = -1;
     }
     if (options->matte_cache_max > 0) {
         pool->mattes = matte_cache_new(options->matte_cache_max);

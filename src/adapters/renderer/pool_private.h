@@ -58,6 +58,7 @@ typedef struct Worker {
     uint64_t started_ms, start_at_ms;
     Job *job;
     uint64_t deadline_ms;
+    int output; /* memory file that its job's result goes to */
     int tensor; /* memory shared with the inference process */
     uint32_t tensor_width, tensor_height;
 } Worker;

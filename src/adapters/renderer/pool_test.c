@@ -191,9 +191,9 @@ static void knows_which_models_there_are(void **state) {
 }
 
 static void a_worker_that_fails_costs_one_retry(void **state) {
-    static const char *const words[] = {"crash",   "closed",     "wrong-id",    "oversized",
-                                        "garbage", "unknown-op", "no-fd",       "mapped",
-                                        "short",   "pipe",       "ready-again", "matte-twice"};
+    static const char *const words[] = {"crash",   "closed",      "wrong-id",   "oversized",
+                                        "garbage", "unknown-op",  "with-fd",    "mapped",
+                                        "short",   "ready-again", "matte-twice"};
     PoolOptions options = options_default();
 
     (void)state;

@@ -95,15 +95,16 @@ static int send_job(Pool *pool, Worker *worker, Job *job, const ModelSize *model
     if (job->probing) {
         return process_send(&worker->process, &message, &render->input.fd, 1);
     }
-    r = prepare_tensor(worker, model);
-    if (r < 0) {
+    if ((r = prepare_tensor(worker, model)) < 0 ||
+        (r = fd_memory_new("rendition", &worker->output)) < 0) {
         return r;
     }
     message.model_width = model->width;
     message.model_height = model->height;
-    return process_send(&worker->process, &message,
-                        (int[]){render->input.fd, worker->tensor, render->background.fd},
-                        message.has_background ? 3 : 2);
+    return process_send(
+        &worker->process, &message,
+        (int[]){render->input.fd, worker->tensor, worker->output, render->background.fd},
+        message.has_background ? 4 : 3);
 }
 
 void worker_give(Pool *pool, Worker *worker, Job *job, const ModelSize *model) {
@@ -133,6 +134,7 @@ void worker_give(Pool *pool, Worker *worker, Job *job, const ModelSize *model) {
 static Job *detach(Pool *pool, Worker *worker) {
     Job *job = TAKE_PTR(worker->job);
 
+    worker->output = fd_close(worker->output);
     pool->running--;
     pool->memory_admitted -= job->probing ? 0 : job->render.memory;
     job->waiting_us = clock_mono_us();
@@ -224,29 +226,26 @@ static int on_probed(Pool *pool, Worker *worker, const ChildMessage *message) {
     return 0;
 }
 
-/* Makes sure that what was handed over can never change, before anybody looks at it. */
-static int take_output(const ChildMessage *message, IpcPacket *packet, RenderResult *result) {
+/* Makes sure that what was written can never change, before anybody looks at it. */
+static int take_output(Worker *worker, const ChildMessage *message) {
     struct stat status;
 
-    if (packet->n_fds != 1 || message->output_len > OUTPUT_LEN_MAX ||
-        message->format == OUTPUT_FORMAT_AUTO) {
-        return -EBADMSG;
-    }
-    if (fd_memory_seal(packet->fds[0]) < 0 || fstat(packet->fds[0], &status) < 0 ||
+    if (message->output_len > OUTPUT_LEN_MAX || message->format == OUTPUT_FORMAT_AUTO ||
+        fd_memory_seal(worker->output) < 0 || fstat(worker->output, &status) < 0 ||
         (uint64_t)status.st_size != message->output_len) {
         return -EBADMSG;
     }
-    result->output_fd = TAKE_FD(packet->fds[0]);
+    worker->job->result.output_fd = TAKE_FD(worker->output);
     return 0;
 }
 
-static int on_done(Pool *pool, Worker *worker, const ChildMessage *message, IpcPacket *packet) {
+static int on_done(Pool *pool, Worker *worker, const ChildMessage *message) {
     Job *job = worker->job;
     RenderResult *result = &job->result;
     double ms = (double)(clock_mono_us() - job->started_us) / 1000.0;
 
     if (job->probing || job->matte == MATTE_WAITING || job->matte == MATTE_RUNNING ||
-        job->matte_status != RENDER_OK || take_output(message, packet, result) < 0) {
+        job->matte_status != RENDER_OK || take_output(worker, message) < 0) {
         return -EBADMSG;
     }
     job = detach(pool, worker);
@@ -285,12 +284,12 @@ static int on_refused(Pool *pool, Worker *worker, const ChildMessage *message) {
     return 0;
 }
 
-static int on_packet(Pool *pool, Worker *worker, IpcPacket *packet) {
+static int on_packet(Pool *pool, Worker *worker, const IpcPacket *packet) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     ChildMessage message;
     int r = child_message_read(packet->json, arena, &message);
 
-    if (r < 0 || (packet->n_fds > 0 && message.op != CHILD_DONE)) {
+    if (r < 0 || packet->n_fds > 0) {
         return -EBADMSG;
     }
     if (message.op == CHILD_READY) {
@@ -310,7 +309,7 @@ static int on_packet(Pool *pool, Worker *worker, IpcPacket *packet) {
     case CHILD_PROBED:
         return on_probed(pool, worker, &message);
     case CHILD_DONE:
-        return on_done(pool, worker, &message, packet);
+        return on_done(pool, worker, &message);
     case CHILD_REFUSED:
         return on_refused(pool, worker, &message);
     default:
@@ -388,5 +387,6 @@ void worker_check_time(Pool *pool, Worker *worker, uint64_t now_ms) {
 
 void worker_end(Worker *worker) {
     process_end(&worker->process);
+    worker->output = fd_close(worker->output);
     worker->tensor = fd_close(worker->tensor);
 }

@@ -49,8 +49,9 @@ typedef enum ChildOp {
 
 /*
  * One struct for all messages; each op writes and reads its own members (child_message_write() has
- * the list). Descriptors: PROBE input; RENDER input, tensor and, with has_background, background;
- * INFER tensor; DONE the output, a memory file nobody else has mapped.
+ * the list). Descriptors: PROBE input; RENDER input, tensor, output and, with has_background,
+ * background; INFER tensor. The output is an empty memory file that the worker writes, and must
+ * not have mapped when it says DONE. Nobody hands a descriptor to the pool.
  */
 typedef struct ChildMessage {
     int op; /* ChildOp */
