@@ -143,7 +143,8 @@ def test_bodies_have_the_shapes_it_names(check, server, astronaut):
 
 
 def test_it_names_every_code_and_no_other(document):
-    source = (ROOT / "src" / "services" / "image" / "failure.c").read_text()
+    source = "".join((ROOT / "src" / path).read_text() for path in (
+        "services/image/failure.c", "services/user/failure.c", "base/http/respond.c"))
     codes = set(re.findall(r'\{[45]\d\d,\s+"(\w+)"', source))
     codes |= set(re.findall(r'(?:return|:|\?) "(\w+)"', source))
     assert set(document["components"]["schemas"]["ErrorCode"]["enum"]) == codes - {"missing_image"}

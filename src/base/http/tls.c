@@ -61,7 +61,7 @@ static int read_file(const char *path, bool secret, Arena *arena, Buf *text,
             path);
         return -EINVAL;
     }
-    buf_reserve(text, 64 * 1024); /* at once, so that no copies of a key are left behind */
+    buf_reserve(text, (size_t)64 << 10); /* at once, so that no copies of a key are left behind */
     r = fd_read_to_end(fd, FILE_SIZE_MAX, text);
     if (r < 0) {
         *reterr_text = arena_printf(arena, "cannot read %s: %s", path, strerrordesc_np(-r));

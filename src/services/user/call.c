@@ -157,8 +157,8 @@ SessionDevice user_call_device(UserCall *call, const char *name) {
 
     for (size_t i = 0; agent && agent[i] && i < 300; i++) {
         /* ASCII, whatever was sent: the header has no encoding. */
-        char byte = agent[i] >= ' ' && agent[i] <= '~' ? agent[i] : '?';
-        buf_add(&clean, &byte, 1);
+        bool visible = agent[i] >= ' ' && agent[i] <= '~';
+        buf_add(&clean, visible ? &agent[i] : "?", 1);
     }
     agent = arena_strdup(call->arena, buf_str(&clean));
     buf_done(&clean);

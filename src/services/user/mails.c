@@ -32,7 +32,7 @@ static void send(MailJob *job, const char *subject, const char *text) {
 
     for (unsigned i = 0; i < SEND_TRIES && r < 0; i++) {
         if (i > 0) {
-            nanosleep(&(struct timespec){.tv_sec = i * i}, NULL);
+            nanosleep(&(struct timespec){.tv_sec = (time_t)i * i}, NULL);
         }
         r = mailer_send(job->service->options.mailer, &message);
     }

@@ -76,7 +76,9 @@ int email_canonical(Str text, Arena *arena, const char **ret_email) {
     }
     email = arena_strdup(arena, trimmed);
     for (char *c = email; *c; c++) {
-        *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+        if (*c >= 'A' && *c <= 'Z') {
+            *c = (char)tolower(*c);
+        }
     }
     *ret_email = email;
     return 0;
