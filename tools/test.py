@@ -70,7 +70,6 @@ def suites():
         Suite("model preparation", [PYTHON, "-m", "unittest", "discover", "-s", "models"]),
         pytest_suite("tests/contract"),
         pytest_suite("tests/cli"),
-        pytest_suite("tests/contract"),
         pytest_suite("tests/integration"),
         pytest_suite("tests/clients"),
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",

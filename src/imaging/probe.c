@@ -12,8 +12,8 @@ static const char detail_broken[] = "The picture's header is broken.";
  * memory_test.c holds real peaks against it.
  */
 #define MEMORY_BASE      (76ULL << 20)
-#define MEMORY_HEIF      8ULL  /* bytes a pixel more */
-#define MEMORY_HEIF_DEEP 16ULL /* the same of more than 8 bits a sample */
+#define MEMORY_HEIF      12ULL /* bytes a pixel more */
+#define MEMORY_HEIF_DEEP 20ULL /* the same of more than 8 bits a sample */
 
 static int read_bmp(Str bytes, ImageInfo *info) {
     BmpHeader header;
