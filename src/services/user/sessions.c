@@ -85,8 +85,9 @@ static void to_cache(UserCall *call) {
     cached.created_us = session->created_us;
     cached.seen_us = session->seen_us;
     cached.expires_us = session->expires_us;
-    /* An unreachable cache is lived without. */
-    (void)cache_put(call->service->options.cache, cache_key(call, &session->session_id),
+    /* Only when there is nothing: what ended meanwhile has left its mark, see sessions_forget(). An
+     * unreachable cache is lived without. */
+    (void)cache_add(call->service->options.cache, cache_key(call, &session->session_id),
                     (Str){(const char *)&cached, sizeof(cached)}, CACHE_TTL_MS);
 }
 
@@ -170,7 +171,10 @@ int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t method
 
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        (void)cache_remove(call->service->options.cache, cache_key(call, &session_ids[i]));
+        /* A mark that is no session, not merely nothing: a request that has read the row before it
+         * went must not put it back. */
+        (void)cache_put(call->service->options.cache, cache_key(call, &session_ids[i]),
+                        str_lit("-"), CACHE_TTL_MS);
     }
 }
 

@@ -23,7 +23,7 @@ int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t method
                   const char *device_name, Session *ret_session,
                   char ret_token[SESSION_TOKEN_LEN + 1]);
 
-/* After the transaction that removed it: takes it out of the cache. */
+/* After the transaction that removed or changed it: the table is asked again from now on. */
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n);
 
 /* {"id", "name", "agent", "address", "methods", "created", "seen", "expires", "current"} */
