@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Makes a machine ready: Debian packages, the Python environment that prepares models, the npm
-# packages of the pages, the build folder. Usage: tools/setup.sh build|test|bench. Does nothing, at once, when all of it is there.
+# packages of the pages, the build folder. Usage: tools/setup.sh build|test|bench. Does nothing, at
+# once, when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/step.sh

@@ -80,8 +80,13 @@ bind($('email-form'), async ({ email }) => {
 });
 
 $('sign-out').addEventListener('click', async () => {
-  await call('DELETE', '/v1/sessions/current');
-  location.assign('/account/sign-in');
+  try {
+    await call('DELETE', '/v1/sessions/current');
+    location.assign('/account/sign-in');
+  } catch (problem) {
+    $('loading').textContent = problem.message;
+    $('loading').hidden = false;
+  }
 });
 
 async function changed() {
