@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes files as a C table for src/app/assets.h: embed.py -o OUTPUT.c FILE...
 
-index.html is found under "/", any other file under its own name. Indentation, blank lines and
+index.html is found under "/", any other file under its own name; those of account/ are found there,
+pages without their .html. Indentation, blank lines and
 comments that fill or end lines are left out of scripts, styles and markup, and blanks around
 punctuation out of styles. The output depends on the files alone.
 """
@@ -18,6 +19,7 @@ CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
     ".yaml": "application/yaml",
 }
 SQUEEZED = {".css", ".html", ".js"}
@@ -47,6 +49,13 @@ def squeeze_style(text):
     return re.sub(r";}", "}", re.sub(r"\s*([{};,])\s*|(:)\s+", r"\1\2", text))
 
 
+def url_of(path):
+    folder = "/account/" if path.parent.name == "account" else "/"
+    if path.name == "index.html":
+        return folder.rstrip("/") or "/"
+    return folder + (path.stem if folder != "/" and path.suffix == ".html" else path.name)
+
+
 def write(files, out):
     out.write('#include "app/assets.h"\n\n')
     table = []
@@ -60,9 +69,8 @@ def write(files, out):
         for at in range(0, len(data), 20):
             out.write(",".join(map(str, data[at:at + 20])) + ",\n")
         out.write("};\n")
-        where = "/" if path.name == "index.html" else "/" + path.name
         etag = hashlib.sha256(data).hexdigest()[:16]
-        table.append(f'    {{"{where}", "{CONTENT_TYPES[path.suffix]}", bytes_{i}, '
+        table.append(f'    {{"{url_of(path)}", "{CONTENT_TYPES[path.suffix]}", bytes_{i}, '
                      f'sizeof(bytes_{i}), "\\"{etag}\\""}},\n')
     out.write("\nconst Asset assets[] = {\n" + "".join(table) + "    {0},\n};\n")
 
@@ -76,7 +84,7 @@ def main():
         if path.suffix not in CONTENT_TYPES:
             sys.exit(f"embed.py: no content type for {path}")
     with args.output.open("w", encoding="ascii") as out:
-        write(sorted(args.files, key=lambda path: path.name), out)
+        write(sorted(args.files, key=url_of), out)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes a machine ready: Debian packages, the Python environment that prepares models, the build
-# folder. Usage: tools/setup.sh build|test|bench. Does nothing, at once, when all of it is there.
+# Makes a machine ready: Debian packages, the Python environment that prepares models, the npm
+# packages of the pages, the build folder. Usage: tools/setup.sh build|test|bench. Does nothing, at
+# once, when all of it is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tools/step.sh
@@ -25,7 +26,7 @@ requirement_lists() {
 stamp() {
     # shellcheck disable=SC2046
     echo "$deps/ready-$want-$(cat tools/setup.sh tools/step.sh $(package_lists) $(requirement_lists) \
-        tests/*/package-lock.json bench/requirements.txt | sha256sum | cut -c1-16)"
+        web/package-lock.json tests/*/package-lock.json bench/requirements.txt | sha256sum | cut -c1-16)"
 }
 
 missing_packages() {
@@ -102,9 +103,10 @@ npm_ci() {
     }
 }
 
+# install_node_packages FOLDER...
 install_node_packages() {
     local folder
-    for folder in tests/e2e tests/clients; do
+    for folder in "$@"; do
         step npm "$folder" npm_ci "$folder"
     done
 }
@@ -131,8 +133,9 @@ mkdir -p "$deps" 2>/dev/null && [ -w "$deps" ] ||
 install_packages
 compiler_there || fail "no C compiler, Meson or Ninja in PATH: install build-essential, meson and ninja-build."
 install_python
+install_node_packages web
 if [ "$want" = test ]; then
-    install_node_packages
+    install_node_packages tests/e2e tests/clients
 elif [ "$want" = bench ]; then
     install_bench
 fi

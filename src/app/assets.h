@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 typedef struct Asset {
-    const char *path;         /* as requested: "/", "/app.js", "/openapi.yaml" */
+    const char *path;         /* as requested: "/", "/account", "/app.js", "/openapi.yaml" */
     const char *content_type; /* with its charset */
     const unsigned char *bytes;
     size_t len;

@@ -39,8 +39,8 @@ function listening(child) {
   });
 }
 
-/* Resolves to { url, mocked, stop() }. */
-export async function startServer() {
+/* Resolves to { url, mocked, data, stop() }; `settings` are IMAGESYNC_NAME by name. */
+export async function startServer(settings = {}) {
   if (process.env.BASE_URL) {
     return { url: process.env.BASE_URL, mocked: false, stop: async () => {} };
   }
@@ -53,6 +53,9 @@ export async function startServer() {
     : [existsSync(python) ? python : 'python3', path.join(root, 'tests/e2e/mock.py')];
   /* IMAGESYNC_* are the server's settings, and IMAGESYNC_BIN is none of them. */
   const { IMAGESYNC_BIN: _, ...env } = process.env;
+  for (const [name, value] of Object.entries(settings)) {
+    env[`IMAGESYNC_${name.toUpperCase()}`] = String(value);
+  }
   const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
   const port = await listening(child).catch(async (error) => {
     child.kill('SIGKILL');
@@ -62,6 +65,7 @@ export async function startServer() {
   return {
     url: `http://127.0.0.1:${port}/`,
     mocked: !binary,
+    data,
     async stop() {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One's own account. Each part of the page has a module; this one loads and proves. */
+import { call, onStaleProof } from './api.js';
+import { loadAudit } from './audit.js';
+import { loadDevices } from './devices.js';
+import { bind, clear, fields, say } from './form.js';
+import { showSecondFactor } from './second-factor.js';
+
+const $ = (id) => document.getElementById(id);
+let me; /* what was read last, with its version */
+
+function fill(form, values) {
+  for (const input of fields(form)) {
+    if (input.name in values) {
+      input.value = values[input.name];
+    }
+  }
+}
+
+async function load() {
+  const { body, etag } = await call('GET', '/v1/me');
+  me = { ...body, etag };
+  $('address').textContent = me.email;
+  $('password-username').value = $('proof-username').value = me.email;
+  $('proof-code').closest('.field').hidden = !me.totp;
+}
+
+/* The password once more, for what matters. */
+function askForProof() {
+  const dialog = $('proof');
+  const form = $('proof-form');
+  form.reset();
+  clear(form);
+  dialog.returnValue = '';
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => {
+      form.reset();
+      resolve(dialog.returnValue === 'proved');
+    }, { once: true });
+  });
+}
+
+onStaleProof(askForProof);
+bind($('proof-form'), async ({ password, code }) => {
+  await call('POST', '/v1/sessions/proof', { password, code });
+  $('proof').close('proved');
+});
+$('proof-cancel').addEventListener('click', () => $('proof').close());
+
+bind($('profile'), async (values) => {
+  const form = $('profile');
+  const changed = Object.fromEntries(Object.entries(values).filter(([k, v]) => me[k] !== v));
+  try {
+    const { body, etag } = await call('PATCH', '/v1/me', changed, { 'If-Match': me.etag });
+    me = { ...body, etag };
+  } catch (problem) {
+    if (problem.code === 'stale_version') {
+      await load();
+      fill(form, { ...me, ...changed }); /* what was typed stays, the rest is as it is now */
+    }
+    throw problem;
+  }
+  fill(form, me);
+  say(form, 'Saved.', true);
+});
+
+bind($('password-form'), async ({ password }) => {
+  await call('PUT', '/v1/me/password', { password });
+  $('password').value = '';
+  say($('password-form'), 'Your password is changed. Your other devices were signed out.', true);
+  await Promise.all([loadDevices(), loadAudit()]);
+});
+
+bind($('email-form'), async ({ email }) => {
+  await call('POST', '/v1/me/email', { email });
+  $('email').value = '';
+  say($('email-form'), `A mail with a link is on its way to ${email.trim()}. Your address changes `
+    + 'when you follow it.', true);
+});
+
+$('sign-out').addEventListener('click', async () => {
+  try {
+    await call('DELETE', '/v1/sessions/current');
+    location.assign('/account/sign-in');
+  } catch (problem) {
+    $('loading').textContent = problem.message;
+    $('loading').hidden = false;
+  }
+});
+
+async function changed() {
+  await Promise.all([load(), loadAudit()]);
+  showSecondFactor(me.totp, changed);
+}
+
+try {
+  await load();
+  fill($('profile'), me);
+  showSecondFactor(me.totp, changed);
+  await Promise.all([loadDevices(), loadAudit()]);
+  $('account').hidden = false;
+  $('loading').hidden = true;
+} catch (problem) {
+  $('loading').textContent = `${problem.message} Reload the page to try again.`;
+}

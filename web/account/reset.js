@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+import { call, takeToken } from './api.js';
+import { bind, say, turnTo } from './form.js';
+
+const $ = (id) => document.getElementById(id);
+const token = takeToken();
+
+if (token) {
+  turnTo('complete');
+}
+bind($('ask-form'), async (values) => {
+  await call('POST', '/v1/password-resets', values);
+  $('sent-to').textContent = values.email.trim();
+  turnTo('sent');
+});
+bind($('complete-form'), async (values) => {
+  try {
+    await call('POST', '/v1/password-resets/complete', { token, ...values });
+  } catch (problem) {
+    if (problem.code !== 'invalid_token') {
+      throw problem;
+    }
+    turnTo('ask');
+    say($('ask-form'), 'This link was used, has expired, or is incomplete. Ask for a new mail.');
+    return;
+  }
+  turnTo('done');
+});
