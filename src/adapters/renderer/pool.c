@@ -163,9 +163,6 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
     job->submitted_us = job->waiting_us = clock_mono_us();
     job->result.output_fd = -1;
     job->result.detail = "";
-    if (pool->mattes && render->op == RENDER_RENDER) {
-        job->has_key = matte_key(&render->input, job->model, &render->recipe.roi, &job->key) == 0;
-    }
     return job;
 }
 

@@ -173,18 +173,23 @@ void worker_answer_matte(Pool *pool, Worker *worker, RenderStatus status) {
 static bool matte_from_cache(Pool *pool, Worker *worker) {
     TensorLayout layout = tensor_layout(worker->tensor_width, worker->tensor_height);
     uint64_t pixels = (uint64_t)worker->tensor_width * worker->tensor_height;
-    bool found;
+    Job *job = worker->job;
+    bool found = false;
     char *base;
 
-    if (!worker->job->has_key) {
+    if (!pool->mattes) {
         return false;
     }
     base = mmap(NULL, layout.size, PROT_READ | PROT_WRITE, MAP_SHARED, worker->tensor, 0);
     if (base == MAP_FAILED) {
         return false;
     }
-    found = matte_cache_get(pool->mattes, &worker->job->key,
-                            (float *)(void *)(base + layout.matte_offset), pixels);
+    job->has_key = matte_key((const uint8_t *)base, worker->tensor_width, worker->tensor_height,
+                             job->model, &job->key) == 0;
+    if (job->has_key) {
+        found = matte_cache_get(pool->mattes, &job->key,
+                                (float *)(void *)(base + layout.matte_offset), pixels);
+    }
     munmap(base, layout.size);
     return found;
 }

@@ -81,7 +81,7 @@ typedef struct RenderResult {
     uint32_t input_width, input_height; /* the size-limited input that `foreground` refers to */
     RecipeSubject subject;              /* what it seems to be */
     double uncertainty;                 /* 0 sure ... 1 unsure */
-    bool matte_kept; /* the matte was found for this photo before; nothing was inferred */
+    bool matte_kept; /* the same pixels were shown to the model before; nothing was inferred */
     RenderTimings timings;
 } RenderResult;
 
