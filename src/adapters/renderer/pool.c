@@ -161,6 +161,7 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
     job->done = done;
     job->userdata = userdata;
     job->submitted_us = job->waiting_us = clock_mono_us();
+    job->background_known = render->background.fd < 0;
     job->result.output_fd = -1;
     job->result.detail = "";
     return job;

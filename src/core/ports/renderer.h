@@ -60,7 +60,8 @@ typedef struct RenderJob {
     const char *model;      /* NULL: the default model. Copied. */
     const char *request_id; /* for the log. Copied. */
     int priority;           /* higher first; equal ones in order of arrival */
-    uint64_t memory;        /* render_memory() of a probe; 0: the renderer probes by itself */
+    uint64_t memory;        /* render_memory() of a probe; 0: the renderer probes by itself. The
+                               background's, which it probes itself, comes on top. */
 } RenderJob;
 
 /* Milliseconds spent in each step; zero where a step was not needed. */
