@@ -215,7 +215,8 @@ static void a_worker_that_fails_costs_one_retry(void **state) {
 }
 
 static void an_inference_process_that_fails_is_replaced(void **state) {
-    static const char *const words[] = {"crash", "closed", "garbage", "unknown-op", "wrong-id"};
+    static const char *const words[] = {"crash",      "closed",   "garbage",
+                                        "unknown-op", "wrong-id", "ready-again"};
     PoolOptions options = options_default();
 
     (void)state;
