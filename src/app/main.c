@@ -5,10 +5,12 @@
 #include "app/cli.h"
 #include "app/roles.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static int run_role(int argc, char **argv) {
     static const struct {
@@ -28,7 +30,20 @@ static int run_role(int argc, char **argv) {
     return cli_usage(NULL, "there is no role '%s'", argv[0]);
 }
 
+/* Where a standard descriptor is closed, a file of ours would take its place, and our words. */
+static void open_standard_descriptors(void) {
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv) {
+    open_standard_descriptors();
     /* A reader that goes away is an error of that write, not the end of the program. */
     signal(SIGPIPE, SIG_IGN);
     if (argc >= 3 && strcmp(argv[1], "-x") == 0) {

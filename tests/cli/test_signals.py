@@ -60,3 +60,15 @@ def test_killed_runs_leave_no_process(binary, env, many, tmp_path):
     process.kill()
     process.communicate(timeout=30)
     wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children))
+
+
+def test_closed_standard_descriptors_are_not_taken_by_files(env, binary, many, tmp_path):
+    process = subprocess.Popen(
+        ["sh", "-c", 'exec "$0" cutout many -o out <&- >&- 2>&-', binary], env=env, cwd=tmp_path)
+    children = wait_until(lambda: len(descendants(process.pid)) > 1 and descendants(process.pid))
+    wait_until(lambda: (tmp_path / "out").exists() and os.listdir(tmp_path / "out"))
+    for pid in [process.pid, *children]:
+        for number in range(3):
+            assert os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/null"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130

@@ -170,6 +170,9 @@ static int on_packet(Pool *pool, IpcPacket *packet) {
     }
     switch (message.op) {
     case CHILD_READY:
+        if (pool->inference.ready) {
+            return -EBADMSG;
+        }
         pool->inference.ready = true;
         pool->inference.failures = 0;
         return 0;

@@ -2,7 +2,6 @@
 #include "adapters/renderer/matte_cache.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -39,25 +38,16 @@ MatteCache *matte_cache_free(MatteCache *cache) {
     return NULL;
 }
 
-int matte_key(const RenderSource *input, const char *model, const Roi *roi, MatteKey *ret_key) {
-    _cleanup_(map_done) Map map = MAP_INIT;
-    EVP_MD_CTX *context;
-    bool ok;
-    int r = map_range(input->fd, input->offset, input->len, &map);
+int matte_key(const uint8_t *rgb, uint32_t width, uint32_t height, const char *model,
+              MatteKey *ret_key) {
+    const uint32_t size[2] = {width, height};
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(context, size, sizeof(size)) == 1 &&
+              EVP_DigestUpdate(context, rgb, (size_t)width * height * 3) == 1 &&
+              EVP_DigestUpdate(context, model, strlen(model)) == 1 &&
+              EVP_DigestFinal_ex(context, ret_key->bytes, NULL) == 1;
 
-    if (r < 0) {
-        return err_trace(r);
-    }
-    context = EVP_MD_CTX_new();
-    ok = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-    /* Member by member: the padding of a Roi has no defined value. */
-    for (const Length *length = &roi->x1; ok && length <= &roi->y2; length++) {
-        ok = EVP_DigestUpdate(context, &length->value, sizeof(length->value)) == 1 &&
-             EVP_DigestUpdate(context, &length->percent, sizeof(length->percent)) == 1;
-    }
-    ok = ok && EVP_DigestUpdate(context, model, strlen(model) + 1) == 1 &&
-         EVP_DigestUpdate(context, map.data, map.len) == 1 &&
-         EVP_DigestFinal_ex(context, ret_key->bytes, NULL) == 1;
     EVP_MD_CTX_free(context);
     return ok ? 0 : err_trace(-EIO);
 }

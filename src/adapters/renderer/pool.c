@@ -161,11 +161,9 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
     job->done = done;
     job->userdata = userdata;
     job->submitted_us = job->waiting_us = clock_mono_us();
+    job->background_known = render->background.fd < 0;
     job->result.output_fd = -1;
     job->result.detail = "";
-    if (pool->mattes && render->op == RENDER_RENDER) {
-        job->has_key = matte_key(&render->input, job->model, &render->recipe.roi, &job->key) == 0;
-    }
     return job;
 }
 

@@ -157,8 +157,30 @@ static void render(Arena *arena, const ChildMessage *job, const IpcPacket *packe
         return;
     }
     find_matte(arena, job, packet->fds[1], what);
+    if (job->has_background) {
+        char behind[WORD_MAX] = {0};
+        if (packet->n_fds != 4 ||
+            fd_pread_all(packet->fds[3], behind, job->background_len, job->background_offset) < 0 ||
+            !is(behind, "behind")) {
+            _exit(1);
+        }
+    }
     write_output(what, packet->fds[2], &done);
     say(&done, packet->fds, is(what, "with-fd") ? 1 : 0);
+}
+
+static void probe(const ChildMessage *job, const IpcPacket *packet) {
+    ChildMessage refused = {.op = CHILD_REFUSED, .id = job->id, .status = RENDER_UNREADABLE};
+    ChildMessage probed = {.op = CHILD_PROBED,
+                           .id = job->id,
+                           .info = {.width = 2, .height = 3, .pages = 1, .memory = 1000}};
+    char word[WORD_MAX] = {0};
+
+    if (fd_pread_all(packet->fds[0], word, MIN(job->input_len, sizeof(word) - 1),
+                     job->input_offset) < 0) {
+        _exit(1);
+    }
+    say(is(word, "unreadable") ? &refused : &probed, NULL, 0);
 }
 
 static _Noreturn void worker(void) {
@@ -171,10 +193,7 @@ static _Noreturn void worker(void) {
         if (job.op == CHILD_RENDER) {
             render(arena, &job, &packet);
         } else {
-            say(&(ChildMessage){.op = CHILD_PROBED,
-                                .id = job.id,
-                                .info = {.width = 2, .height = 3, .pages = 1, .memory = 1000}},
-                NULL, 0);
+            probe(&job, &packet);
         }
     }
 }

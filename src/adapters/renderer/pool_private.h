@@ -40,7 +40,8 @@ typedef struct Job {
     const char *model;
     RenderDone *done;
     void *userdata;
-    bool probing; /* its worker looks at the header only */
+    bool probing; /* its worker looks at a header only: the picture's, then the background's */
+    bool background_known; /* its memory is in render.memory, or there is none */
     unsigned passed_by, attempts, matte_attempts;
     MatteState matte;
     int matte_status; /* RenderStatus of the inference */
@@ -108,6 +109,8 @@ enum {
 int pool_watch(Pool *pool, const Process *process, uint32_t source);
 
 /* queue.c */
+/* Whether a header must be looked at before it can be rendered, and which. */
+const RenderSource *job_to_probe(const Job *job);
 void queue_insert(Pool *pool, Job *job);
 Job *queue_remove(Pool *pool, uint64_t ticket);
 void queue_dispatch(Pool *pool); /* gives idle workers what may run */

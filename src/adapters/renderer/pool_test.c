@@ -89,19 +89,26 @@ static void on_done(const RenderResult *result, void *userdata) {
     pthread_mutex_unlock(&sink->mutex);
 }
 
-static uint64_t submit(Fixture *f, const char *word, const RenderJob *with) {
-    RenderJob job = with ? *with : (RenderJob){.op = RENDER_RENDER, .memory = 100};
-    Ask *ask = &f->asks[f->n_asks];
-    uint64_t ticket;
+static RenderSource source_of(const char *word) {
     int fd;
 
     assert_int_equal(fd_memory_new("input", &fd), 0);
     assert_int_equal(fd_write_all(fd, word, strlen(word)), 0);
     assert_int_equal(fd_memory_seal(fd), 0);
-    f->inputs[f->n_asks] = fd;
+    return (RenderSource){.fd = fd, .len = strlen(word)};
+}
+
+static uint64_t submit(Fixture *f, const char *word, const RenderJob *with) {
+    RenderJob job = with ? *with : (RenderJob){.op = RENDER_RENDER, .memory = 100};
+    Ask *ask = &f->asks[f->n_asks];
+    uint64_t ticket;
+
+    job.input = source_of(word);
+    if (job.background.len == 0) {
+        job.background.fd = -1;
+    }
+    f->inputs[f->n_asks] = job.input.fd;
     *ask = (Ask){&f->sink, f->n_asks++};
-    job.input = (RenderSource){.fd = fd, .len = strlen(word)};
-    job.background.fd = -1;
     job.recipe = RECIPE_INIT;
     assert_int_equal(renderer_submit(f->renderer, &job, on_done, ask, &ticket), 0);
     return ticket;
@@ -208,7 +215,8 @@ static void a_worker_that_fails_costs_one_retry(void **state) {
 }
 
 static void an_inference_process_that_fails_is_replaced(void **state) {
-    static const char *const words[] = {"crash", "closed", "garbage", "unknown-op", "wrong-id"};
+    static const char *const words[] = {"crash",      "closed",   "garbage",
+                                        "unknown-op", "wrong-id", "ready-again"};
     PoolOptions options = options_default();
 
     (void)state;
@@ -353,6 +361,38 @@ static void probes_by_itself_when_memory_is_not_known(void **state) {
     close_pool(f);
 }
 
+static void memory_of_the_background_is_admitted_too(void **state) {
+    static const struct {
+        const char *behind;
+        uint64_t memory, memory_max;
+        RenderStatus status;
+    } cases[] = {
+        /* The fake says 1000 of each. */
+        {"behind", 100, 1100, RENDER_OK},
+        {"behind", 100, 1099, RENDER_TOO_LARGE},
+        {"behind", 0, 2000, RENDER_OK},
+        {"behind", 0, 1999, RENDER_TOO_LARGE},
+        {"unreadable", 100, 5000, RENDER_BACKGROUND_UNREADABLE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        PoolOptions options = options_default();
+        RenderSource behind = source_of(cases[i].behind);
+        RendererStats stats;
+        Fixture *f;
+        options.memory_max = cases[i].memory_max;
+        f = open_pool(&options);
+        submit(f, "ok",
+               &(RenderJob){.op = RENDER_RENDER, .memory = cases[i].memory, .background = behind});
+        assert_int_equal(wait_for(f, 1), cases[i].status);
+        renderer_stats(f->renderer, &stats);
+        assert_int_equal(stats.memory_admitted, 0);
+        close_pool(f);
+        fd_close(behind.fd);
+    }
+}
+
 static void a_known_photo_needs_no_inference(void **state) {
     PoolOptions options = options_default();
     Fixture *f;
@@ -457,6 +497,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(higher_priority_goes_first_then_arrival),
         cmocka_unit_test(memory_is_admitted_without_starving_the_large),
         cmocka_unit_test(probes_by_itself_when_memory_is_not_known),
+        cmocka_unit_test(memory_of_the_background_is_admitted_too),
         cmocka_unit_test(a_known_photo_needs_no_inference),
         cmocka_unit_test(drains),
         cmocka_unit_test(a_binary_that_cannot_start_does_not_hold_jobs),

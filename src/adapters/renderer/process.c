@@ -136,8 +136,11 @@ int process_limit_cpu(const Process *process, uint32_t seconds) {
     if (clock_getcpuclockid(process->pid, &clock) != 0 || clock_gettime(clock, &used) < 0) {
         return err_trace(-ESRCH);
     }
-    limit.rlim_cur = (rlim_t)used.tv_sec + seconds + 1;
-    limit.rlim_max = RLIM_INFINITY;
+    if (prlimit(process->pid, RLIMIT_CPU, NULL, &limit) < 0) {
+        return err_trace(err_errno());
+    }
+    /* What was allowed to us cannot be exceeded, and must not be asked for. */
+    limit.rlim_cur = MIN((rlim_t)used.tv_sec + seconds + 1, limit.rlim_max);
     if (prlimit(process->pid, RLIMIT_CPU, &limit, NULL) < 0) {
         return err_trace(err_errno());
     }

@@ -42,8 +42,11 @@ Job *queue_remove(Pool *pool, uint64_t ticket) {
     return NULL;
 }
 
-static bool needs_probe(const Job *job) {
-    return job->render.op == RENDER_PROBE || job->render.memory == 0;
+const RenderSource *job_to_probe(const Job *job) {
+    if (job->render.op == RENDER_PROBE || job->render.memory == 0) {
+        return &job->render.input;
+    }
+    return job->background_known ? NULL : &job->render.background;
 }
 
 static bool fits(const Pool *pool, const Job *job) {
@@ -60,7 +63,7 @@ static Job *pick(Pool *pool, const ModelSize **ret_model) {
     for (Job **place = &pool->queue; *place; place = &(*place)->next) {
         Job *job = *place;
         *ret_model = NULL;
-        if (needs_probe(job)) {
+        if (job_to_probe(job)) {
             return take(pool, place);
         }
         if (closed || !(*ret_model = inference_model(pool, job->model))) {
@@ -68,7 +71,7 @@ static Job *pick(Pool *pool, const ModelSize **ret_model) {
         }
         if (fits(pool, job)) {
             for (Job *before = pool->queue; before != job; before = before->next) {
-                before->passed_by += !needs_probe(before) && !fits(pool, before);
+                before->passed_by += !job_to_probe(before) && !fits(pool, before);
             }
             return take(pool, place);
         }

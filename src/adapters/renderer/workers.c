@@ -93,7 +93,10 @@ static int send_job(Pool *pool, Worker *worker, Job *job, const ModelSize *model
     int r;
 
     if (job->probing) {
-        return process_send(&worker->process, &message, &render->input.fd, 1);
+        const RenderSource *source = job_to_probe(job);
+        message.input_offset = source->offset;
+        message.input_len = source->len;
+        return process_send(&worker->process, &message, &source->fd, 1);
     }
     if ((r = prepare_tensor(worker, model)) < 0 ||
         (r = fd_memory_new("rendition", &worker->output)) < 0) {
@@ -173,18 +176,23 @@ void worker_answer_matte(Pool *pool, Worker *worker, RenderStatus status) {
 static bool matte_from_cache(Pool *pool, Worker *worker) {
     TensorLayout layout = tensor_layout(worker->tensor_width, worker->tensor_height);
     uint64_t pixels = (uint64_t)worker->tensor_width * worker->tensor_height;
-    bool found;
+    Job *job = worker->job;
+    bool found = false;
     char *base;
 
-    if (!worker->job->has_key) {
+    if (!pool->mattes) {
         return false;
     }
     base = mmap(NULL, layout.size, PROT_READ | PROT_WRITE, MAP_SHARED, worker->tensor, 0);
     if (base == MAP_FAILED) {
         return false;
     }
-    found = matte_cache_get(pool->mattes, &worker->job->key,
-                            (float *)(void *)(base + layout.matte_offset), pixels);
+    job->has_key = matte_key((const uint8_t *)base, worker->tensor_width, worker->tensor_height,
+                             job->model, &job->key) == 0;
+    if (job->has_key) {
+        found = matte_cache_get(pool->mattes, &job->key,
+                                (float *)(void *)(base + layout.matte_offset), pixels);
+    }
     munmap(base, layout.size);
     return found;
 }
@@ -212,17 +220,21 @@ static int on_probed(Pool *pool, Worker *worker, const ChildMessage *message) {
         return -EBADMSG;
     }
     job = detach(pool, worker);
-    job->result.info = message->info;
+    if (job->render.op == RENDER_PROBE || job->render.memory == 0) {
+        job->result.info = message->info;
+        job->render.memory = MAX(render_memory(&job->render.recipe, &message->info), (uint64_t)1);
+    } else {
+        /* Some codecs hold all of it, however little is seen in the end. */
+        job->background_known = true;
+        job->render.memory += message->info.memory;
+    }
     if (job->render.op == RENDER_PROBE) {
         job_finish(pool, job, RENDER_OK, NULL);
-        return 0;
-    }
-    job->render.memory = MAX(render_memory(&job->render.recipe, &message->info), (uint64_t)1);
-    if (job->render.memory > pool->options.memory_max) {
+    } else if (job->render.memory > pool->options.memory_max) {
         job_finish(pool, job, RENDER_TOO_LARGE, "The picture needs more memory than is allowed.");
-        return 0;
+    } else {
+        queue_insert(pool, job);
     }
-    queue_insert(pool, job);
     return 0;
 }
 
@@ -279,6 +291,8 @@ static int on_refused(Pool *pool, Worker *worker, const ChildMessage *message) {
     /* It was refused because there was no matte, and we know why. */
     if (job->matte_status != RENDER_OK) {
         status = job->matte_status;
+    } else if (job->probing && job_to_probe(job) == &job->render.background) {
+        status = status == RENDER_FAULT ? RENDER_FAULT : RENDER_BACKGROUND_UNREADABLE;
     }
     job_finish(pool, detach(pool, worker), (RenderStatus)status, message->detail);
     return 0;

@@ -60,7 +60,8 @@ typedef struct RenderJob {
     const char *model;      /* NULL: the default model. Copied. */
     const char *request_id; /* for the log. Copied. */
     int priority;           /* higher first; equal ones in order of arrival */
-    uint64_t memory;        /* render_memory() of a probe; 0: the renderer probes by itself */
+    uint64_t memory;        /* render_memory() of a probe; 0: the renderer probes by itself. The
+                               background's, which it probes itself, comes on top. */
 } RenderJob;
 
 /* Milliseconds spent in each step; zero where a step was not needed. */
@@ -81,7 +82,7 @@ typedef struct RenderResult {
     uint32_t input_width, input_height; /* the size-limited input that `foreground` refers to */
     RecipeSubject subject;              /* what it seems to be */
     double uncertainty;                 /* 0 sure ... 1 unsure */
-    bool matte_kept; /* the matte was found for this photo before; nothing was inferred */
+    bool matte_kept; /* the same pixels were shown to the model before; nothing was inferred */
     RenderTimings timings;
 } RenderResult;
 
