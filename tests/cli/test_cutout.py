@@ -3,7 +3,9 @@
 
 import json
 import os
+import shutil
 import struct
+import subprocess
 import zipfile
 import zlib
 
@@ -54,6 +56,8 @@ def test_without_output_the_result_lies_beside_the_input(run, photo, tmp_path):
 def test_every_format_by_extension_and_by_option(run, photo, tmp_path, name):
     assert run("cutout", "photo.png", "-o", f"a.{name}").returncode == 0
     assert is_format((tmp_path / f"a.{name}").read_bytes(), name)
+    assert run("cutout", "photo.png", "-o", f"B.{name.upper()}").returncode == 0
+    assert is_format((tmp_path / f"B.{name.upper()}").read_bytes(), name)
     assert run("cutout", "photo.png", "-o", "noextension", f"--format={name}").returncode == 0
     assert is_format((tmp_path / "noextension").read_bytes(), name)
     if name == "zip":
@@ -76,6 +80,38 @@ def test_nothing_is_overwritten_without_force(run, photo, tmp_path):
     assert (tmp_path / "out.png").read_text() == "mine"
     assert run("cutout", "photo.png", "-o", "out.png", "--force").returncode == 0
     assert is_format((tmp_path / "out.png").read_bytes(), "png")
+
+
+def test_devices_and_pipes_are_written_to_not_replaced(run, photo, tmp_path):
+    pipe, null, out = tmp_path / "pipe", tmp_path / "null", tmp_path / "out"
+    os.mkfifo(pipe)
+    null.symlink_to("/dev/null")
+    out.symlink_to("/dev/stdout")
+    for force in ([], ["--force"]):
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        done = run("cutout", "photo.png", "-o", "pipe", "--format", "jpg", "-q", "1", *force)
+        assert done.returncode == 0, done.err
+        assert is_format(os.read(reader, 16), "jpg")
+        os.close(reader)
+        assert pipe.is_fifo()
+        done = run("cutout", "photo.png", "-o", "out", *force, text=False)
+        assert done.returncode == 0 and is_format(done.out, "png")
+        assert run("cutout", "photo.png", "-o", "null", *force).returncode == 0
+        assert null.is_char_device() and out.is_symlink()
+    done = run("cutout", "photo.png", "-o", "pipe")  # which nobody reads
+    assert done.returncode == 1 and "cannot write pipe" in done.err
+    assert leftovers(tmp_path) == []
+
+
+def test_an_output_that_cannot_be_written_costs_no_work(run, photo, tmp_path):
+    done = run("cutout", "photo.png", "-o", "nowhere/out.png", "--json")
+    assert done.returncode == 1
+    line = json.loads(done.out)
+    assert line["status"] == "unwritable" and "nowhere/out.png: No such file" in line["detail"]
+    # It is seen before the input is even opened.
+    (tmp_path / "broken.png").write_bytes(b"")
+    line = json.loads(run("cutout", "broken.png", "-o", "nowhere/out.png", "--json").out)
+    assert line["status"] == "unwritable"
 
 
 def test_an_input_is_never_the_output(run, photo, tmp_path):
@@ -104,6 +140,12 @@ def test_folders_patterns_and_their_names(run, photos, tmp_path):
     found = sorted(str(path.relative_to(tmp_path / "deep/er"))
                    for path in (tmp_path / "deep/er").rglob("*.png"))
     assert found == ["cat.png", "coffee.png", "more/rocket.png"]
+    # Once more, into a folder among the inputs: what lies there is no input.
+    for _ in range(2):
+        done = run("cutout", "photos", "-r", "-o", "photos/out", "--force", "--json")
+        assert done.returncode == 0, done.err
+        assert len(done.out.splitlines()) == 3
+    shutil.rmtree(photos / "out")
     done = run("cutout", "photos/c*", "-o", "matched")
     assert sorted(os.listdir(tmp_path / "matched")) == ["cat.png", "coffee.png"]
     done = run("cutout", "photos/x*", "-o", "matched")
@@ -115,6 +157,7 @@ def test_two_inputs_of_one_name_are_refused_before_work(run, photo, photos, tmp_
     done = run("cutout", "photos/cat.png", "cat.png", "-o", "out")
     assert done.returncode == 2
     assert "'photos/cat.png' and 'cat.png' would both be written to 'out/cat.png'" in done.err
+    assert "its own -o" in done.err
     assert not (tmp_path / "out").exists()
 
 
@@ -128,7 +171,9 @@ def test_pipes(run, photo, tmp_path):
     assert is_format(done.out, "png")
     done = run("cutout", "-", "-o", "named.jpg", stdin=photo.read_bytes())
     assert is_format((tmp_path / "named.jpg").read_bytes(), "jpg")
-    for words in (["-", "-"], ["photo.png", "photo.png", "-o", "-"], ["-", "--json"],
+    done = run("cutout", "photo.png", "--bg-image", "-", "-o", "on.png", stdin=photo.read_bytes())
+    assert done.returncode == 0, done.err
+    for words in (["-", "-"], ["-", "--bg-image", "-"], ["photo.png", "photo.png", "-o", "-"], ["-", "--json"],
                   ["photo.png", "-o", "-", "--json"]):
         assert run("cutout", *words, stdin=b"").returncode == 2, words
 
