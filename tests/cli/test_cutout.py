@@ -114,6 +114,15 @@ def test_an_output_that_cannot_be_written_costs_no_work(run, photo, tmp_path):
     assert line["status"] == "unwritable"
 
 
+def test_what_standard_output_does_not_take_is_a_failure(run, binary, env, photo, tmp_path):
+    for words in (["cutout", "photo.png", "-o", "out.png", "--json"], ["config"], ["manual"],
+                  ["cutout", "photo.png", "-o", "-"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([binary, *words], env=env, cwd=tmp_path, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=120, check=False)
+        assert done.returncode == 1 and b"cannot write" in done.stderr, words
+
+
 def test_an_input_is_never_the_output(run, photo, tmp_path):
     before = photo.read_bytes()
     os.link(photo, tmp_path / "hard.png")
