@@ -10,6 +10,7 @@ import zipfile
 import zlib
 
 import pytest
+from PIL import Image, ImageDraw
 
 
 def png_header(data):
@@ -237,25 +238,88 @@ def test_a_picture_without_subject(run, tmp_path):
     assert json.loads(done.out)["status"] == "no_foreground"
 
 
-def test_recipe_options_change_the_picture(run, photo, tmp_path):
-    def size(*words, out="x.png"):
-        done = run("cutout", "photo.png", "-o", out, "--force", *words)
-        assert done.returncode == 0, (words, done.err)
-        return png_header((tmp_path / out).read_bytes())
+@pytest.fixture
+def made(run, tmp_path):
+    """made(WORDS): what becomes of 200 x 100 px of black with two white boxes, as a PNG."""
+    picture = Image.new("RGB", (200, 100), "black")
+    ImageDraw.Draw(picture).rectangle((100, 40, 139, 59), "white")
+    ImageDraw.Draw(picture).rectangle((10, 10, 29, 19), "white")
+    picture.save(tmp_path / "boxes.png")
 
-    plain = size()
-    assert size("--channels", "alpha")[3] == 0
-    assert size("--bg-color", "ff8800")[:2] == plain[:2]
-    assert size("--blur")[:2] == plain[:2]
-    assert size("--blur=2%")[:2] == plain[:2]
-    assert size("--bg-image", "photo.png")[:2] == plain[:2]
-    assert size("--roi", "0% 0% 50% 50%", "--crop")[:2] != plain[:2]
-    assert size("--crop-margin", "10%", "--roi", "25% 25% 75% 75%")[:2] != plain[:2]
-    size("--scale", "50%", "--position", "center")
-    small = run("cutout", "photo.png", "-o", "q.jpg", "--quality", "10")
-    large = run("cutout", "photo.png", "-o", "r.jpg", "-q", "95")
-    assert small.returncode == large.returncode == 0
-    assert (tmp_path / "q.jpg").stat().st_size < (tmp_path / "r.jpg").stat().st_size
+    def call(*words):
+        done = run("cutout", "boxes.png", "-o", "made.png", "--force", *words)
+        assert done.returncode == 0, (words, done.err)
+        return Image.open(tmp_path / "made.png")
+    return call
+
+
+def box_of(image):
+    """Where the subject is: left, top, right, bottom, to a few pixels."""
+    return image.getchannel("A").point(lambda alpha: 255 * (alpha > 127)).getbbox()
+
+
+def near(box, expected, pixels=3):
+    return all(abs(a - b) <= pixels for a, b in zip(box, expected, strict=True))
+
+
+BOTH, LARGE = (10, 10, 140, 60), (100, 40, 140, 60)
+
+
+def test_what_is_put_behind_the_subject(made, tmp_path):
+    plain = made()
+    assert plain.mode == "RGBA" and plain.getpixel((190, 90))[3] == 0
+    assert plain.getpixel((120, 50))[3] == 255 and near(box_of(plain), BOTH)
+    orange = made("--bg-color", "ff8800").convert("RGBA")
+    assert orange.getpixel((190, 90)) == (255, 136, 0, 255)
+    assert orange.getpixel((120, 50)) == (255, 255, 255, 255)
+    assert made("--bg-color", "ff880080").getpixel((190, 90)) == (255, 136, 0, 128)
+    Image.new("RGB", (3, 3), (10, 200, 30)).save(tmp_path / "green.png")
+    green = made("--bg-image", "green.png").convert("RGB").getpixel((190, 90))
+    assert near(green, (10, 200, 30))
+
+
+def test_blur_blurs_the_background_by_the_amount(run, tmp_path):
+    # Stripes that are dark enough to be surely background for the tiny model.
+    picture = Image.new("RGB", (200, 100), "black")
+    for x in range(0, 200, 8):
+        ImageDraw.Draw(picture).rectangle((x, 0, x + 3, 99), (9, 0, 0))
+    ImageDraw.Draw(picture).rectangle((80, 40, 119, 59), "white")
+    picture.save(tmp_path / "stripes.png")
+
+    def contrast(*words):
+        done = run("cutout", "stripes.png", "-o", "x.png", "--force", *words)
+        assert done.returncode == 0, done.err
+        made = Image.open(tmp_path / "x.png").convert("RGBA")
+        assert made.getextrema()[3] == (255, 255) and made.getpixel((100, 50))[0] > 250
+        darkest, lightest = made.crop((20, 10, 60, 30)).getextrema()[0]
+        return lightest - darkest
+    assert contrast("--blur=0.1%") >= 8 and contrast("--blur=5%") <= 1
+    assert 1 < contrast("--blur") == contrast("--blur=1%") < 8
+
+
+def test_what_part_is_kept_and_where_it_goes(made):
+    assert near(made("--crop").size, (130, 50))
+    assert near(made("--crop", "--crop-margin", "10px").size, (150, 70), 4)
+    assert near(made("--crop-margin", "10px").size, (150, 70), 4)
+    assert near(made("--crop-margin", "10%").size, (156, 60), 4)
+    assert near(box_of(made("--roi", "50% 0% 100% 100%")), LARGE)
+    assert near(box_of(made("--roi", "90px 30px 200px 100px")), LARGE)
+    # Half of the width or of the height, whichever is reached first.
+    region = ("--roi", "50% 0% 100% 100%", "--scale", "50%")
+    assert near(box_of(made(*region, "--position", "center")), (50, 25, 150, 75))
+    assert near(box_of(made(*region, "--position", "0% 0%")), (0, 0, 100, 50))
+    assert near(box_of(made(*region, "--position", "100%")), (100, 50, 200, 100))
+
+
+def test_channels_and_quality(run, made, photo, tmp_path):
+    alpha = made("--channels", "alpha")
+    assert alpha.mode == "L" and alpha.getpixel((120, 50)) == 255
+    assert alpha.getpixel((190, 90)) == 0
+    sizes = []
+    for quality in (["-q", "10"], ["--quality", "95"]):
+        assert run("cutout", "photo.png", "-o", "q.jpg", "--force", *quality).returncode == 0
+        sizes.append((tmp_path / "q.jpg").stat().st_size)
+    assert sizes[0] < sizes[1] / 2
 
 
 @pytest.mark.parametrize("words,says", [
