@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/cli.h"
 
+#include "app/terminal.h"
 #include "base/error.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Nobody types more flags than there are settings; each may be given a few times. */
@@ -27,7 +29,7 @@ int cli_usage(const CliCommand *command, const char *format, ...) {
 
     fprintf(stderr, "imagesync%s%s: ", command ? " " : "", command ? command->name : "");
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    terminal_printfv(stderr, format, args);
     va_end(args);
     fprintf(stderr, "\nTry 'imagesync %s%s--help'.\n", command ? command->name : "",
             command ? " " : "");
@@ -39,7 +41,7 @@ int cli_no_start(const char *format, ...) {
 
     fputs("imagesync: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    terminal_printfv(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
     return EXIT_NO_START;
@@ -349,7 +351,7 @@ static int unknown_command(int argc, char **argv) {
                 : cli_usage(NULL, "there is no command '%s'", argv[0]);
 }
 
-int cli_main(int argc, char **argv) {
+static int find_and_run(int argc, char **argv) {
     int used = 0;
     const CliCommand *command;
 
@@ -370,4 +372,18 @@ int cli_main(int argc, char **argv) {
         return unknown_command(argc, argv);
     }
     return cli_run(command, argc - used, argv + used);
+}
+
+int cli_main(int argc, char **argv) {
+    int status = find_and_run(argc, argv);
+
+    /* What nobody received was not done; that a reader has left, as head does, needs no words. */
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_OK) {
+        if (errno != EPIPE) {
+            fputs("imagesync: cannot write all of it to standard output\n", stderr);
+        }
+        status = EXIT_SOME_FAILED;
+    }
+    return status;
 }

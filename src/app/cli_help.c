@@ -118,8 +118,9 @@ void cli_print_overview(FILE *out) {
         fprintf(out, "  %-18s %s\n", command->name, command->summary);
     }
     fputs("\nimagesync COMMAND --help tells the options of each.\n\n"
-          "Exit status: 0 all is done; 1 some inputs failed; 2 the command line or the settings\n"
-          "are wrong; 3 nothing could start (no model, address in use, ...); 130 interrupted.\n",
+          "Exit status: 0 all is done; 1 some inputs failed, or standard output did not take all;\n"
+          "2 the command line or the settings are wrong; 3 nothing could start (no model, address\n"
+          "in use, ...); 130 interrupted.\n",
           out);
 }
 

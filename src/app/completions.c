@@ -11,16 +11,23 @@ static size_t first_word(const CliCommand *command) {
     return strcspn(command->name, " ");
 }
 
+static bool same_first_word(const CliCommand *a, const CliCommand *b) {
+    return first_word(a) == first_word(b) && strncmp(a->name, b->name, first_word(a)) == 0;
+}
+
 /* Whether an earlier command has the same first word. */
 static bool seen_before(const CliCommand *command) {
-    size_t len = first_word(command);
-
     for (const CliCommand *other = cli_commands; other != command; other++) {
-        if (first_word(other) == len && strncmp(other->name, command->name, len) == 0) {
+        if (same_first_word(other, command)) {
             return true;
         }
     }
     return false;
+}
+
+/* Whether it is the first of those that have its first word and a second one. */
+static bool begins_family(const CliCommand *command) {
+    return strchr(command->name, ' ') && !seen_before(command);
 }
 
 typedef void OptionFn(const CliCommand *command, const CliOption *option);
@@ -54,14 +61,50 @@ static void print_choices(const char *const *choices) {
     }
 }
 
+static void print_first_words(void) {
+    for (const CliCommand *command = cli_commands; command->name; command++) {
+        if (!seen_before(command)) {
+            printf(" %.*s", (int)first_word(command), command->name);
+        }
+    }
+}
+
+static void print_second_words(const CliCommand *family) {
+    for (const CliCommand *command = cli_commands; command->name; command++) {
+        if (same_first_word(command, family)) {
+            printf("%s", strchr(command->name, ' '));
+        }
+    }
+}
+
+/* The arguments that a command can have; false when they are none of a few. */
+static bool has_arguments(const CliCommand *command) {
+    return command->choices || command->run == cli_help_command;
+}
+
+static void print_arguments(const CliCommand *command) {
+    if (command->run == cli_help_command) {
+        print_first_words();
+    } else {
+        print_choices(command->choices);
+    }
+}
+
 static void bash_option(const CliCommand *command, const CliOption *option) {
     (void)command;
     printf(" --%s", option->name);
+    if (option->letter) {
+        printf(" -%c", option->letter);
+    }
 }
 
 static void bash_choice(const CliCommand *command, const CliOption *option) {
     if (option->choices) {
-        printf("  '%s --%s') choices='", command->name, option->name);
+        printf("  '%s --%s'", command->name, option->name);
+        if (option->letter) {
+            printf(" | '%s -%c'", command->name, option->letter);
+        }
+        fputs(") choices='", stdout);
         print_choices(option->choices);
         printf("' ;;\n");
     }
@@ -73,26 +116,25 @@ static void print_bash(void) {
           "  local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]}\n"
           "  local command=${COMP_WORDS[1]} options='' arguments='' choices=''\n"
           "  COMPREPLY=()\n"
-          "  case $command in models) command=\"models ${COMP_WORDS[2]}\" ;; esac\n"
+          "  # --format=png are three words here\n"
+          "  if [[ $word == = ]]; then word=''; fi\n"
+          "  if [[ $last == = ]]; then last=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
           "  if ((COMP_CWORD == 1)); then\n    choices='",
           stdout);
-    for (const CliCommand *command = cli_commands; command->name; command++) {
-        if (!seen_before(command)) {
-            printf(" %.*s", (int)first_word(command), command->name);
-        }
-    }
-    fputs("'\n  elif ((COMP_CWORD == 2)) && [[ ${COMP_WORDS[1]} == models ]]; then\n"
-          "    choices='",
-          stdout);
-    for (const CliCommand *command = cli_commands; command->name; command++) {
-        if (strchr(command->name, ' ')) {
-            printf("%s", strchr(command->name, ' '));
-        }
-    }
+    print_first_words();
     fputs("'\n  fi\n  case $command in\n", stdout);
     for (const CliCommand *command = cli_commands; command->name; command++) {
+        if (begins_family(command)) {
+            printf("  %.*s)\n    if ((COMP_CWORD == 2)); then choices='", (int)first_word(command),
+                   command->name);
+            print_second_words(command);
+            fputs("'; fi\n    command+=\" ${COMP_WORDS[2]}\" ;;\n", stdout);
+        }
+    }
+    fputs("  esac\n  case $command in\n", stdout);
+    for (const CliCommand *command = cli_commands; command->name; command++) {
         printf("  '%s') arguments='", command->name);
-        print_choices(command->choices);
+        print_arguments(command);
         fputs("' options='", stdout);
         each_option(command, bash_option);
         fputs("' ;;\n", stdout);
@@ -125,11 +167,16 @@ static void print_quoted(const char *text, const char *escaped) {
 }
 
 static void zsh_option(const CliCommand *command, const CliOption *option) {
+    const char *value = option->kind == CLI_FLAG ? "" : "=";
+
     (void)command;
-    printf("      '--%s%s[", option->name,
-           option->kind == CLI_READ_OPTIONAL ? "=-"
-           : option->kind == CLI_FLAG        ? ""
-                                             : "=");
+    if (option->letter) {
+        printf("      '(-%c --%s)'{-%c%s,--%s%s}'[", option->letter, option->name, option->letter,
+               option->kind == CLI_FLAG ? "" : "+", option->name, value);
+    } else {
+        printf("      '--%s%s%s[", option->name, value,
+               option->kind == CLI_READ_OPTIONAL ? "-" : "");
+    }
     print_quoted(option->help, "[]:\\");
     fputs("]", stdout);
     if (option->kind != CLI_FLAG) {
@@ -152,28 +199,23 @@ static void print_zsh(void) {
           "  local command=$words[2]\n"
           "  if ((CURRENT == 2)); then\n    compadd",
           stdout);
+    print_first_words();
+    fputs("\n    return\n  fi\n  case $command in\n", stdout);
     for (const CliCommand *command = cli_commands; command->name; command++) {
-        if (!seen_before(command)) {
-            printf(" %.*s", (int)first_word(command), command->name);
+        if (begins_family(command)) {
+            printf("  %.*s)\n    if ((CURRENT == 3)); then\n      compadd",
+                   (int)first_word(command), command->name);
+            print_second_words(command);
+            fputs("\n      return\n    fi\n    command+=\" $words[3]\" ;;\n", stdout);
         }
     }
-    fputs("\n    return\n  fi\n"
-          "  if [[ $command == models ]]; then\n"
-          "    if ((CURRENT == 3)); then\n      compadd",
-          stdout);
-    for (const CliCommand *command = cli_commands; command->name; command++) {
-        if (strchr(command->name, ' ')) {
-            printf("%s", strchr(command->name, ' '));
-        }
-    }
-    fputs("\n      return\n    fi\n    command=\"models $words[3]\"\n  fi\n  case $command in\n",
-          stdout);
+    fputs("  esac\n  case $command in\n", stdout);
     for (const CliCommand *command = cli_commands; command->name; command++) {
         printf("  '%s')\n    _arguments \\\n", command->name);
         each_option(command, zsh_option);
-        if (command->choices) {
+        if (has_arguments(command)) {
             fputs("      '*:argument:(", stdout);
-            print_choices(command->choices);
+            print_arguments(command);
             fputs(")' ;;\n", stdout);
         } else {
             fputs("      '*:file:_files' ;;\n", stdout);
@@ -220,13 +262,17 @@ static void print_fish(void) {
         if (!seen_before(command)) {
             printf("complete -c imagesync -n __fish_use_subcommand -f -a %.*s -d '",
                    (int)first_word(command), command->name);
-            print_quoted(space ? "Manage models" : command->summary, "\\");
+            if (space) {
+                print_second_words(command);
+            } else {
+                print_quoted(command->summary, "\\");
+            }
             fputs("'\n", stdout);
         }
-        if (command->choices) {
+        if (has_arguments(command)) {
             printf("complete -c imagesync -n '__fish_seen_subcommand_from %s' -f -a '",
                    command->name);
-            print_choices(command->choices);
+            print_arguments(command);
             fputs("'\n", stdout);
         }
         each_option(command, fish_option);

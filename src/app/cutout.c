@@ -22,7 +22,8 @@ static bool is_folder(const char *path) {
 /* Decides what is read and where it goes, and refuses what cannot be meant. */
 static int plan(const CliCall *call, InputList *ret_list, Plan *ret_plan) {
     const CutoutOptions *options = call->options;
-    InputOptions how = {.recursive = options->recursive, .skip_results = !options->out};
+    InputOptions how = {
+        .recursive = options->recursive, .skip_results = !options->out, .out = options->out};
     PlanRequest request = {.out = options->out,
                            .out_is_folder = options->out && is_folder(options->out),
                            .format = (OutputFormat)options->recipe.format};
@@ -33,8 +34,12 @@ static int plan(const CliCall *call, InputList *ret_list, Plan *ret_plan) {
     for (size_t i = 0; i < call->n_arguments; i++) {
         stdins += strcmp(call->arguments[i], "-") == 0;
     }
+    stdins += options->bg_image && strcmp(options->bg_image, "-") == 0;
     if (stdins > 1) {
         return cli_usage(call->command, "standard input can be read only once");
+    }
+    if (stdins > 0 && isatty(STDIN_FILENO)) {
+        return cli_usage(call->command, "standard input is a terminal; give a file or a pipe");
     }
     r = cutout_inputs_find(call->arguments, call->n_arguments, &how, call->arena, ret_list);
     if (r < 0) {

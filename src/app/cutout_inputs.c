@@ -78,6 +78,14 @@ static void free_names(struct dirent **names, int count) {
     free(names);
 }
 
+/* Whether that is the folder which the results go to. */
+static bool is_out(const Finder *finder, const struct stat *status) {
+    struct stat out;
+
+    return finder->options->out && stat(finder->options->out, &out) == 0 &&
+           out.st_dev == status->st_dev && out.st_ino == status->st_ino;
+}
+
 /* `relative` is the folder's own name below the argument: "" or "shoes/". */
 static int add_folder(Finder *finder, const char *folder, const char *relative, int depth) {
     struct dirent **names = NULL;
@@ -98,7 +106,8 @@ static int add_folder(Finder *finder, const char *folder, const char *relative, 
         if (stat(path, &status) < 0) {
             continue;
         }
-        if (S_ISDIR(status.st_mode) && finder->options->recursive && depth < DEPTH_MAX) {
+        if (S_ISDIR(status.st_mode) && finder->options->recursive && depth < DEPTH_MAX &&
+            !is_out(finder, &status)) {
             r = add_folder(finder, path, arena_printf(finder->arena, "%s/", below), depth + 1);
         } else if (S_ISREG(status.st_mode) && is_picture_name(name) &&
                    !(finder->options->skip_results && output_plan_is_result(name))) {

@@ -24,6 +24,7 @@ typedef struct InputList {
 typedef struct InputOptions {
     bool recursive;
     bool skip_results; /* leave out what an earlier run wrote beside its inputs */
+    const char *out;   /* a folder in a folder that is not looked into: the results'; may be NULL */
 } InputOptions;
 
 /*

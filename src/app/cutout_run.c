@@ -119,20 +119,47 @@ static int collect_originals(Desk *desk) {
     return 0;
 }
 
-/* What lies in the way before any work is done; NULL when nothing does. */
-static const char *obstacle(const Desk *desk, size_t index) {
+/* 0 when a file can be made or replaced in the folder of `path`, or why not. */
+static int check_folder_of(const char *path) {
+    _cleanup_(buf_done) Buf folder = BUF_INIT;
+    const char *slash = strrchr(path, '/');
+
+    buf_addf(&folder, "%.*s.", slash ? (int)(slash + 1 - path) : 0, path);
+    return access(folder.data, W_OK | X_OK) < 0 ? err_errno() : 0;
+}
+
+/* Whether something lies in the way, seen before any work is done; then that is reported. */
+static bool refuse(Desk *desk, size_t index) {
     const char *output = desk->run->outputs[index];
+    char detail[256];
     struct stat status;
     FileId id;
+    int r;
 
-    if (strcmp(output, "-") == 0 || stat(output, &status) < 0) {
-        return NULL;
+    if (strcmp(output, "-") == 0) {
+        return false;
     }
-    id = (FileId){status.st_dev, status.st_ino};
-    if (bsearch(&id, desk->originals, desk->n_originals, sizeof(id), compare_ids)) {
-        return "the output would replace an input";
+    if (stat(output, &status) == 0) {
+        id = (FileId){status.st_dev, status.st_ino};
+        if (bsearch(&id, desk->originals, desk->n_originals, sizeof(id), compare_ids)) {
+            report_failure(desk, index, "exists", "the output would replace an input");
+            return true;
+        }
+        if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+            return false; /* a device or a pipe takes what comes */
+        }
+        if (!desk->run->force) {
+            report_failure(desk, index, "exists",
+                           "the output exists already; --force overwrites it");
+            return true;
+        }
     }
-    return desk->run->force ? NULL : "the output exists already; --force overwrites it";
+    r = check_folder_of(output);
+    if (r < 0) {
+        snprintf(detail, sizeof(detail), "cannot write %s: %s", output, strerror(-r));
+        report_failure(desk, index, "unwritable", detail);
+    }
+    return r < 0;
 }
 
 static void free_slot(Desk *desk, Slot *slot) {
@@ -146,14 +173,12 @@ static void free_slot(Desk *desk, Slot *slot) {
 static int start_next(Desk *desk, Slot *slot) {
     const CutoutRun *run = desk->run;
     size_t index = desk->next++;
-    const char *in_the_way = obstacle(desk, index);
     RenderJob job = {.op = RENDER_RENDER, .background = run->background, .recipe = *run->recipe};
     uint64_t len = 0;
     int fd = -1;
     int r;
 
-    if (in_the_way) {
-        report_failure(desk, index, "exists", in_the_way);
+    if (refuse(desk, index)) {
         return 0;
     }
     r = file_read_sealed(run->inputs[index].path, CUTOUT_FILE_MAX, run->signal_fd, &fd, &len);

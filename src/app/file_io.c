@@ -125,14 +125,32 @@ static int give_name(const char *temporary, const char *path, bool force) {
     return 0;
 }
 
+/* /dev/null, /dev/stdout, a named pipe: written to, as nothing of them would be left otherwise. */
+static int write_through(const char *path, int from_fd, uint64_t len) {
+    /* Without O_NONBLOCK a named pipe that nobody reads would hold us here. */
+    _cleanup_(fd_closep) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0) {
+        return err_errno();
+    }
+    if (fcntl(fd, F_SETFL, 0) < 0) {
+        return err_trace(err_errno());
+    }
+    return copy_out(fd, from_fd, len);
+}
+
 int file_write(const char *path, int from_fd, uint64_t len, bool force) {
     _cleanup_(buf_done) Buf temporary = BUF_INIT;
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
+    struct stat status;
     int fd, r;
 
     if (strcmp(path, "-") == 0) {
         return copy_out(STDOUT_FILENO, from_fd, len);
+    }
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        return write_through(path, from_fd, len);
     }
     /* At most 255 bytes a name: the temporary one is short whatever the other is. */
     buf_addf(&temporary, "%.*s.imagesync-%ld.part", (int)(name - path), path, (long)getpid());

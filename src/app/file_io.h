@@ -18,7 +18,8 @@ enum {
 
 /*
  * Writes the whole of a memory file to `path` ("-": standard output): to a temporary name in the
- * same folder, then renamed, so that a reader sees all of it or nothing. 0, FILE_E_EXISTS, or why.
+ * same folder, then renamed, so that a reader sees all of it or nothing. A device or a named pipe
+ * is written to in place. 0, FILE_E_EXISTS, or why.
  */
 int file_write(const char *path, int from_fd, uint64_t len, bool force);
 

@@ -120,7 +120,8 @@ int cli_manual_command(const CliCall *call) {
     print_settings();
     puts(".SH EXIT STATUS\n"
          ".TP\n.B 0\nAll is done.\n"
-         ".TP\n.B 1\nSome inputs failed; the others are done.\n"
+         ".TP\n.B 1\nSome inputs failed; the others are done. Or standard output did not take all "
+         "of what was written.\n"
          ".TP\n.B 2\nThe command line or the settings are wrong; nothing was done.\n"
          ".TP\n.B 3\nNothing could start: a model is missing, an address is in use, a folder "
          "cannot be written.\n"

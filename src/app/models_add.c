@@ -244,7 +244,10 @@ static json_t *make_manifest(const CliCall *call, const char *name) {
     json_object_set_new(manifest, "name", json_string(name));
     json_object_set_new(manifest, "file", json_string(MODEL_FILE));
     set_default(manifest, "title", name);
-    set_default(manifest, "licence", options->licence ? options->licence : "unknown");
+    if (options->licence) {
+        json_object_set_new(manifest, "licence", json_string(options->licence));
+    }
+    set_default(manifest, "licence", "unknown");
     set_default(manifest, "precision", "as-is");
     return TAKE_PTR(manifest);
 }

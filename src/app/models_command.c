@@ -205,6 +205,10 @@ int models_remove_command(const CliCall *call) {
     if (rename(arena_printf(arena, "%s/%s", call->settings->models_dir, name), away) < 0) {
         return cli_no_start("cannot remove '%s': %s", name, strerror(errno));
     }
+    if (unlink(away) == 0) { /* it was a link; the folder that it led to is not ours */
+        printf("removed %s\n", name);
+        return EXIT_OK;
+    }
     count = scandir(away, &entries, NULL, NULL);
     for (int i = 0; i < count; i++) {
         unlink(arena_printf(arena, "%s/%s", away, entries[i]->d_name));

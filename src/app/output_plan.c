@@ -113,7 +113,9 @@ static int check_collisions(const PlanRequest *request, const char **outputs, Ar
         size_t a = MIN(order[i - 1], order[i]), b = MAX(order[i - 1], order[i]);
         if (strcmp(outputs[a], outputs[b]) == 0) {
             *reterr_text =
-                arena_printf(arena, "'%s' and '%s' would both be written to '%s'",
+                arena_printf(arena,
+                             "'%s' and '%s' would both be written to '%s'; "
+                             "give each of them its own -o",
                              request->inputs[a].path, request->inputs[b].path, outputs[a]);
             return -EINVAL;
         }

@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/progress.h"
 
+#include "app/terminal.h"
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #define REDRAW_US 100000
 #define BAR_MAX   40
+#define TEXT_MAX  46 /* columns of what is said beside the bar */
 
 static const char clear_line[] = "\r\033[K";
 
+/* Whether standard error is a terminal that knows what clear_line says. */
+static bool can_redraw(void) {
+    const char *term = getenv("TERM");
+
+    return isatty(STDERR_FILENO) && term && term[0] && strcmp(term, "dumb") != 0;
+}
+
 void progress_start(Progress *progress, const ProgressOptions *options) {
-    *progress = (Progress){.options = *options,
-                           .bar = !options->quiet && isatty(STDERR_FILENO),
-                           .started_us = clock_mono_us()};
+    *progress = (Progress){
+        .options = *options, .bar = !options->quiet && can_redraw(), .started_us = clock_mono_us()};
 }
 
 static double elapsed_s(const Progress *progress) {
@@ -32,14 +41,16 @@ static void draw_bar(Progress *progress) {
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0) {
         size.ws_col = 80;
     }
-    width = size.ws_col > 50 ? MIN((size_t)size.ws_col - 50, (size_t)BAR_MAX) : 0;
+    width = size.ws_col > TEXT_MAX ? MIN((size_t)size.ws_col - TEXT_MAX, (size_t)BAR_MAX) : 0;
     filled = total > 0 ? width * ended / total : 0;
     memset(cells, '#', filled);
     memset(cells + filled, '.', width - filled);
     cells[width] = '\0';
-    fprintf(stderr, "%s[%s] %zu/%zu  %.0f s", clear_line, cells, ended, total, seconds);
-    if (ended > 0) {
-        fprintf(stderr, "  %.2f images/s", (double)ended / MAX(seconds, 1e-3));
+    fprintf(stderr, width > 0 ? "%s[%s] " : "%s%s", clear_line, cells);
+    fprintf(stderr, "%zu/%zu  %.0f s", ended, total, seconds);
+    if (progress->done > 0 && ended < total) {
+        fprintf(stderr, ", about %.0f s left",
+                seconds / (double)progress->done * (double)(total - ended));
     }
     fflush(stderr);
     progress->drawn_us = clock_mono_us();
@@ -48,13 +59,6 @@ static void draw_bar(Progress *progress) {
 void progress_tick(Progress *progress) {
     if (progress->bar && clock_mono_us() - progress->drawn_us >= REDRAW_US) {
         draw_bar(progress);
-    }
-}
-
-/* A name from outside must not move the cursor of a terminal. */
-static void print_name(const char *name) {
-    for (; *name; name++) {
-        fputc((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name, stderr);
     }
 }
 
@@ -124,12 +128,14 @@ void progress_event(Progress *progress, const ProgressEvent *event) {
     }
     if (event->detail) {
         fputs("imagesync: ", stderr);
-        print_name(event->input);
-        fprintf(stderr, ": %s\n", event->detail);
+        terminal_print(stderr, event->input);
+        fputs(": ", stderr);
+        terminal_print(stderr, event->detail);
+        fputc('\n', stderr);
     } else if (!progress->options.quiet && !progress->options.json) {
-        print_name(event->input);
+        terminal_print(stderr, event->input);
         fputs(" -> ", stderr);
-        print_name(event->output);
+        terminal_print(stderr, event->output);
         fprintf(stderr, "  %ux%u  %.2f s\n", event->width, event->height,
                 (t->total - t->queue) / 1000);
     }

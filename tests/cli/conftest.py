@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def binary():
-    path = Path(os.environ.get("IMAGESYNC_BIN", ROOT / "build" / "imagesync"))
+    path = Path(os.environ.get("IMAGESYNC_BIN", ROOT / "build" / "imagesync")).resolve()
     assert path.exists(), f"{path} is missing: build it first"
     return str(path)
 

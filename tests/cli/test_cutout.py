@@ -3,11 +3,14 @@
 
 import json
 import os
+import shutil
 import struct
+import subprocess
 import zipfile
 import zlib
 
 import pytest
+from PIL import Image, ImageDraw
 
 
 def png_header(data):
@@ -54,6 +57,8 @@ def test_without_output_the_result_lies_beside_the_input(run, photo, tmp_path):
 def test_every_format_by_extension_and_by_option(run, photo, tmp_path, name):
     assert run("cutout", "photo.png", "-o", f"a.{name}").returncode == 0
     assert is_format((tmp_path / f"a.{name}").read_bytes(), name)
+    assert run("cutout", "photo.png", "-o", f"B.{name.upper()}").returncode == 0
+    assert is_format((tmp_path / f"B.{name.upper()}").read_bytes(), name)
     assert run("cutout", "photo.png", "-o", "noextension", f"--format={name}").returncode == 0
     assert is_format((tmp_path / "noextension").read_bytes(), name)
     if name == "zip":
@@ -76,6 +81,47 @@ def test_nothing_is_overwritten_without_force(run, photo, tmp_path):
     assert (tmp_path / "out.png").read_text() == "mine"
     assert run("cutout", "photo.png", "-o", "out.png", "--force").returncode == 0
     assert is_format((tmp_path / "out.png").read_bytes(), "png")
+
+
+def test_devices_and_pipes_are_written_to_not_replaced(run, photo, tmp_path):
+    pipe, null, out = tmp_path / "pipe", tmp_path / "null", tmp_path / "out"
+    os.mkfifo(pipe)
+    null.symlink_to("/dev/null")
+    out.symlink_to("/dev/stdout")
+    for force in ([], ["--force"]):
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        done = run("cutout", "photo.png", "-o", "pipe", "--format", "jpg", "-q", "1", *force)
+        assert done.returncode == 0, done.err
+        assert is_format(os.read(reader, 16), "jpg")
+        os.close(reader)
+        assert pipe.is_fifo()
+        done = run("cutout", "photo.png", "-o", "out", *force, text=False)
+        assert done.returncode == 0 and is_format(done.out, "png")
+        assert run("cutout", "photo.png", "-o", "null", *force).returncode == 0
+        assert null.is_char_device() and out.is_symlink()
+    done = run("cutout", "photo.png", "-o", "pipe")  # which nobody reads
+    assert done.returncode == 1 and "cannot write pipe" in done.err
+    assert leftovers(tmp_path) == []
+
+
+def test_an_output_that_cannot_be_written_costs_no_work(run, photo, tmp_path):
+    done = run("cutout", "photo.png", "-o", "nowhere/out.png", "--json")
+    assert done.returncode == 1
+    line = json.loads(done.out)
+    assert line["status"] == "unwritable" and "nowhere/out.png: No such file" in line["detail"]
+    # It is seen before the input is even opened.
+    (tmp_path / "broken.png").write_bytes(b"")
+    line = json.loads(run("cutout", "broken.png", "-o", "nowhere/out.png", "--json").out)
+    assert line["status"] == "unwritable"
+
+
+def test_what_standard_output_does_not_take_is_a_failure(run, binary, env, photo, tmp_path):
+    for words in (["cutout", "photo.png", "-o", "out.png", "--json"], ["config"], ["manual"],
+                  ["cutout", "photo.png", "-o", "-"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([binary, *words], env=env, cwd=tmp_path, stdout=full,
+                                  stderr=subprocess.PIPE, timeout=120, check=False)
+        assert done.returncode == 1 and b"cannot write" in done.stderr, words
 
 
 def test_an_input_is_never_the_output(run, photo, tmp_path):
@@ -104,6 +150,12 @@ def test_folders_patterns_and_their_names(run, photos, tmp_path):
     found = sorted(str(path.relative_to(tmp_path / "deep/er"))
                    for path in (tmp_path / "deep/er").rglob("*.png"))
     assert found == ["cat.png", "coffee.png", "more/rocket.png"]
+    # Once more, into a folder among the inputs: what lies there is no input.
+    for _ in range(2):
+        done = run("cutout", "photos", "-r", "-o", "photos/out", "--force", "--json")
+        assert done.returncode == 0, done.err
+        assert len(done.out.splitlines()) == 3
+    shutil.rmtree(photos / "out")
     done = run("cutout", "photos/c*", "-o", "matched")
     assert sorted(os.listdir(tmp_path / "matched")) == ["cat.png", "coffee.png"]
     done = run("cutout", "photos/x*", "-o", "matched")
@@ -115,6 +167,7 @@ def test_two_inputs_of_one_name_are_refused_before_work(run, photo, photos, tmp_
     done = run("cutout", "photos/cat.png", "cat.png", "-o", "out")
     assert done.returncode == 2
     assert "'photos/cat.png' and 'cat.png' would both be written to 'out/cat.png'" in done.err
+    assert "its own -o" in done.err
     assert not (tmp_path / "out").exists()
 
 
@@ -128,7 +181,9 @@ def test_pipes(run, photo, tmp_path):
     assert is_format(done.out, "png")
     done = run("cutout", "-", "-o", "named.jpg", stdin=photo.read_bytes())
     assert is_format((tmp_path / "named.jpg").read_bytes(), "jpg")
-    for words in (["-", "-"], ["photo.png", "photo.png", "-o", "-"], ["-", "--json"],
+    done = run("cutout", "photo.png", "--bg-image", "-", "-o", "on.png", stdin=photo.read_bytes())
+    assert done.returncode == 0, done.err
+    for words in (["-", "-"], ["-", "--bg-image", "-"], ["photo.png", "photo.png", "-o", "-"], ["-", "--json"],
                   ["photo.png", "-o", "-", "--json"]):
         assert run("cutout", *words, stdin=b"").returncode == 2, words
 
@@ -183,25 +238,88 @@ def test_a_picture_without_subject(run, tmp_path):
     assert json.loads(done.out)["status"] == "no_foreground"
 
 
-def test_recipe_options_change_the_picture(run, photo, tmp_path):
-    def size(*words, out="x.png"):
-        done = run("cutout", "photo.png", "-o", out, "--force", *words)
-        assert done.returncode == 0, (words, done.err)
-        return png_header((tmp_path / out).read_bytes())
+@pytest.fixture
+def made(run, tmp_path):
+    """made(WORDS): what becomes of 200 x 100 px of black with two white boxes, as a PNG."""
+    picture = Image.new("RGB", (200, 100), "black")
+    ImageDraw.Draw(picture).rectangle((100, 40, 139, 59), "white")
+    ImageDraw.Draw(picture).rectangle((10, 10, 29, 19), "white")
+    picture.save(tmp_path / "boxes.png")
 
-    plain = size()
-    assert size("--channels", "alpha")[3] == 0
-    assert size("--bg-color", "ff8800")[:2] == plain[:2]
-    assert size("--blur")[:2] == plain[:2]
-    assert size("--blur=2%")[:2] == plain[:2]
-    assert size("--bg-image", "photo.png")[:2] == plain[:2]
-    assert size("--roi", "0% 0% 50% 50%", "--crop")[:2] != plain[:2]
-    assert size("--crop-margin", "10%", "--roi", "25% 25% 75% 75%")[:2] != plain[:2]
-    size("--scale", "50%", "--position", "center")
-    small = run("cutout", "photo.png", "-o", "q.jpg", "--quality", "10")
-    large = run("cutout", "photo.png", "-o", "r.jpg", "-q", "95")
-    assert small.returncode == large.returncode == 0
-    assert (tmp_path / "q.jpg").stat().st_size < (tmp_path / "r.jpg").stat().st_size
+    def call(*words):
+        done = run("cutout", "boxes.png", "-o", "made.png", "--force", *words)
+        assert done.returncode == 0, (words, done.err)
+        return Image.open(tmp_path / "made.png")
+    return call
+
+
+def box_of(image):
+    """Where the subject is: left, top, right, bottom, to a few pixels."""
+    return image.getchannel("A").point(lambda alpha: 255 * (alpha > 127)).getbbox()
+
+
+def near(box, expected, pixels=3):
+    return all(abs(a - b) <= pixels for a, b in zip(box, expected, strict=True))
+
+
+BOTH, LARGE = (10, 10, 140, 60), (100, 40, 140, 60)
+
+
+def test_what_is_put_behind_the_subject(made, tmp_path):
+    plain = made()
+    assert plain.mode == "RGBA" and plain.getpixel((190, 90))[3] == 0
+    assert plain.getpixel((120, 50))[3] == 255 and near(box_of(plain), BOTH)
+    orange = made("--bg-color", "ff8800").convert("RGBA")
+    assert orange.getpixel((190, 90)) == (255, 136, 0, 255)
+    assert orange.getpixel((120, 50)) == (255, 255, 255, 255)
+    assert made("--bg-color", "ff880080").getpixel((190, 90)) == (255, 136, 0, 128)
+    Image.new("RGB", (3, 3), (10, 200, 30)).save(tmp_path / "green.png")
+    green = made("--bg-image", "green.png").convert("RGB").getpixel((190, 90))
+    assert near(green, (10, 200, 30))
+
+
+def test_blur_blurs_the_background_by_the_amount(run, tmp_path):
+    # Stripes that are dark enough to be surely background for the tiny model.
+    picture = Image.new("RGB", (200, 100), "black")
+    for x in range(0, 200, 8):
+        ImageDraw.Draw(picture).rectangle((x, 0, x + 3, 99), (9, 0, 0))
+    ImageDraw.Draw(picture).rectangle((80, 40, 119, 59), "white")
+    picture.save(tmp_path / "stripes.png")
+
+    def contrast(*words):
+        done = run("cutout", "stripes.png", "-o", "x.png", "--force", *words)
+        assert done.returncode == 0, done.err
+        made = Image.open(tmp_path / "x.png").convert("RGBA")
+        assert made.getextrema()[3] == (255, 255) and made.getpixel((100, 50))[0] > 250
+        darkest, lightest = made.crop((20, 10, 60, 30)).getextrema()[0]
+        return lightest - darkest
+    assert contrast("--blur=0.1%") >= 8 and contrast("--blur=5%") <= 1
+    assert 1 < contrast("--blur") == contrast("--blur=1%") < 8
+
+
+def test_what_part_is_kept_and_where_it_goes(made):
+    assert near(made("--crop").size, (130, 50))
+    assert near(made("--crop", "--crop-margin", "10px").size, (150, 70), 4)
+    assert near(made("--crop-margin", "10px").size, (150, 70), 4)
+    assert near(made("--crop-margin", "10%").size, (156, 60), 4)
+    assert near(box_of(made("--roi", "50% 0% 100% 100%")), LARGE)
+    assert near(box_of(made("--roi", "90px 30px 200px 100px")), LARGE)
+    # Half of the width or of the height, whichever is reached first.
+    region = ("--roi", "50% 0% 100% 100%", "--scale", "50%")
+    assert near(box_of(made(*region, "--position", "center")), (50, 25, 150, 75))
+    assert near(box_of(made(*region, "--position", "0% 0%")), (0, 0, 100, 50))
+    assert near(box_of(made(*region, "--position", "100%")), (100, 50, 200, 100))
+
+
+def test_channels_and_quality(run, made, photo, tmp_path):
+    alpha = made("--channels", "alpha")
+    assert alpha.mode == "L" and alpha.getpixel((120, 50)) == 255
+    assert alpha.getpixel((190, 90)) == 0
+    sizes = []
+    for quality in (["-q", "10"], ["--quality", "95"]):
+        assert run("cutout", "photo.png", "-o", "q.jpg", "--force", *quality).returncode == 0
+        sizes.append((tmp_path / "q.jpg").stat().st_size)
+    assert sizes[0] < sizes[1] / 2
 
 
 @pytest.mark.parametrize("words,says", [

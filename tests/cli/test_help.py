@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Help, the manual, completions, settings: all made from the tables that parse."""
+"""Help, the manual, settings: all made from the tables that parse."""
 
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -50,8 +49,6 @@ def test_the_manual_renders_and_has_every_option(run, tmp_path):
     page = run("manual")
     assert page.returncode == 0
     (tmp_path / "imagesync.1").write_text(page.out)
-    if not shutil.which("man"):
-        pytest.skip("man is not installed")
     done = subprocess.run(["man", "--warnings=w", "-l", "imagesync.1"], cwd=tmp_path,
                           capture_output=True, text=True, timeout=60, check=False,
                           env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "MANWIDTH": "100"})
@@ -61,41 +58,6 @@ def test_the_manual_renders_and_has_every_option(run, tmp_path):
     for command in COMMANDS:
         for option in re.findall(r"^ .*?(--[a-z0-9-]+)", run("help", *command.split()).out, re.M):
             assert option in text or option == "--help", (command, option)
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completions_are_of_their_language(run, shell):
-    done = run("completions", shell)
-    assert done.returncode == 0 and "bg-color" in done.out
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
-    checked = subprocess.run([shell, "-n", "/dev/stdin"], input=done.out, text=True,
-                             capture_output=True, timeout=30, check=False)
-    assert checked.returncode == 0, checked.stderr
-
-
-def test_completions_of_another_shell(run):
-    assert run("completions", "tcsh").returncode == 2
-
-
-@pytest.mark.parametrize("words,expected", [
-    (["cut"], {"cutout"}),
-    (["models", "ver"], {"verify"}),
-    (["cutout", "--bg"], {"--bg-color", "--bg-image"}),
-    (["cutout", "--format", "w"], {"webp"}),
-    (["models", "add", "--like", "u2netp"], {"u2netp"}),
-    (["serve", "--api"], {"--api-keys"}),
-    (["completions", ""], {"bash", "zsh", "fish"}),
-])
-def test_bash_completes(run, tmp_path, words, expected):
-    script = tmp_path / "imagesync.bash"
-    script.write_text(run("completions", "bash").out)
-    line = " ".join(f"'{word}'" for word in ["imagesync", *words])
-    done = subprocess.run(
-        ["bash", "-c", f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words)}; "
-                       "_imagesync; printf '%s\\n' \"${COMPREPLY[@]}\""],
-        capture_output=True, text=True, timeout=30, check=False)
-    assert set(done.stdout.split()) == expected, done.stderr
 
 
 def test_config_tells_value_and_source(run, tmp_path):

@@ -87,6 +87,20 @@ def test_a_manifest_is_taken_over(run, tmp_path):
     manifest = json.loads((tmp_path / "d/models/named/manifest.json").read_text())
     assert manifest["note"] == "kept" and manifest["title"] == "A title"
     assert list(manifest["sha256"]) == ["model.onnx"]
+    assert add(run, tmp_path, "--manifest", "M.json", "--name", "ours", "--licence", "MIT",
+               "--width", "64").returncode == 0
+    manifest = json.loads((tmp_path / "d/models/ours/manifest.json").read_text())
+    assert manifest["licence"] == "MIT" and manifest["title"] == "A title"
     (tmp_path / "M.json").write_text("{")
     done = add(run, tmp_path, "--manifest", "M.json", "--name", "other")
     assert done.returncode == 3 and "no manifest" in done.err
+
+
+def test_removing_a_linked_model_leaves_what_the_link_leads_to(run, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(tiny_model.onnx())
+    assert add(run, tmp_path, *tiny_model.ADD_OPTIONS).returncode == 0
+    os.rename(tmp_path / "d/models/m", tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", tmp_path / "d/models/m")
+    assert run("models", "remove", "m", "--data", "d").returncode == 0
+    assert os.listdir(tmp_path / "d/models") == []
+    assert sorted(os.listdir(tmp_path / "elsewhere")) == ["manifest.json", "model.onnx"]
