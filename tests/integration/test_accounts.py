@@ -45,7 +45,10 @@ def totp(secret, when=None):
 
 
 def add_totp(person):
-    secret = person.call("POST", "/v1/me/totp").json()["secret"]
+    asked = person.call("POST", "/v1/me/totp").json()
+    secret = asked["secret"]
+    assert asked["uri"].startswith("otpauth://totp/Image%20Sync:")
+    assert person.address.split("@")[0] in asked["uri"] and secret in asked["uri"]
     # The step before now is accepted too, and leaves the present one for signing in.
     reply = person.call("PUT", "/v1/me/totp", {"secret": secret,
                                                "code": totp(secret, time.time() - 30)})

@@ -94,18 +94,36 @@ int second_factor_use(DbTx *tx, UserCall *call, Account *account, const char *co
     return r < 0 ? err_trace(r) : r;
 }
 
+typedef struct Label {
+    UserCall *call;
+    const char *email;
+} Label;
+
+static int load_label(DbTx *tx, void *userdata) {
+    Label *label = userdata;
+    UserCall *call = label->call;
+    _cleanup_(account_done) Account account = {0};
+    int r =
+        account_store_get(tx, call->service->vault, &call->session.user_id, call->arena, &account);
+
+    label->email = account.email;
+    return r < 0 ? err_trace(r) : r;
+}
+
 /* A secret to be put into an app; nothing is stored until a code of it comes back. */
 static UserFailure start(UserCall *call, json_t **ret_body) {
-    char issuer[] = "Image Sync";
-    uint8_t secret[TOTP_SECRET_LEN];
     _cleanup_(buf_done) Buf text = BUF_INIT, uri = BUF_INIT;
-    char id[UUID_TEXT_SIZE];
+    uint8_t secret[TOTP_SECRET_LEN];
     Str secret_str = {(const char *)secret, sizeof(secret)};
+    Label label = {.call = call};
+    int r = db_read(call->service->options.db, NULL, load_label, &label);
 
+    if (r != 0) {
+        return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
+    }
     random_bytes(secret, sizeof(secret));
     base32_encode(secret_str, &text);
-    uuid_text(&call->session.user_id, id);
-    totp_uri(secret_str, str_from(issuer), (Str){id, 8}, &uri);
+    totp_uri(secret_str, str_lit("Image Sync"), str_from(label.email), &uri);
     *ret_body = json_pack("{s:s,s:s}", "secret", buf_cstr(&text), "uri", buf_cstr(&uri));
     return USER_FAILURE_NONE;
 }
