@@ -2,6 +2,7 @@
 
 /* The commands. What is said of them here is also the manual. */
 
+#include "app/audit_command.h"
 #include "app/cli.h"
 #include "app/config_command.h"
 #include "app/cutout.h"
@@ -52,6 +53,19 @@ static const char migrate_details[] =
 
 static const char migrate_status_details[] =
     "Nothing is changed. The exit status is 1 when a migration is pending.\n";
+
+static const char audit_verify_details[] =
+    "Each user has an audit trail, a chain of rows in the database of which each covers the one "
+    "before it. This walks all of them and says which row is the first wrong one: a row that was "
+    "changed, taken out, put in between or moved. Rows that were cut off at the end show only "
+    "against a copy of where the trails ended: keep FILE of --heads where whoever administers the "
+    "database cannot change it. The server may run meanwhile.\n"
+    "\n"
+    "The exit status is 0 when all rows hold and 1 when something is wrong; then FILE is left as "
+    "it is. With --user FILE is compared with and not written. 3: the database or the master key "
+    "cannot be opened.\n"
+    "\n"
+    "  imagesync audit verify --heads /mnt/elsewhere/heads\n";
 
 const CliCommand cli_commands[] = {
     {.name = "cutout",
@@ -116,6 +130,14 @@ const CliCommand cli_commands[] = {
      .options_size = sizeof(MigrateStatusOptions),
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
      .run = migrate_status_command},
+    {.name = "audit verify",
+     .arguments = "",
+     .summary = "Check that no audit trail was changed",
+     .details = audit_verify_details,
+     .options = audit_verify_options,
+     .options_size = sizeof(AuditVerifyOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = audit_verify_command},
     {.name = "config",
      .arguments = "",
      .summary = "Print all settings, their values and where these come from",

@@ -68,15 +68,18 @@ static int load_service_key(DbTx *tx, const ServiceKeys *load, ServiceKey which)
     size_t len;
     int r;
 
-    random_bytes(key, VAULT_KEY_LEN);
-    r = master_keys_wrap(load->vault->master, key, label, wrapped, &len);
-    if (r < 0) {
-        return err_trace(r);
-    }
-    r = db_exec(tx, &statements[SERVICE_KEY_ADD],
-                (DbValue[]){param, DB_BLOB(((Str){(const char *)wrapped, len}))}, NULL);
-    if (r == 0) {
-        r = db_query_one(tx, &statements[SERVICE_KEY_GET], &param, load->arena, &row);
+    r = db_query_one(tx, &statements[SERVICE_KEY_GET], &param, load->arena, &row);
+    if (r == DB_E_NONE) {
+        random_bytes(key, VAULT_KEY_LEN);
+        r = master_keys_wrap(load->vault->master, key, label, wrapped, &len);
+        if (r < 0) {
+            return err_trace(r);
+        }
+        r = db_exec(tx, &statements[SERVICE_KEY_ADD],
+                    (DbValue[]){param, DB_BLOB(((Str){(const char *)wrapped, len}))}, NULL);
+        if (r == 0) {
+            r = db_query_one(tx, &statements[SERVICE_KEY_GET], &param, load->arena, &row);
+        }
     }
     if (r != 0) {
         return err_trace(r < 0 ? r : -EIO);
