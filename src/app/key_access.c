@@ -9,9 +9,8 @@
 #define COMMAND_WORDS_MAX 32
 #define COMMAND_MS        30000
 
-static int read_command(const char *command, Arena *arena, MasterKeys **ret_keys,
-                        const char **reterr) {
-    const char *argv[COMMAND_WORDS_MAX + 1] = {0};
+static const char *const *split_words(const char *command, Arena *arena) {
+    const char **argv = arena_alloc(arena, (COMMAND_WORDS_MAX + 1) * sizeof(*argv));
     Str rest = str_from(command), word;
     size_t n = 0;
 
@@ -20,26 +19,26 @@ static int read_command(const char *command, Arena *arena, MasterKeys **ret_keys
             argv[n++] = arena_strdup(arena, word);
         }
     }
-    return master_keys_read_command(argv, COMMAND_MS, ret_keys, reterr);
+    argv[n] = NULL;
+    return argv;
 }
 
-int key_access_open(const Settings *settings, bool create, Arena *arena, MasterKeys **ret_keys,
+int key_access_open(const Settings *settings, bool create, Arena *arena, MasterKeyRing **ret_keys,
                     const char **reterr_text) {
     const char *reason = "";
     bool command = settings->master_key_command[0] != '\0';
+    MasterKeySource source = {.path = settings->master_key, .timeout_ms = COMMAND_MS};
     int r = 0;
 
     if (command) {
-        r = read_command(settings->master_key_command, arena, ret_keys, &reason);
-    } else {
-        if (create) {
-            r = master_key_file_create(settings->master_key);
-            if (r == 0) {
-                log_info("master key made");
-            }
+        source.argv = split_words(settings->master_key_command, arena);
+    } else if (create) {
+        r = master_key_file_create(settings->master_key);
+        if (r == 0) {
+            log_info("master key made");
         }
-        r = r < 0 ? r : master_keys_read_file(settings->master_key, ret_keys, &reason);
     }
+    r = r < 0 ? r : master_key_ring_new(&source, ret_keys, &reason);
     if (r == 0) {
         return 0;
     }
@@ -93,7 +92,7 @@ void key_access_done(KeyAccess *access) {
         vault_free(access->vault);
     }
     if (access->keys) {
-        master_keys_free(access->keys);
+        master_key_ring_free(access->keys);
     }
     db_free(access->db);
     *access = (KeyAccess){0};

@@ -4,6 +4,7 @@
 #include "adapters/cache/memory/memory.h"
 #include "app/key_access.h"
 #include "base/error.h"
+#include "base/log.h"
 
 #define LOCAL_CACHE_MAX ((size_t)8 << 20)
 #define MAIL_THREADS    2
@@ -62,6 +63,17 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     return r;
 }
 
+void user_part_reload_keys(UserPart *part) {
+    const char *reason = "";
+    int r = master_key_ring_reload(part->master_keys, &reason);
+
+    if (r == 0) {
+        log_info("master keys read");
+    } else {
+        log_error("master keys not read", LOG_STR("error", r > 0 ? reason : strerrordesc_np(-r)));
+    }
+}
+
 void user_part_drain(UserPart *part, uint32_t timeout_ms) {
     executor_drain(part->executor, timeout_ms);
     executor_drain(part->mail_executor, timeout_ms);
@@ -75,7 +87,7 @@ void user_part_done(UserPart *part) {
     }
     cache_free(part->local_cache);
     if (part->master_keys) {
-        master_keys_free(part->master_keys);
+        master_key_ring_free(part->master_keys);
     }
     *part = (UserPart){0};
 }
