@@ -2,10 +2,12 @@
 
 /* The commands. What is said of them here is also the manual. */
 
+#include "app/audit_command.h"
 #include "app/cli.h"
 #include "app/config_command.h"
 #include "app/cutout.h"
 #include "app/cutout_options.h"
+#include "app/keys_command.h"
 #include "app/migrate_command.h"
 #include "app/models_command.h"
 #include "app/serve.h"
@@ -53,6 +55,30 @@ static const char migrate_details[] =
 
 static const char migrate_status_details[] =
     "Nothing is changed. The exit status is 1 when a migration is pending.\n";
+
+static const char keys_rotate_details[] =
+    "Adds a master key to the file and wraps with it the keys of all users and of the service. "
+    "Servers go on meanwhile and read the file again by themselves, or on SIGHUP. Ended midway it "
+    "goes on when it is started again, and then adds no key until the rotation before is "
+    "complete. With --master-key-command add the key there first: here only is wrapped anew. The "
+    "old key stays until 'imagesync keys retire' takes it out; backups made before need it.\n";
+
+static const char keys_retire_details[] =
+    "Takes the key out of the master key file. Refused (exit status 1) while anything is wrapped "
+    "by it, and for the newest.\n";
+
+static const char audit_verify_details[] =
+    "Each user has an audit trail, a chain of rows in the database of which each covers the one "
+    "before it. This walks all of them and says which row is the first wrong one: a row that was "
+    "changed, taken out, put in between or moved. Rows that were cut off at the end show only "
+    "against a copy of where the trails ended: keep FILE of --heads where whoever administers the "
+    "database cannot change it. The server may run meanwhile.\n"
+    "\n"
+    "The exit status is 0 when all rows hold and 1 when something is wrong; then FILE is left as "
+    "it is. With --user FILE is compared with and not written. 3: the database or the master key "
+    "cannot be opened.\n"
+    "\n"
+    "  imagesync audit verify --heads /mnt/elsewhere/heads\n";
 
 const CliCommand cli_commands[] = {
     {.name = "cutout",
@@ -117,6 +143,33 @@ const CliCommand cli_commands[] = {
      .options_size = sizeof(MigrateStatusOptions),
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
      .run = migrate_status_command},
+    {.name = "audit verify",
+     .arguments = "",
+     .summary = "Check that no audit trail was changed",
+     .details = audit_verify_details,
+     .options = audit_verify_options,
+     .options_size = sizeof(AuditVerifyOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = audit_verify_command},
+    {.name = "keys list",
+     .arguments = "",
+     .summary = "List the master keys and how much each wraps",
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = keys_list_command},
+    {.name = "keys rotate",
+     .arguments = "",
+     .summary = "Wrap all keys with a new master key",
+     .details = keys_rotate_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = keys_rotate_command},
+    {.name = "keys retire",
+     .arguments = "ID",
+     .summary = "Take out a master key that wraps nothing any more",
+     .details = keys_retire_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = keys_retire_command},
     {.name = "config",
      .arguments = "",
      .summary = "Print all settings, their values and where these come from",

@@ -331,6 +331,9 @@ static void wait_for_end(Server *server, const sigset_t *signals) {
         if (signal == SIGTERM) {
             return;
         }
+        if (signal == SIGHUP) {
+            user_part_reload_keys(&server->user);
+        }
         if (server->tls) {
             renew_certificate(server);
         }

@@ -138,6 +138,9 @@ static int supervise(Supervisor *self) {
         if (signal == SIGTERM || signal == SIGINT || drained_too_long(self)) {
             stop(self);
         }
+        if (signal == SIGHUP && self->child > 0) {
+            kill(self->child, SIGHUP);
+        }
         if (self->child > 0 && waitpid(self->child, &status, WNOHANG) == self->child) {
             if (bury(self, status, &exit_status)) {
                 return exit_status;

@@ -2,51 +2,13 @@
 #include "app/user_part.h"
 
 #include "adapters/cache/memory/memory.h"
+#include "app/key_access.h"
 #include "base/error.h"
 #include "base/log.h"
 
-#define MASTER_KEY_COMMAND_WORDS_MAX 32
-#define MASTER_KEY_COMMAND_MS        30000
-#define LOCAL_CACHE_MAX              ((size_t)8 << 20)
-#define MAIL_THREADS                 2
-#define MAIL_QUEUE_MAX               1000
-
-static int read_command(const char *command, Arena *arena, MasterKeys **ret_keys,
-                        const char **reterr) {
-    const char *argv[MASTER_KEY_COMMAND_WORDS_MAX + 1] = {0};
-    Str rest = str_from(command), word;
-    size_t n = 0;
-
-    while (str_next_token(&rest, " ", &word)) {
-        if (word.len > 0 && n < MASTER_KEY_COMMAND_WORDS_MAX) {
-            argv[n++] = arena_strdup(arena, word);
-        }
-    }
-    return master_keys_read_command(argv, MASTER_KEY_COMMAND_MS, ret_keys, reterr);
-}
-
-static int open_master_keys(const Settings *settings, Arena *arena, MasterKeys **ret_keys,
-                            const char **reterr_text) {
-    const char *reason = "";
-    bool command = settings->master_key_command[0] != '\0';
-    int r;
-
-    if (command) {
-        r = read_command(settings->master_key_command, arena, ret_keys, &reason);
-    } else {
-        r = master_key_file_create(settings->master_key);
-        if (r == 0) {
-            log_info("master key made");
-        }
-        r = r < 0 ? r : master_keys_read_file(settings->master_key, ret_keys, &reason);
-    }
-    if (r == 0) {
-        return 0;
-    }
-    *reterr_text = arena_printf(arena, "--master-key%s: %s", command ? "-command" : "",
-                                r > 0 ? reason : strerrordesc_np(-r));
-    return -EINVAL;
-}
+#define LOCAL_CACHE_MAX ((size_t)8 << 20)
+#define MAIL_THREADS    2
+#define MAIL_QUEUE_MAX  1000
 
 static int start_executors(const UserPartBase *base, UserPart *part) {
     const Settings *settings = base->settings;
@@ -74,7 +36,7 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                                   .mailer = base->mailer,
                                   .metrics = base->metrics,
                                   .settings = &base->settings->user};
-    int r = open_master_keys(base->settings, arena, &part->master_keys, reterr_text);
+    int r = key_access_open(base->settings, true, arena, &part->master_keys, reterr_text);
 
     if (r < 0) {
         return r;
@@ -101,6 +63,17 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     return r;
 }
 
+void user_part_reload_keys(UserPart *part) {
+    const char *reason = "";
+    int r = master_key_ring_reload(part->master_keys, &reason);
+
+    if (r == 0) {
+        log_info("master keys read");
+    } else {
+        log_error("master keys not read", LOG_STR("error", r > 0 ? reason : strerrordesc_np(-r)));
+    }
+}
+
 void user_part_drain(UserPart *part, uint32_t timeout_ms) {
     executor_drain(part->executor, timeout_ms);
     executor_drain(part->mail_executor, timeout_ms);
@@ -114,7 +87,7 @@ void user_part_done(UserPart *part) {
     }
     cache_free(part->local_cache);
     if (part->master_keys) {
-        master_keys_free(part->master_keys);
+        master_key_ring_free(part->master_keys);
     }
     *part = (UserPart){0};
 }

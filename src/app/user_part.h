@@ -4,12 +4,12 @@
 /* The user service with what only it needs: master keys, threads that may wait, a local cache. */
 
 #include "app/registry.h"
-#include "base/crypto/master_key.h"
+#include "base/crypto/master_key_ring.h"
 #include "base/executor.h"
 #include "services/user/service.h"
 
 typedef struct UserPart {
-    MasterKeys *master_keys;
+    MasterKeyRing *master_keys;
     Cache *local_cache;
     Executor *executor, *mail_executor;
     UserService *service;
@@ -27,6 +27,9 @@ typedef struct UserPartBase {
 /* 0, or a negative with a whole sentence in *reterr_text, from the arena. */
 int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                     const char **reterr_text);
+
+/* Reads the master keys again: on SIGHUP. What is wrong is logged, and the old ones stay. */
+void user_part_reload_keys(UserPart *part);
 
 /* Lets requests and mails under way end, at most so long: after the server has drained. */
 void user_part_drain(UserPart *part, uint32_t timeout_ms);

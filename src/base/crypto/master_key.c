@@ -104,6 +104,10 @@ const char *master_keys_newest(const MasterKeys *keys) {
     return newest(keys)->id;
 }
 
+const char *master_keys_id(const MasterKeys *keys, size_t i) {
+    return i < keys->n_keys ? keys->keys[i].id : NULL;
+}
+
 /* Length of the id, id, the caller's: no two pairs give the same bytes. */
 static int associate(const MasterKey *key, Str associated, Buf *out) {
     uint8_t len = (uint8_t)strlen(key->id);
@@ -188,6 +192,12 @@ int master_keys_rewrap(const MasterKeys *keys, Str wrapped, Str associated,
     r = master_keys_wrap(keys, key, associated, ret_wrapped, ret_len);
     secret_wipe(key, sizeof(key));
     return r;
+}
+
+bool master_key_wrapped_id(Str wrapped, Str *ret_id) {
+    Str sealed;
+
+    return split_wrapped(wrapped, ret_id, &sealed);
 }
 
 bool master_keys_is_current(const MasterKeys *keys, Str wrapped) {

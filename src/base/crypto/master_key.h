@@ -59,14 +59,16 @@ DEFINE_CLEANUP(MasterKeys *, master_keys_free)
 int master_key_file_create(const char *path);
 /*
  * Adds a new key at the end of a file that master_keys_read_file() accepts, by replacing it at once
- * (rename), so that a reader sees the old or the new file. One caller at a time:
- * MASTER_KEY_E_EXISTS when PATH.new is there, from another caller or one that was ended midway.
- * Otherwise as reading it.
+ * (rename), so that a reader sees the old or the new file. Callers, of whatever process, take turns
+ * by a lock on the folder; PATH.new that one left who was ended midway is replaced. As reading it.
  */
 int master_key_file_add(const char *path, const char **reterr);
+/* Takes a key out in the same way. MASTER_KEY_E_UNKNOWN: it is not in it. The newest is refused. */
+int master_key_file_remove(const char *path, Str id, const char **reterr);
 
-/* The id of the newest key. */
+/* The id of the newest key, and of the one at `i`, the oldest first; NULL past the last. */
 const char *master_keys_newest(const MasterKeys *keys);
+const char *master_keys_id(const MasterKeys *keys, size_t i);
 
 /*
  * Wraps a key of 32 bytes with the newest key; `associated` ties it to its place, such as the
@@ -80,6 +82,8 @@ int master_keys_unwrap(const MasterKeys *keys, Str wrapped, Str associated,
 /* Unwraps and wraps with the newest key; the same as master_keys_unwrap() returns. */
 int master_keys_rewrap(const MasterKeys *keys, Str wrapped, Str associated,
                        uint8_t ret_wrapped[MASTER_KEY_WRAPPED_MAX], size_t *ret_len);
+/* The id of the key that wrapped it; false when it cannot be a wrapped key. */
+bool master_key_wrapped_id(Str wrapped, Str *ret_id);
 /* Whether the newest key wrapped it, so that there is nothing to rewrap. */
 bool master_keys_is_current(const MasterKeys *keys, Str wrapped);
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,15 +71,43 @@ static size_t make_line(char line[LINE_MAX_LEN]) {
     return (size_t)len;
 }
 
-static int sync_folder(const char *path) {
+static int open_folder(const char *path, int *ret_fd) {
     _cleanup_(freep) char *copy = strdup(path);
-    _cleanup_(fd_closep) int fd = -1;
+    int fd;
 
     if (!copy) {
         return err_trace(-ENOMEM);
     }
     fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 || fsync(fd) < 0 ? err_trace(err_errno()) : 0;
+    if (fd < 0) {
+        return err_trace(err_errno());
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int sync_folder(const char *path) {
+    _cleanup_(fd_closep) int fd = -1;
+    int r = open_folder(path, &fd);
+
+    return r < 0 ? r : fsync(fd) < 0 ? err_trace(err_errno()) : 0;
+}
+
+/* One who changes the file at a time; ends with the descriptor. */
+static int lock_folder(const char *path, int *ret_fd) {
+    _cleanup_(fd_closep) int fd = -1;
+    int r = open_folder(path, &fd);
+
+    if (r < 0) {
+        return r;
+    }
+    while (flock(fd, LOCK_EX) < 0) {
+        if (errno != EINTR) {
+            return err_trace(err_errno());
+        }
+    }
+    *ret_fd = TAKE_FD(fd);
+    return 0;
 }
 
 /* A new file of mode 0600, whole and on disk, or none. */
@@ -115,9 +144,13 @@ static int replace(const char *path, const char *text, size_t len) {
         beside = NULL;
         return err_trace(-ENOMEM);
     }
+    /* We hold the lock: who left it there was ended midway. */
+    if (unlink(beside) < 0 && errno != ENOENT) {
+        return err_trace(err_errno());
+    }
     r = write_private(beside, text, len);
     if (r != 0) {
-        return r;
+        return r < 0 ? r : err_trace(-EEXIST);
     }
     if (rename(beside, path) < 0) {
         r = err_errno();
@@ -127,15 +160,24 @@ static int replace(const char *path, const char *text, size_t len) {
     return sync_folder(path);
 }
 
+/* Reads the file into text[MASTER_KEY_TEXT_MAX], with the lock, and checks that it is one. */
+static int read_locked(const char *path, char *text, size_t *ret_len, int *ret_lock,
+                       MasterKeys **ret_keys, const char **reterr) {
+    int r = lock_folder(path, ret_lock);
+
+    if (r == 0) {
+        r = read_private(path, text, ret_len, reterr);
+    }
+    return r == 0 ? master_keys_parse((Str){text, *ret_len}, ret_keys, reterr) : r;
+}
+
 int master_key_file_add(const char *path, const char **reterr) {
     _cleanup_(secret_freep) char *text = secret_alloc(MASTER_KEY_TEXT_MAX + 1 + LINE_MAX_LEN);
     _cleanup_(master_keys_freep) MasterKeys *before = NULL, *after = NULL;
+    _cleanup_(fd_closep) int lock = -1;
     size_t len;
-    int r = read_private(path, text, &len, reterr);
+    int r = read_locked(path, text, &len, &lock, &before, reterr);
 
-    if (r == 0) {
-        r = master_keys_parse((Str){text, len}, &before, reterr);
-    }
     if (r != 0) {
         return r;
     }
@@ -151,4 +193,36 @@ int master_key_file_add(const char *path, const char **reterr) {
      */
     r = master_keys_parse((Str){text, len}, &after, reterr);
     return r == 0 ? replace(path, text, len) : r;
+}
+
+int master_key_file_remove(const char *path, Str id, const char **reterr) {
+    _cleanup_(secret_freep) char *text = secret_alloc(MASTER_KEY_TEXT_MAX);
+    _cleanup_(secret_freep) char *kept = secret_alloc(MASTER_KEY_TEXT_MAX + 1);
+    _cleanup_(master_keys_freep) MasterKeys *before = NULL;
+    _cleanup_(fd_closep) int lock = -1;
+    size_t len, kept_len = 0;
+    Str rest, line;
+    int r = read_locked(path, text, &len, &lock, &before, reterr);
+
+    if (r != 0) {
+        return r;
+    }
+    if (!master_keys_has(before, id)) {
+        return MASTER_KEY_E_UNKNOWN;
+    }
+    if (str_equal(str_from(master_keys_newest(before)), id)) {
+        *reterr = "it is the newest key, which wraps all that is new";
+        return MASTER_KEY_E_REFUSED;
+    }
+    rest = (Str){text, len};
+    while (str_next_token(&rest, "\n", &line)) {
+        Str of = str_trim(line), name;
+        if (str_next_token(&of, ":", &name) && str_equal(name, id)) {
+            continue;
+        }
+        memcpy(kept + kept_len, line.ptr, line.len);
+        kept_len += line.len;
+        kept[kept_len++] = '\n';
+    }
+    return replace(path, kept, kept_len);
 }

@@ -137,20 +137,15 @@ int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Ar
     return 0;
 }
 
-/* Where a walk along a chain stands. */
-typedef struct WalkState {
-    int64_t seq; /* the last row that held, or the first that did not */
-    uint8_t mac[VAULT_HASH_LEN];
-} WalkState;
-
 typedef struct Walk {
     const Vault *vault;
     const Uuid *user_id;
-    WalkState from, to; /* `from` stays, so that a batch can be read again */
+    const AuditEnd *kept;
+    AuditEnd from, to; /* `from` stays, so that a batch can be read again */
     size_t n_rows;
 } Walk;
 
-static bool row_holds(const Walk *walk, const WalkState *before, const DbValue *row,
+static bool row_holds(const Walk *walk, const AuditEnd *before, const DbValue *row,
                       uint8_t ret_mac[VAULT_HASH_LEN]) {
     Str before_mac =
         before->seq == 0 ? (Str){0} : (Str){(const char *)before->mac, sizeof(before->mac)};
@@ -164,7 +159,7 @@ static bool row_holds(const Walk *walk, const WalkState *before, const DbValue *
 static int check_batch(DbTx *tx, void *userdata) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     Walk *walk = userdata;
-    WalkState state = walk->from;
+    AuditEnd state = walk->from;
     DbRows rows;
     int r = db_query(
         tx, &audit_statements[AUDIT_FROM],
@@ -179,14 +174,18 @@ static int check_batch(DbTx *tx, void *userdata) {
         r = row_holds(walk, &state, db_rows_at(&rows, i, 0), mac) ? 0 : AUDIT_E_BROKEN;
         state.seq++;
         memcpy(state.mac, mac, sizeof(mac));
+        if (r == 0 && walk->kept && walk->kept->seq == state.seq) {
+            state.holds_kept = digest_equal(walk->kept->mac, mac, sizeof(mac));
+        }
     }
     walk->to = state;
     walk->n_rows = rows.n_rows;
     return r;
 }
 
-int audit_verify(Db *db, const Vault *vault, const VaultKey *key, int64_t *ret_seq) {
-    Walk walk = {.vault = vault, .user_id = &key->user_id};
+int audit_verify(Db *db, const Vault *vault, const Uuid *user_id, const AuditEnd *kept,
+                 AuditEnd *ret_end) {
+    Walk walk = {.vault = vault, .user_id = user_id, .kept = kept};
     int r;
 
     do {
@@ -196,6 +195,6 @@ int audit_verify(Db *db, const Vault *vault, const VaultKey *key, int64_t *ret_s
             return err_trace(r);
         }
     } while (r == 0 && walk.n_rows == VERIFY_BATCH);
-    *ret_seq = walk.to.seq;
+    *ret_end = walk.to;
     return r;
 }

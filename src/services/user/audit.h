@@ -32,7 +32,19 @@ int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Ar
                AuditEntry **ret_entries, size_t *ret_n);
 
 enum {
-    AUDIT_E_BROKEN = 1, /* the chain does not hold at *ret_seq */
+    AUDIT_E_BROKEN = 1, /* the chain does not hold at ret_end->seq */
 };
-/* Walks the whole chain of a user. `ret_seq`: how many rows there are, or the first wrong one. */
-int audit_verify(Db *db, const Vault *vault, const VaultKey *key, int64_t *ret_seq);
+
+/* Where a walk along a chain stands: the last row that held, or the first that did not. */
+typedef struct AuditEnd {
+    int64_t seq; /* 0: there is no row */
+    uint8_t mac[VAULT_HASH_LEN];
+    bool holds_kept; /* the row kept->seq was passed, with that mac */
+} AuditEnd;
+
+/*
+ * Walks the whole chain of a user, whose key is not needed. `kept` may be NULL: a row that is to be
+ * looked for on the way. 0, AUDIT_E_BROKEN, or a fault; *ret_end is given on the first two.
+ */
+int audit_verify(Db *db, const Vault *vault, const Uuid *user_id, const AuditEnd *kept,
+                 AuditEnd *ret_end);

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "services/user/account_store.h"
 #include "services/user/audit.h"
+#include "services/user/audit_check.h"
 #include "services/user/internal.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/second_factor.h"
@@ -78,6 +79,7 @@ static int check_statements(Db *db, const char **reterr) {
         {mail_token_statements, mail_token_statements_len},
         {recovery_statements, recovery_statements_len},
         {audit_statements, audit_statements_len},
+        {audit_check_statements, audit_check_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {

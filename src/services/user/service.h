@@ -14,7 +14,7 @@
  *   GET /v1/me/audit                                             one's own audit trail
  */
 
-#include "base/crypto/master_key.h"
+#include "base/crypto/master_key_ring.h"
 #include "base/executor.h"
 #include "base/http/server.h"
 #include "core/ports/cache.h"
@@ -31,7 +31,7 @@ typedef struct UserServiceOptions {
     Mailer *mailer;
     Executor *executor;      /* for requests */
     Executor *mail_executor; /* for mails: nobody waits for these */
-    const MasterKeys *master_key;
+    MasterKeyRing *master_key;
     Metrics *metrics;
     const UserSettings *settings;
 } UserServiceOptions;

@@ -33,7 +33,7 @@ typedef enum ServiceKey {
 static const char *const service_key_names[_SERVICE_KEY_MAX] = {"seal", "email", "audit"};
 
 struct Vault {
-    const MasterKeys *master;
+    MasterKeyRing *master;
     VaultKey *keys; /* _SERVICE_KEY_MAX of them, in locked memory */
 };
 
@@ -68,20 +68,23 @@ static int load_service_key(DbTx *tx, const ServiceKeys *load, ServiceKey which)
     size_t len;
     int r;
 
-    random_bytes(key, VAULT_KEY_LEN);
-    r = master_keys_wrap(load->vault->master, key, label, wrapped, &len);
-    if (r < 0) {
-        return err_trace(r);
-    }
-    r = db_exec(tx, &statements[SERVICE_KEY_ADD],
-                (DbValue[]){param, DB_BLOB(((Str){(const char *)wrapped, len}))}, NULL);
-    if (r == 0) {
-        r = db_query_one(tx, &statements[SERVICE_KEY_GET], &param, load->arena, &row);
+    r = db_query_one(tx, &statements[SERVICE_KEY_GET], &param, load->arena, &row);
+    if (r == DB_E_NONE) {
+        random_bytes(key, VAULT_KEY_LEN);
+        r = master_key_ring_wrap(load->vault->master, key, label, wrapped, &len);
+        if (r < 0) {
+            return err_trace(r);
+        }
+        r = db_exec(tx, &statements[SERVICE_KEY_ADD],
+                    (DbValue[]){param, DB_BLOB(((Str){(const char *)wrapped, len}))}, NULL);
+        if (r == 0) {
+            r = db_query_one(tx, &statements[SERVICE_KEY_GET], &param, load->arena, &row);
+        }
     }
     if (r != 0) {
         return err_trace(r < 0 ? r : -EIO);
     }
-    r = master_keys_unwrap(load->vault->master, row[0].bytes, label, key);
+    r = master_key_ring_unwrap(load->vault->master, row[0].bytes, label, key);
     return r <= 0 ? r : VAULT_E_BROKEN;
 }
 
@@ -95,7 +98,7 @@ static int load_service_keys(DbTx *tx, void *userdata) {
     return 0;
 }
 
-int vault_new(Db *db, const MasterKeys *master, Vault **ret_vault) {
+int vault_new(Db *db, MasterKeyRing *master, Vault **ret_vault) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     _cleanup_(vault_freep) Vault *vault = calloc(1, sizeof(*vault));
     const char *name;
@@ -134,8 +137,8 @@ int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, VaultKe
     int r;
 
     random_bytes(key.bytes, sizeof(key.bytes));
-    r = master_keys_wrap(vault->master, key.bytes, wrap_label(arena, "user", uuid_str(user_id)),
-                         wrapped, &len);
+    r = master_key_ring_wrap(vault->master, key.bytes, wrap_label(arena, "user", uuid_str(user_id)),
+                             wrapped, &len);
     if (r == 0) {
         *ret_key = key;
         *ret_wrapped = (Str){(const char *)wrapped, len};
@@ -147,14 +150,36 @@ int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, VaultKe
 int vault_key_open(const Vault *vault, const Uuid *user_id, Str wrapped, VaultKey *ret_key) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     VaultKey key = {.user_id = *user_id};
-    int r = master_keys_unwrap(vault->master, wrapped, wrap_label(arena, "user", uuid_str(user_id)),
-                               key.bytes);
+    int r = master_key_ring_unwrap(vault->master, wrapped,
+                                   wrap_label(arena, "user", uuid_str(user_id)), key.bytes);
 
     if (r == 0) {
         *ret_key = key;
     }
     vault_key_done(&key);
     return r < 0 ? err_trace(r) : r > 0 ? VAULT_E_BROKEN : 0;
+}
+
+static int rewrap(const Vault *vault, Str label, Str wrapped, Arena *arena, Str *ret_wrapped) {
+    uint8_t *bytes = arena_alloc(arena, MASTER_KEY_WRAPPED_MAX);
+    size_t len;
+    int r = master_key_ring_rewrap(vault->master, wrapped, label, bytes, &len);
+
+    if (r != 0) {
+        return r < 0 ? err_trace(r) : VAULT_E_BROKEN;
+    }
+    *ret_wrapped = (Str){(const char *)bytes, len};
+    return 0;
+}
+
+int vault_rewrap_user(const Vault *vault, const Uuid *user_id, Str wrapped, Arena *arena,
+                      Str *ret_wrapped) {
+    return rewrap(vault, wrap_label(arena, "user", uuid_str(user_id)), wrapped, arena, ret_wrapped);
+}
+
+int vault_rewrap_service(const Vault *vault, Str name, Str wrapped, Arena *arena,
+                         Str *ret_wrapped) {
+    return rewrap(vault, wrap_label(arena, "service", name), wrapped, arena, ret_wrapped);
 }
 
 /* The place a value stands in: what it is sealed with, so that it opens nowhere else. */

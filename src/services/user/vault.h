@@ -10,7 +10,7 @@
  */
 
 #include "base/arena.h"
-#include "base/crypto/master_key.h"
+#include "base/crypto/master_key_ring.h"
 #include "base/uuid.h"
 #include "core/ports/db.h"
 
@@ -36,7 +36,7 @@ enum {
  * vault. 0; VAULT_E_BROKEN: the master key is not the one that this database was made with; or a
  * fault.
  */
-int vault_new(Db *db, const MasterKeys *master, Vault **ret_vault);
+int vault_new(Db *db, MasterKeyRing *master, Vault **ret_vault);
 Vault *vault_free(Vault *vault);
 DEFINE_CLEANUP(Vault *, vault_free)
 
@@ -45,6 +45,12 @@ int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, VaultKe
                   Str *ret_wrapped);
 /* 0, VAULT_E_BROKEN, or a fault. */
 int vault_key_open(const Vault *vault, const Uuid *user_id, Str wrapped, VaultKey *ret_key);
+
+/* Wraps a user's key, or one of the service's own (by its name in user_service_key), with the
+ * newest master key. 0, VAULT_E_BROKEN, or a fault. */
+int vault_rewrap_user(const Vault *vault, const Uuid *user_id, Str wrapped, Arena *arena,
+                      Str *ret_wrapped);
+int vault_rewrap_service(const Vault *vault, Str name, Str wrapped, Arena *arena, Str *ret_wrapped);
 
 /*
  * Seals and opens a column's value. `column` is "table.column"; `row` tells the row apart from

@@ -113,11 +113,14 @@ static int set_up(Connection *connection, uint32_t busy_timeout_ms) {
     if (r < 0) {
         return r;
     }
-    /* synchronous=FULL: fsync at each commit. Reading works cannot write, whatever they say. */
+    /* synchronous=FULL: fsync at each commit. Reading works cannot write, whatever they say.
+     * secure_delete: what is deleted is overwritten, so that an erased row is not left in the file.
+     */
     r = connection_run(connection, "PRAGMA synchronous = FULL;"
                                    "PRAGMA foreign_keys = ON;"
                                    "PRAGMA cell_size_check = ON;"
                                    "PRAGMA temp_store = MEMORY;"
+                                   "PRAGMA secure_delete = ON;"
                                    "PRAGMA journal_size_limit = " WAL_SIZE_KEPT ";");
     if (r == 0 && connection->read_only) {
         r = connection_run(connection, "PRAGMA query_only = ON");

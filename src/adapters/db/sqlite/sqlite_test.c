@@ -4,6 +4,7 @@
 
 #include "adapters/db/sqlite/sqlite.h"
 
+#include "base/fd.h"
 #include "base/test.h"
 
 #include <dirent.h>
@@ -284,6 +285,29 @@ static void a_turn_that_does_not_come_is_given_up(void **state) {
     db_free(db);
 }
 
+static bool file_has(const char *path, const char *text) {
+    _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    _cleanup_(buf_done) Buf bytes = BUF_INIT;
+
+    assert_int_equal(fd_read_to_end(fd, 1 << 24, &bytes), 0);
+    return memmem(bytes.data, bytes.len, text, strlen(text)) != NULL;
+}
+
+static void what_was_deleted_is_not_left_in_the_file(void **state) {
+    Fixture *fixture = *state;
+
+    assert_int_equal(
+        run_sql(fixture->db, "INSERT INTO thing VALUES (1, 'a secret of somebody'), (2, 'kept')"),
+        0);
+    fixture->db = db_free(fixture->db);
+    assert_true(file_has(fixture->path, "a secret of somebody"));
+    fixture->db = open_file(fixture, (DbSqliteOptions){0});
+    assert_int_equal(run_sql(fixture->db, "DELETE FROM thing WHERE id = 1"), 0);
+    fixture->db = db_free(fixture->db);
+    assert_true(file_has(fixture->path, "kept"));
+    assert_false(file_has(fixture->path, "a secret of somebody"));
+}
+
 /* Starts others while it has the turn, and goes on when all of them must be waiting for it. */
 typedef struct Crowd {
     Thing things[QUEUED];
@@ -380,6 +404,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(another_process_that_writes_is_waited_for, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(readers_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_deleted_is_not_left_in_the_file, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_turn_that_does_not_come_is_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(works_in_one_commit_do_not_harm_each_other, set_up,
                                         tear_down),
