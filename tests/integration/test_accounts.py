@@ -7,6 +7,7 @@ import hmac
 import struct
 import threading
 import time
+import uuid
 
 import pytest
 import requests
@@ -320,6 +321,19 @@ def test_what_matters_wants_a_fresh_proof(tmp_path):
 
 
 # From elsewhere
+
+def test_a_session_is_not_good_for_another_user(server, ada):
+    """The user's id stands in the token: changing it must not change who one is."""
+    bob = Person(server)
+    token = ada.http.headers["Authorization"].removeprefix("Bearer ")
+    assert ada.call("GET", "/v1/me").status_code == 200  # from here on the cache knows it
+    raw = base64.urlsafe_b64decode(token + "==")
+    forged = base64.urlsafe_b64encode(uuid.UUID(bob.id).bytes + raw[16:]).decode().rstrip("=")
+    reply = requests.get(server.url + "/v1/me", timeout=30,
+                         headers={"Authorization": "Bearer " + forged})
+    assert problem(reply) == (401, "signed_out")
+    assert ada.call("GET", "/v1/me").json()["id"] == ada.id
+
 
 @pytest.mark.parametrize("headers", [
     {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},

@@ -16,6 +16,7 @@
 
 /* What the cache keeps; the key names the session, the hash proves the token. */
 typedef struct CachedSession {
+    Uuid user_id;
     uint8_t secret_hash[VAULT_HASH_LEN];
     uint32_t methods;
     int64_t authenticated_us, created_us, seen_us, expires_us;
@@ -55,7 +56,9 @@ static bool from_cache(UserCall *call, const Uuid *user_id, const Uuid *session_
         return false;
     }
     memcpy(&cached, value.ptr, sizeof(cached));
-    if (!digest_equal(cached.secret_hash, secret_hash, VAULT_HASH_LEN) ||
+    /* The token's user is its holder's word: the row was found under one user only. */
+    if (!uuid_equal(&cached.user_id, user_id) ||
+        !digest_equal(cached.secret_hash, secret_hash, VAULT_HASH_LEN) ||
         cached.expires_us <= call->now_us) {
         return false;
     }
@@ -75,6 +78,7 @@ static void to_cache(UserCall *call) {
     CachedSession cached;
 
     memset(&cached, 0, sizeof(cached)); /* padding too: it is written out */
+    cached.user_id = session->user_id;
     memcpy(cached.secret_hash, session->secret_hash, VAULT_HASH_LEN);
     cached.methods = session->methods;
     cached.authenticated_us = session->authenticated_us;
