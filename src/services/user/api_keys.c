@@ -93,6 +93,10 @@ static bool read_scopes(const char *text, uint32_t *ret_scopes) {
     Str rest = str_from(text), word;
     uint32_t scopes = 0;
 
+    if (text[0] == '\0') {
+        *ret_scopes = ACCESS_SCOPES_ALL;
+        return true;
+    }
     while (str_next_token(&rest, " ", &word)) {
         size_t i = 0;
         while (api_key_scope_names[i] && !str_equal(word, str_from(api_key_scope_names[i]))) {
@@ -103,7 +107,7 @@ static bool read_scopes(const char *text, uint32_t *ret_scopes) {
         }
         scopes |= 1u << i;
     }
-    *ret_scopes = text[0] == '\0' ? ACCESS_SCOPES_ALL : scopes;
+    *ret_scopes = scopes;
     return true;
 }
 
