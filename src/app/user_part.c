@@ -25,8 +25,8 @@ static int read_command(const char *command, Arena *arena, MasterKeys **ret_keys
     return master_keys_read_command(argv, MASTER_KEY_COMMAND_MS, ret_keys, reterr);
 }
 
-static int open_master_keys(const Settings *settings, Arena *arena, MasterKeys **ret_keys,
-                            const char **reterr_text) {
+static int open_master_keys(const Settings *settings, bool make, Arena *arena,
+                            MasterKeys **ret_keys, const char **reterr_text) {
     const char *reason = "";
     bool command = settings->master_key_command[0] != '\0';
     int r;
@@ -34,8 +34,8 @@ static int open_master_keys(const Settings *settings, Arena *arena, MasterKeys *
     if (command) {
         r = read_command(settings->master_key_command, arena, ret_keys, &reason);
     } else {
-        r = master_key_file_create(settings->master_key);
-        if (r == 0) {
+        r = make ? master_key_file_create(settings->master_key) : 0;
+        if (make && r == 0) {
             log_info("master key made");
         }
         r = r < 0 ? r : master_keys_read_file(settings->master_key, ret_keys, &reason);
@@ -46,6 +46,11 @@ static int open_master_keys(const Settings *settings, Arena *arena, MasterKeys *
     *reterr_text = arena_printf(arena, "--master-key%s: %s", command ? "-command" : "",
                                 r > 0 ? reason : strerrordesc_np(-r));
     return -EINVAL;
+}
+
+int user_part_read_master_keys(const Settings *settings, Arena *arena, MasterKeys **ret_keys,
+                               const char **reterr_text) {
+    return open_master_keys(settings, false, arena, ret_keys, reterr_text);
 }
 
 static int start_executors(const UserPartBase *base, UserPart *part) {
@@ -74,7 +79,7 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                                   .mailer = base->mailer,
                                   .metrics = base->metrics,
                                   .settings = &base->settings->user};
-    int r = open_master_keys(base->settings, arena, &part->master_keys, reterr_text);
+    int r = open_master_keys(base->settings, true, arena, &part->master_keys, reterr_text);
 
     if (r < 0) {
         return r;

@@ -24,6 +24,13 @@ typedef struct UserPartBase {
     Metrics *metrics;
 } UserPartBase;
 
+/*
+ * The master key that is there, as the settings say; none is made. 0, or a negative with a whole
+ * sentence in *reterr_text, from the arena. Freed with master_keys_free().
+ */
+int user_part_read_master_keys(const Settings *settings, Arena *arena, MasterKeys **ret_keys,
+                               const char **reterr_text);
+
 /* 0, or a negative with a whole sentence in *reterr_text, from the arena. */
 int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                     const char **reterr_text);
