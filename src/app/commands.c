@@ -11,6 +11,7 @@
 #include "app/migrate_command.h"
 #include "app/models_command.h"
 #include "app/serve.h"
+#include "app/users_command.h"
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
 
@@ -79,6 +80,10 @@ static const char audit_verify_details[] =
     "cannot be opened.\n"
     "\n"
     "  imagesync audit verify --heads /mnt/elsewhere/heads\n";
+static const char users_details[] =
+    "Works on the database and with the master key of a server that may be running. It is noted in "
+    "the audit trail of the account. A running server follows at once, but for sessions that it "
+    "has in its cache: these may last for a minute more, and API keys for ten seconds.\n";
 
 const CliCommand cli_commands[] = {
     {.name = "cutout",
@@ -170,6 +175,38 @@ const CliCommand cli_commands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .run = keys_retire_command},
+    {.name = "users grant",
+     .arguments = "EMAIL CREDITS",
+     .summary = "Give credits to an account, or take some away",
+     .details = users_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .arguments_min = 2,
+     .arguments_max = 2,
+     .run = users_grant_command},
+    {.name = "users lock",
+     .arguments = "EMAIL",
+     .summary = "Sign somebody out and keep them out",
+     .details = users_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = users_lock_command},
+    {.name = "users unlock",
+     .arguments = "EMAIL",
+     .summary = "Let somebody in again",
+     .details = users_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = users_unlock_command},
+    {.name = "users role",
+     .arguments = "EMAIL user|support|admin",
+     .summary = "Say what somebody may do",
+     .details = users_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .arguments_min = 2,
+     .arguments_max = 2,
+     .run = users_role_command},
     {.name = "config",
      .arguments = "",
      .summary = "Print all settings, their values and where these come from",

@@ -22,6 +22,7 @@
 
 #define READY_POLL_MS      100
 #define CERTIFICATE_POLL_S 1
+#define ACCESS_THREADS     4
 
 typedef struct Server {
     const CliCall *call;
@@ -36,6 +37,7 @@ typedef struct Server {
     Mailer *mailer;
     Fetcher *fetcher;
     ImageService *image;
+    Executor *access_executor;
     UserPart user;
     SystemContext system;
     HttpServer *http;
@@ -43,16 +45,21 @@ typedef struct Server {
 
 static void server_done(Server *server) {
     http_server_stop(server->http);
-    user_part_done(&server->user);
+    /* What asks for a user's key goes on to the renderer, so it ends before that does. */
+    if (server->access_executor) {
+        executor_drain(server->access_executor, UINT32_MAX);
+    }
     http_tls_free(server->tls);
     /* What is still fetched or rendered ends here, and tells the image service so. */
     if (server->fetcher) {
         fetcher_free(server->fetcher);
     }
     renderer_free(server->renderer);
+    executor_free(server->access_executor);
     if (server->image) {
         image_service_free(server->image);
     }
+    user_part_done(&server->user);
     mailer_free(server->mailer);
     cache_free(server->cache);
     db_free(server->db);
@@ -135,10 +142,6 @@ static int start_parts(Server *server) {
         .redirects_max = (unsigned)settings->fetch_redirects_max,
         .guard = &server->guard,
     };
-    ImageServiceOptions image = {.settings = &settings->image,
-                                 .listen_address = server->listen.address,
-                                 .data_dir = settings->data};
-    const char *error = "";
     int r;
 
     server->metrics = metrics_new();
@@ -154,12 +157,6 @@ static int start_parts(Server *server) {
     r = fetcher_new(&fetch, &server->fetcher);
     if (r < 0) {
         return cli_no_start("cannot start the fetcher: %s", strerror(-r));
-    }
-    image.renderer = server->renderer;
-    image.fetcher = server->fetcher;
-    image.metrics = server->metrics;
-    if (image_service_new(&image, &server->image, &error) < 0) {
-        return cli_no_start("%s", error);
     }
     return EXIT_OK;
 }
@@ -177,6 +174,33 @@ static int start_user(Server *server) {
     }
     base.mailer = server->mailer;
     if (user_part_start(&base, arena, &server->user, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    return EXIT_OK;
+}
+
+/* Users' keys have threads of their own, so that they do not wait behind passwords. */
+static int start_image(Server *server) {
+    const Settings *settings = server->call->settings;
+    ImageServiceOptions image = {.renderer = server->renderer,
+                                 .fetcher = server->fetcher,
+                                 .metrics = server->metrics,
+                                 .settings = &settings->image,
+                                 .access = user_service_access(server->user.service),
+                                 .listen_address = server->listen.address,
+                                 .data_dir = settings->data};
+    const char *error = "";
+    int r = executor_new(&(ExecutorOptions){.name = "access",
+                                            .threads = ACCESS_THREADS,
+                                            .queue_max = (unsigned)settings->connections_max * 2,
+                                            .metrics = server->metrics},
+                         &server->access_executor);
+
+    if (r < 0) {
+        return cli_no_start("cannot start threads: %s", strerror(-r));
+    }
+    image.executor = server->access_executor;
+    if (image_service_new(&image, &server->image, &error) < 0) {
         return cli_no_start("%s", error);
     }
     return EXIT_OK;
@@ -366,7 +390,8 @@ static int serve(const CliCall *call) {
         (status = make_folders(call->settings)) != EXIT_OK ||
         (status = start_database(&server)) != EXIT_OK ||
         (status = start_parts(&server)) != EXIT_OK || (status = start_user(&server)) != EXIT_OK ||
-        (status = open_tls(&server)) != EXIT_OK || (status = start_http(&server)) != EXIT_OK) {
+        (status = start_image(&server)) != EXIT_OK || (status = open_tls(&server)) != EXIT_OK ||
+        (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
     say_listening(&server);

@@ -14,7 +14,7 @@ from harness import KEY, Server, Site, encode, photo
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("server"), KEY + ",empty:0",
-                    fetch_allow="127.0.0.1/32")
+                    fetch_allow="127.0.0.1/32", welcome_credits=1)
     yield server
     server.stop()
 

@@ -8,6 +8,7 @@ import requests
 from removebg import removebg
 
 from harness import KEY, decode
+from people import Person
 
 
 @pytest.fixture
@@ -43,6 +44,15 @@ def test_from_base64(client, photo_file, tmp_path):
     text = base64.b64encode(photo_file.read_bytes())
     client.remove_background_from_base64_img(text, new_file_name=str(tmp_path / "out.png"))
     is_cutout(tmp_path / "out.png")
+
+
+def test_with_the_key_of_a_user(server, photo_file, tmp_path, monkeypatch):
+    key = Person(server).call("POST", "/v1/api-keys", {"name": "client"}).json()["key"]
+    monkeypatch.setattr(removebg, "API_ENDPOINT", server.url + "/v1.0/removebg")
+    mine = removebg.RemoveBg(key, str(tmp_path / "error.log"))
+    mine.remove_background_from_img_file(str(photo_file))
+    is_cutout(photo_file.with_name(photo_file.name + "_no_bg.png"))
+    assert server.balance(key) == 0.75
 
 
 def test_errors_reach_the_caller(server, photo_file, tmp_path, monkeypatch):

@@ -23,26 +23,66 @@ static Str sent_key(HttpRequest *request) {
     return (Str){0};
 }
 
-Failure access_by_key(ImageService *service, HttpRequest *request, bool sandbox_allowed,
-                      Caller *ret_caller) {
-    static const Str prefix = {"sandbox_", 8};
-    Caller caller = {0};
+static const Str sandbox_prefix = {"sandbox_", 8};
+
+bool access_may_wait(const ImageService *service, HttpRequest *request) {
     Str key = sent_key(request);
+
+    if (str_starts_with(key, sandbox_prefix)) {
+        key = (Str){key.ptr + sandbox_prefix.len, key.len - sandbox_prefix.len};
+    }
+    return service->options.access && str_starts_with(key, str_lit(ACCESS_KEY_PREFIX));
+}
+
+/* Of the configuration first: these cost no question. */
+static Failure find(ImageService *service, Str key, uint32_t scope, Account **ret_account) {
+    uint32_t scopes;
+    int r;
+
+    *ret_account = accounts_find(service->accounts, key);
+    if (*ret_account) {
+        return FAILURE_NONE;
+    }
+    r = accounts_find_user(service->accounts, key, ret_account, &scopes);
+    if (r != 0) {
+        return r == ACCOUNT_E_UNKNOWN ? FAILURE_WRONG_KEY : FAILURE_UNAVAILABLE;
+    }
+    if (!(scopes & scope)) {
+        account_release(*ret_account);
+        *ret_account = NULL;
+        return FAILURE_KEY_SCOPE;
+    }
+    return FAILURE_NONE;
+}
+
+static Failure by_key(ImageService *service, HttpRequest *request, bool sandbox_allowed,
+                      uint32_t scope, Caller *ret_caller) {
+    Str key = sent_key(request);
+    Caller caller = {0};
+    Failure failure;
 
     if (key.len == 0) {
         return FAILURE_MISSING_KEY;
     }
-    caller.account = accounts_find(service->accounts, key);
-    if (!caller.account && sandbox_allowed && str_starts_with(key, prefix)) {
-        Str rest = {key.ptr + prefix.len, key.len - prefix.len};
-        caller.account = accounts_find(service->accounts, rest);
+    failure = find(service, key, scope, &caller.account);
+    if (failure == FAILURE_WRONG_KEY && sandbox_allowed && str_starts_with(key, sandbox_prefix)) {
+        Str rest = {key.ptr + sandbox_prefix.len, key.len - sandbox_prefix.len};
+        failure = find(service, rest, scope, &caller.account);
         caller.sandbox = true;
     }
-    if (!caller.account) {
-        return FAILURE_WRONG_KEY;
+    if (failure == FAILURE_NONE) {
+        *ret_caller = caller;
     }
-    *ret_caller = caller;
-    return FAILURE_NONE;
+    return failure;
+}
+
+Failure access_by_key(ImageService *service, HttpRequest *request, bool sandbox_allowed,
+                      Caller *ret_caller) {
+    return by_key(service, request, sandbox_allowed, ACCESS_SCOPE_IMAGES, ret_caller);
+}
+
+Failure access_for_balance(ImageService *service, HttpRequest *request, Caller *ret_caller) {
+    return by_key(service, request, false, ACCESS_SCOPE_ACCOUNT, ret_caller);
 }
 
 bool access_is_loopback(const char *address) {

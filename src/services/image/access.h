@@ -22,8 +22,18 @@ typedef struct Caller {
     bool sandbox; /* the key was written with the prefix "sandbox_" */
 } Caller;
 
+/*
+ * By a key that may have pictures cut out. A user's key (see access_may_wait()) is asked for at the
+ * user service, so this waits; ret_caller->account is released with account_release().
+ */
 Failure access_by_key(ImageService *service, HttpRequest *request, bool sandbox_allowed,
                       Caller *ret_caller);
+
+/* The same of a key that may see the balance. */
+Failure access_for_balance(ImageService *service, HttpRequest *request, Caller *ret_caller);
+
+/* Whether the key that was sent looks like a user's. */
+bool access_may_wait(const ImageService *service, HttpRequest *request);
 
 /* With a key or, where that is allowed, without. */
 Failure access_for_page(ImageService *service, HttpRequest *request, Caller *ret_caller);

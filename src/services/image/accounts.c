@@ -12,13 +12,22 @@
 #define ACCOUNTS_MAX 10000
 #define KEY_LEN_MAX  256
 #define DAY_S        86400
+#define USER_BUCKETS 4096
+/* Beyond it the one unused for longest in its bucket makes room. */
+#define USER_ACCOUNTS_MAX 50000
 /* Keeps sums of hundredths far from overflow. */
 #define CREDITS_MAX 1000000000000u
 
 struct Account {
     pthread_mutex_t lock;
     uint8_t digest[DIGEST_LEN];
-    char fingerprint[9];
+    char fingerprint[UUID_TEXT_SIZE];
+    Access *access; /* a user's; NULL: of the configuration */
+    AccessKey key;  /* a user's */
+    struct UserAccounts *home;
+    Account *next;       /* in its bucket */
+    unsigned references; /* under home->lock */
+    uint64_t used_ms;    /* under home->lock */
     bool limited;
     uint64_t balance, reserved; /* hundredths */
     RateLimit rate;
@@ -28,7 +37,17 @@ struct Account {
     } caps[_USAGE_CAP_MAX];
 };
 
+/* Of keys that were seen lately, so that their budgets are remembered. */
+typedef struct UserAccounts {
+    pthread_mutex_t lock;
+    Account *buckets[USER_BUCKETS];
+    size_t count;
+} UserAccounts;
+
 struct Accounts {
+    Access *access;
+    uint32_t per_minute;
+    UserAccounts users;
     Account *keyed;
     size_t n_keyed;
     Account anonymous;
@@ -98,6 +117,8 @@ int accounts_new(const char *keys, uint32_t per_minute, uint32_t anonymous_per_m
         return -ENOMEM;
     }
     account_init(&accounts->anonymous, anonymous_per_minute);
+    pthread_mutex_init(&accounts->users.lock, NULL);
+    accounts->per_minute = per_minute;
     if (count > ACCOUNTS_MAX) {
         *reterr = "api-keys: more than 10000 keys";
         return -EINVAL;
@@ -122,6 +143,22 @@ int accounts_new(const char *keys, uint32_t per_minute, uint32_t anonymous_per_m
     return 0;
 }
 
+static void user_free(Account *account) {
+    pthread_mutex_destroy(&account->lock);
+    free(account);
+}
+
+static void users_done(UserAccounts *users) {
+    for (size_t i = 0; i < USER_BUCKETS; i++) {
+        while (users->buckets[i]) {
+            Account *account = users->buckets[i];
+            users->buckets[i] = account->next;
+            user_free(account);
+        }
+    }
+    pthread_mutex_destroy(&users->lock);
+}
+
 Accounts *accounts_free(Accounts *accounts) {
     if (!accounts) {
         return NULL;
@@ -130,6 +167,7 @@ Accounts *accounts_free(Accounts *accounts) {
         pthread_mutex_destroy(&accounts->keyed[i].lock);
     }
     pthread_mutex_destroy(&accounts->anonymous.lock);
+    users_done(&accounts->users);
     secret_wipe(accounts->keyed, accounts->n_keyed * sizeof(Account));
     free(accounts->keyed);
     free(accounts);
@@ -151,6 +189,93 @@ Account *accounts_find(Accounts *accounts, Str key) {
     return found;
 }
 
+void accounts_set_access(Accounts *accounts, Access *access) {
+    accounts->access = access;
+}
+
+/* The end of a UUIDv7 is random. */
+static size_t bucket_of(const Uuid *key_id) {
+    return ((size_t)key_id->bytes[14] << 8 | key_id->bytes[15]) % USER_BUCKETS;
+}
+
+/* Under the lock. */
+static void make_room(UserAccounts *users, Account **bucket) {
+    Account **oldest = NULL;
+
+    for (Account **at = bucket; *at; at = &(*at)->next) {
+        if ((*at)->references == 0 && (!oldest || (*at)->used_ms < (*oldest)->used_ms)) {
+            oldest = at;
+        }
+    }
+    if (oldest) {
+        Account *gone = *oldest;
+        *oldest = gone->next;
+        users->count--;
+        user_free(gone);
+    }
+}
+
+/* Under the lock. */
+static Account *user_add(Accounts *accounts, Account **bucket, const AccessKey *key) {
+    Account *account = calloc(1, sizeof(*account));
+
+    if (!account) {
+        abort();
+    }
+    account_init(account, accounts->per_minute);
+    account->limited = true;
+    account->access = accounts->access;
+    account->key = *key;
+    account->home = &accounts->users;
+    uuid_text(&key->key_id, account->fingerprint);
+    account->next = *bucket;
+    *bucket = account;
+    accounts->users.count++;
+    return account;
+}
+
+int accounts_find_user(Accounts *accounts, Str text, Account **ret_account, uint32_t *ret_scopes) {
+    UserAccounts *users = &accounts->users;
+    Account **bucket, *account;
+    AccessKey key;
+    int r = accounts->access ? access_find_key(accounts->access, text, &key) : ACCESS_E_NONE;
+
+    if (r != 0) {
+        return r == ACCESS_E_NONE ? ACCOUNT_E_UNKNOWN : err_trace(r);
+    }
+    bucket = &users->buckets[bucket_of(&key.key_id)];
+    pthread_mutex_lock(&users->lock);
+    for (account = *bucket; account; account = account->next) {
+        if (uuid_equal(&account->key.key_id, &key.key_id)) {
+            break;
+        }
+    }
+    if (!account) {
+        if (users->count >= USER_ACCOUNTS_MAX) {
+            make_room(users, bucket);
+        }
+        account = user_add(accounts, bucket, &key);
+    }
+    account->references++;
+    account->used_ms = clock_mono_ms();
+    pthread_mutex_unlock(&users->lock);
+    *ret_account = account;
+    *ret_scopes = key.scopes;
+    return 0;
+}
+
+void account_release(Account *account) {
+    if (account && account->home) {
+        pthread_mutex_lock(&account->home->lock);
+        account->references--;
+        pthread_mutex_unlock(&account->home->lock);
+    }
+}
+
+bool account_is_users(const Account *account) {
+    return account && account->access;
+}
+
 Account *accounts_anonymous(Accounts *accounts) {
     return &accounts->anonymous;
 }
@@ -159,37 +284,51 @@ const char *account_fingerprint(const Account *account) {
     return account->fingerprint;
 }
 
-bool account_available(Account *account, uint64_t *ret_hundredths) {
+int account_available(Account *account, uint64_t *ret_hundredths) {
+    if (account->access) {
+        return err_trace(access_credits(account->access, &account->key.user_id, ret_hundredths));
+    }
     if (!account->limited) {
-        return false;
+        return ACCOUNT_E_UNLIMITED;
     }
     pthread_mutex_lock(&account->lock);
     *ret_hundredths = account->balance - account->reserved;
     pthread_mutex_unlock(&account->lock);
-    return true;
+    return 0;
 }
 
-bool account_reserve(Account *account, uint64_t cost) {
+int account_reserve(Account *account, const Uuid *id, uint64_t cost) {
     bool enough;
 
+    if (account->access) {
+        int r =
+            access_reserve(account->access, &(AccessReservation){account->key.user_id, *id, cost});
+        return r == ACCESS_E_CREDITS ? ACCOUNT_E_CREDITS : err_trace(r);
+    }
     if (!account->limited) {
-        return true;
+        return 0;
     }
     pthread_mutex_lock(&account->lock);
     enough = account->balance - account->reserved >= cost;
     account->reserved += enough ? cost : 0;
     pthread_mutex_unlock(&account->lock);
-    return enough;
+    return enough ? 0 : ACCOUNT_E_CREDITS;
 }
 
-void account_settle(Account *account, uint64_t cost, bool charge) {
+int account_settle(Account *account, const Uuid *id, uint64_t cost, bool charge) {
+    if (account->access) {
+        const AccessReservation reservation = {account->key.user_id, *id, cost};
+        return charge ? access_charge(account->access, &reservation)
+                      : access_release(account->access, &reservation);
+    }
     if (!account->limited) {
-        return;
+        return 0;
     }
     pthread_mutex_lock(&account->lock);
     account->reserved -= cost;
     account->balance -= charge ? cost : 0;
     pthread_mutex_unlock(&account->lock);
+    return 0;
 }
 
 RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms) {

@@ -3,8 +3,10 @@
 
 /*
  * Who may call, and what is left to them: API keys with their credits, rate budget and caps.
- * Read from the configuration and kept in memory, so a restart brings balances and caps back to
- * what the configuration says. Thread-safe.
+ * Those of the configuration are kept in memory, so a restart brings their balances back to what
+ * it says. Those of users are the user service's (core/contracts/access.h): only their rate budget
+ * and caps are kept here, and account_find_user(), _available(), _reserve() and _settle() wait for
+ * that service. Thread-safe.
  *
  * Credits are counted in hundredths, never in floating point. A call reserves its price before the
  * work starts and then settles it: charged when it succeeded, given back when not. So a failed call
@@ -12,6 +14,7 @@
  */
 
 #include "base/str.h"
+#include "core/contracts/access.h"
 #include "services/image/rate_limit.h"
 
 #define CREDIT 100u /* one credit, in hundredths */
@@ -47,15 +50,38 @@ Account *accounts_find(Accounts *accounts, Str key);
 /* The account of callers without a key, where they are let in: no credits, the same rate budget. */
 Account *accounts_anonymous(Accounts *accounts);
 
-/* The first 8 hex digits of the key's SHA-256, for the log; "-" for the anonymous one. */
+/* Where users' keys are looked up; before the first request. */
+void accounts_set_access(Accounts *accounts, Access *access);
+
+enum {
+    ACCOUNT_E_UNKNOWN = 1, /* accounts_find_user(): no key of a user's */
+    ACCOUNT_E_UNLIMITED,   /* account_available() */
+    ACCOUNT_E_CREDITS,     /* account_reserve(): not enough is left */
+};
+
+/*
+ * The account of a user's key, with what the key may do (ACCESS_SCOPE_ bits), until
+ * account_release(). 0, ACCOUNT_E_UNKNOWN, or a fault.
+ */
+int accounts_find_user(Accounts *accounts, Str key, Account **ret_account, uint32_t *ret_scopes);
+/* Accepts any account, and NULL. */
+void account_release(Account *account);
+/* Whether it is a user's, so that asking for its credits waits. */
+bool account_is_users(const Account *account);
+
+/* For the log: the first 8 hex digits of the key's SHA-256, a user's key's id, or "-" for the
+ * anonymous one. */
 const char *account_fingerprint(const Account *account);
 
-/* False: unlimited. Else what may still be spent: the balance less what is reserved. */
-bool account_available(Account *account, uint64_t *ret_hundredths);
+/* What may still be spent: the balance less what is reserved. 0, ACCOUNT_E_UNLIMITED, or a fault.
+ */
+int account_available(Account *account, uint64_t *ret_hundredths);
 
-/* True: `cost` is set aside until account_settle() of the same cost. False: not enough is left. */
-bool account_reserve(Account *account, uint64_t cost);
-void account_settle(Account *account, uint64_t cost, bool charge);
+/* Sets `cost` aside until account_settle() of the same id and cost. 0, ACCOUNT_E_CREDITS, a fault.
+ */
+int account_reserve(Account *account, const Uuid *id, uint64_t cost);
+/* 0; ACCESS_E_GONE: a user's reservation that took too long, and is not charged; or a fault. */
+int account_settle(Account *account, const Uuid *id, uint64_t cost, bool charge);
 
 /* rate_limit_take() of the account's budget. */
 RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms);

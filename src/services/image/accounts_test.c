@@ -6,6 +6,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* A reservation's id, which those of the configuration do not need. */
+static const Uuid none;
+
 static Accounts *accounts_of(const char *keys) {
     Accounts *accounts = NULL;
     const char *reterr = NULL;
@@ -24,10 +27,11 @@ static void keys_are_found_by_all_of_their_bytes(void **state) {
     assert_null(accounts_find(accounts, str_lit("alpha ")));
     assert_null(accounts_find(accounts, str_lit("alpha:10")));
     assert_null(accounts_find(accounts, (Str){0}));
-    assert_true(account_available(accounts_find(accounts, str_lit("alpha")), &left));
+    assert_int_equal(account_available(accounts_find(accounts, str_lit("alpha")), &left), 0);
     assert_int_equal(left, 1000);
-    assert_false(account_available(accounts_find(accounts, str_lit("beta")), &left));
-    assert_true(account_available(accounts_find(accounts, str_lit("gamma")), &left));
+    assert_int_equal(account_available(accounts_find(accounts, str_lit("beta")), &left),
+                     ACCOUNT_E_UNLIMITED);
+    assert_int_equal(account_available(accounts_find(accounts, str_lit("gamma")), &left), 0);
     assert_int_equal(left, 25);
     assert_string_not_equal(account_fingerprint(accounts_find(accounts, str_lit("alpha"))),
                             account_fingerprint(accounts_find(accounts, str_lit("beta"))));
@@ -52,13 +56,13 @@ static void a_failed_call_costs_nothing(void **state) {
     uint64_t left;
 
     (void)state;
-    assert_true(account_reserve(account, CREDIT));
-    assert_false(account_reserve(account, CREDIT / 4));
-    account_settle(account, CREDIT, false);
+    assert_int_equal(account_reserve(account, &none, CREDIT), 0);
+    assert_int_equal(account_reserve(account, &none, CREDIT / 4), ACCOUNT_E_CREDITS);
+    account_settle(account, &none, CREDIT, false);
     account_available(account, &left);
     assert_int_equal(left, CREDIT);
-    assert_true(account_reserve(account, CREDIT));
-    account_settle(account, CREDIT, true);
+    assert_int_equal(account_reserve(account, &none, CREDIT), 0);
+    account_settle(account, &none, CREDIT, true);
     account_available(account, &left);
     assert_int_equal(left, 0);
 }
@@ -72,9 +76,9 @@ static void *spend(void *userdata) {
     Race *race = userdata;
 
     for (int i = 0; i < 1000; i++) {
-        if (account_reserve(race->account, CREDIT)) {
+        if (account_reserve(race->account, &none, CREDIT) == 0) {
             bool charge = i % 2 == 0;
-            account_settle(race->account, CREDIT, charge);
+            account_settle(race->account, &none, CREDIT, charge);
             race->granted += charge;
         }
     }

@@ -51,6 +51,7 @@ static const FailureInfo infos[_FAILURE_MAX] = {
     [FAILURE_INSUFFICIENT_CREDITS] = {402, "insufficient_credits", "Insufficient credits"},
     [FAILURE_MISSING_KEY] = {403, "auth_failed", "Missing API Key"},
     [FAILURE_WRONG_KEY] = {403, "auth_failed", "API Key invalid"},
+    [FAILURE_KEY_SCOPE] = {403, "insufficient_scope", "API Key may not do this"},
     [FAILURE_FOREIGN_ORIGIN] = {403, "foreign_origin", "Request from another site"},
     [FAILURE_RATE_LIMIT] = {429, "rate_limit_exceeded", "Rate limit exceeded"},
     [FAILURE_DAILY_CAP] = {429, "daily_limit_exceeded", "Daily limit exceeded"},

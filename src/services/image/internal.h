@@ -18,11 +18,11 @@ struct ImageService {
     Accounts *accounts;
     ImageMetrics metrics;
     uint64_t file_max; /* bytes */
-    HttpRoute removebg_routes[4], segment_routes[2], page_routes[3];
+    HttpRoute removebg_routes[4], segment_routes[3], page_routes[3];
     HttpRouteGroup groups[IMAGE_SERVICE_GROUPS];
 };
 
 /* Handlers; their context is the ImageService. */
 HttpHandler removebg_handle, account_handle, improve_handle;
-HttpHandler segment_handle;
+HttpHandler segment_handle, segment_account_handle;
 HttpHandler cutout_handle, page_config_handle;

@@ -16,7 +16,10 @@
  * so tickets are kept under a lock together with the number of the step they belong to, and whoever
  * may still look holds a reference.
  */
-typedef struct JobRun {
+typedef struct JobRun JobRun;
+typedef void JobStep(JobRun *run);
+
+struct JobRun {
     ImageJob job;
     pthread_mutex_t lock;
     unsigned references;
@@ -28,7 +31,11 @@ typedef struct JobRun {
     uint64_t started_us, step_us;
     double probe_ms;
     RenderTimings timings;
-} JobRun;
+    RenderResult result; /* of the last step, kept until what follows has run */
+    JobPrepare *prepare;
+    JobStep *deferred;
+    bool settles; /* the deferred step must run however late it is */
+};
 
 static void run_unref(JobRun *run) {
     bool last;
@@ -39,6 +46,8 @@ static void run_unref(JobRun *run) {
     if (!last) {
         return;
     }
+    account_release(run->job.caller.account);
+    fd_close(run->result.output_fd);
     fd_close(run->job.image.owned_fd);
     fd_close(run->job.background.owned_fd);
     pthread_mutex_destroy(&run->lock);
@@ -83,6 +92,7 @@ static ImageJob *job_new(ImageService *service, HttpRequest *request, const JobA
     }
     pthread_mutex_init(&run->lock, NULL);
     run->references = 1;
+    run->result.output_fd = -1;
     run->started_us = clock_mono_us();
     run->job = (ImageJob){.service = service,
                           .request = request,
@@ -109,16 +119,33 @@ bool image_job_take_cap(ImageJob *job, UsageCap cap, uint32_t max) {
 
 Failure image_job_reserve(ImageJob *job, uint64_t cost) {
     assert(job->cost == 0);
-    if (!account_reserve(job->caller.account, cost)) {
+    job->reservation = uuid_new();
+    switch (account_reserve(job->caller.account, &job->reservation, cost)) {
+    case 0:
+        job->cost = cost;
+        return FAILURE_NONE;
+    case ACCOUNT_E_CREDITS:
         return FAILURE_INSUFFICIENT_CREDITS;
+    default:
+        return FAILURE_UNAVAILABLE;
     }
-    job->cost = cost;
-    return FAILURE_NONE;
+}
+
+/* What cannot be settled is given back by itself in time: the answer does not depend on it. */
+static bool settle(ImageJob *job, bool charge) {
+    int r = account_settle(job->caller.account, &job->reservation, job->cost, charge);
+
+    if (r != 0) {
+        log_error("credits not settled", LOG_STR("request_id", http_request_id(job->request)),
+                  LOG_BOOL("charge", charge),
+                  LOG_STR("error", r < 0 ? strerror(-r) : "reservation expired"));
+    }
+    return charge && r == 0;
 }
 
 void image_job_waive(ImageJob *job) {
     if (job->cost > 0) {
-        account_settle(job->caller.account, job->cost, false);
+        settle(job, false);
         job->cost = 0;
     }
 }
@@ -183,6 +210,50 @@ static void step_abandon(JobRun *run) {
 }
 
 static void gather(JobRun *run);
+
+static void run_deferred(void *userdata, bool cancelled) {
+    JobRun *run = userdata;
+
+    if (cancelled && !run->settles) {
+        image_job_fail(&run->job, FAILURE_UNAVAILABLE, NULL);
+    } else {
+        run->deferred(run);
+    }
+}
+
+/*
+ * Goes on with a step that asks the user service, on a thread that may wait. With `settles` it
+ * must run: here when there is no such thread, because credits come before this thread's time.
+ */
+static void defer(JobRun *run, JobStep *step, bool settles) {
+    int r;
+
+    run->deferred = step;
+    run->settles = settles;
+    r = executor_submit(run->job.service->options.executor, run_deferred, run);
+    if (r != 0 && settles) {
+        step(run);
+    } else if (r != 0) {
+        image_job_fail(&run->job, r == EXECUTOR_E_FULL ? FAILURE_BUSY : FAILURE_UNAVAILABLE, NULL);
+    }
+}
+
+static void go_on(JobRun *run, JobStep *step, bool settles) {
+    if (account_is_users(run->job.caller.account)) {
+        defer(run, step, settles);
+    } else {
+        step(run);
+    }
+}
+
+/* The renderer's result lives only as long as its call. */
+static void keep_result(JobRun *run, const RenderResult *result) {
+    run->result = *result;
+    run->result.output_fd = TAKE_FD(((RenderResult *)result)->output_fd);
+    if (result->detail) {
+        run->result.detail = arena_strdup(run->job.arena, str_from(result->detail));
+    }
+}
 
 static Failure failure_of_fetch(FetchStatus status, bool background) {
     switch (status) {
@@ -281,44 +352,56 @@ static void fail_render(ImageJob *job, const RenderResult *result) {
     image_job_fail(job, failure, detail ? arena_strdup(job->arena, str_from(detail)) : NULL);
 }
 
+static void rendered(JobRun *run) {
+    ImageJob *job = &run->job;
+
+    if (run->result.status != RENDER_OK) {
+        fail_render(job, &run->result);
+        return;
+    }
+    job->api->reply(job, &run->result);
+}
+
 static void render_done(const RenderResult *result, void *userdata) {
     JobRun *run = userdata;
-    ImageJob *job = &run->job;
 
     step_end(run);
     run->timings = result->timings;
-    metric_add(job->service->metrics.renders[result->status], 1);
+    metric_add(run->job.service->metrics.renders[result->status], 1);
     observe(run);
-    if (result->status != RENDER_OK) {
-        fail_render(job, result);
-        return;
-    }
-    job->api->reply(job, (RenderResult *)result);
+    keep_result(run, result);
+    go_on(run, rendered, true);
 }
 
-static void probe_done(const RenderResult *result, void *userdata) {
-    JobRun *run = userdata;
+static void probed(JobRun *run) {
     ImageJob *job = &run->job;
     const char *detail = NULL;
     Failure failure = FAILURE_NONE;
 
-    run->probe_ms = step_end(run);
-    metric_observe(job->service->metrics.probe_s, run->probe_ms / 1000);
-    if (result->status != RENDER_OK) {
-        fail_render(job, result);
-        return;
-    }
-    job->info = result->info;
     if (job->api->admit) {
         failure = job->api->admit(job, &detail);
     }
     if (failure != FAILURE_NONE) {
         image_job_fail(job, failure, detail);
     } else if (job->api->probe_only) {
-        job->api->reply(job, (RenderResult *)result);
+        job->api->reply(job, &run->result);
     } else {
         submit(run, RENDER_RENDER, render_done);
     }
+}
+
+static void probe_done(const RenderResult *result, void *userdata) {
+    JobRun *run = userdata;
+
+    run->probe_ms = step_end(run);
+    metric_observe(run->job.service->metrics.probe_s, run->probe_ms / 1000);
+    if (result->status != RENDER_OK) {
+        fail_render(&run->job, result);
+        return;
+    }
+    run->job.info = result->info;
+    keep_result(run, result);
+    go_on(run, probed, false);
 }
 
 static void gather(JobRun *run) {
@@ -344,19 +427,30 @@ Failure image_job_read_form(ImageJob *job, Form *ret_form, const char **reterr_d
     return r == 0 ? FAILURE_NONE : r > 0 ? FAILURE_MALFORMED_BODY : FAILURE_INTERNAL;
 }
 
-void image_job_run(ImageService *service, HttpRequest *request, const JobApi *api,
-                   JobPrepare *prepare) {
-    ImageJob *job = job_new(service, request, api);
+static void begin(JobRun *run) {
+    ImageJob *job = &run->job;
     const char *detail = NULL;
-    Failure failure = prepare(job, &detail);
+    Failure failure = run->prepare(job, &detail);
 
     if (failure != FAILURE_NONE) {
         image_job_fail(job, failure, detail);
         return;
     }
     assert(image_job_has(&job->image));
-    http_request_on_gone(request, client_gone, job->run);
-    gather(job->run);
+    http_request_on_gone(job->request, client_gone, run);
+    gather(run);
+}
+
+void image_job_run(ImageService *service, HttpRequest *request, const JobApi *api,
+                   JobPrepare *prepare) {
+    JobRun *run = job_new(service, request, api)->run;
+
+    run->prepare = prepare;
+    if (access_may_wait(service, request)) {
+        defer(run, begin, false);
+    } else {
+        begin(run);
+    }
 }
 
 static void log_outcome(const JobRun *run, unsigned status, const char *code) {
@@ -385,7 +479,7 @@ static void end(ImageJob *job, const HttpResponse *response, const char *code) {
     http_request_on_gone(job->request, NULL, NULL);
     charge = response->status == 200 && !run->gone;
     if (job->cost > 0) {
-        account_settle(job->caller.account, job->cost, charge);
+        charge = settle(job, charge);
         metric_add(job->service->metrics.credits_charged, charge ? (double)job->cost / CREDIT : 0);
     }
     log_outcome(run, response->status, code);

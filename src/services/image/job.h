@@ -52,6 +52,7 @@ struct ImageJob {
     bool rate_known;
     uint32_t rate_paid; /* units of the budget that this call has taken */
     uint64_t cost;      /* hundredths of a credit reserved */
+    Uuid reservation;   /* its id, when cost > 0 */
     struct JobRun *run;
 };
 

@@ -40,12 +40,16 @@ static void build_routes(ImageService *service) {
     service->removebg_routes[1] = (HttpRoute){"GET", "/v1.0/account", account_handle, 0};
     service->removebg_routes[2] = (HttpRoute){"POST", "/v1.0/improve", improve_handle, body_max};
     service->segment_routes[0] = (HttpRoute){"POST", "/v1/segment", segment_handle, body_max};
+    service->segment_routes[1] = (HttpRoute){"GET", "/v1/account", segment_account_handle, 0};
+    service->removebg_routes[1].blocks = service->options.executor != NULL;
+    service->segment_routes[1].blocks = service->options.executor != NULL;
     service->page_routes[0] = (HttpRoute){"POST", "/v1/cutout", cutout_handle, body_max};
     service->page_routes[1] = (HttpRoute){"GET", "/v1/page-config", page_config_handle, 0};
-    service->groups[0] =
-        (HttpRouteGroup){"/v1.0/", service->removebg_routes, error_refuse_removebg, service};
+    service->groups[0] = (HttpRouteGroup){"/v1.0/", service->removebg_routes, error_refuse_removebg,
+                                          service, service->options.executor};
     service->groups[1] =
-        (HttpRouteGroup){"/v1/segment", service->segment_routes, error_refuse_photoroom, service};
+        (HttpRouteGroup){"/v1/segment", service->segment_routes, error_refuse_photoroom, service,
+                         service->options.executor};
     service->groups[2] =
         (HttpRouteGroup){"/v1/", service->page_routes, error_refuse_problem, service};
 }
@@ -85,6 +89,7 @@ int image_service_new(const ImageServiceOptions *options, ImageService **ret_ser
     if (r < 0) {
         return err_trace(r);
     }
+    accounts_set_access(service->accounts, options->access);
     register_metrics(service);
     build_routes(service);
     *ret_service = TAKE_PTR(service);

@@ -7,12 +7,13 @@
  * settings and the metrics must outlive it.
  *
  *   POST /v1.0/removebg, GET /v1.0/account, POST /v1.0/improve    remove.bg
- *   POST /v1/segment                                              Photoroom
+ *   POST /v1/segment, GET /v1/account                             Photoroom
  *   POST /v1/cutout, GET /v1/page-config                          Image Sync
  */
 
 #include "base/http/fetch.h"
 #include "base/http/server.h"
+#include "core/contracts/access.h"
 #include "core/ports/renderer.h"
 #include "services/image/settings.h"
 
@@ -23,6 +24,8 @@ typedef struct ImageServiceOptions {
     Fetcher *fetcher; /* NULL: image_url is refused as one that cannot be downloaded */
     Metrics *metrics;
     const ImageSettings *settings;
+    Access *access;             /* users' keys; NULL: there are those of the configuration only */
+    Executor *executor;         /* for calls of `access`, which wait; NULL when that is NULL */
     const char *listen_address; /* decides what page-access "auto" means */
     const char *data_dir;       /* feedback uploads are stored in its folder "improve" */
 } ImageServiceOptions;
@@ -32,8 +35,9 @@ typedef struct ImageServiceOptions {
 /* 0, or -EINVAL with a whole sentence about a setting in *reterr (a literal). */
 int image_service_new(const ImageServiceOptions *options, ImageService **ret_service,
                       const char **reterr);
-/* Last: after the server has stopped and the fetcher and the renderer are freed, because what they
- * have under way ends in here. Accepts NULL. */
+/* Last: after the server has stopped and the fetcher, the renderer and the executor are freed,
+ * because what they have under way ends in here. The executor is drained before the renderer is
+ * freed. Accepts NULL. */
 ImageService *image_service_free(ImageService *service);
 DEFINE_CLEANUP(ImageService *, image_service_free)
 

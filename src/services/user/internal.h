@@ -4,6 +4,7 @@
 /* What the files of this service share: its state and its handlers. */
 
 #include "base/crypto/password.h"
+#include "core/cache/read_through.h"
 #include "services/user/service.h"
 #include "services/user/throttle.h"
 #include "services/user/vault.h"
@@ -12,7 +13,13 @@ typedef struct UserMetrics {
     Metric *sign_ins, *sign_ins_refused, *registrations, *mails_sent, *mails_failed;
 } UserMetrics;
 
-#define USER_ROUTES_MAX 32
+#define USER_ROUTES_MAX 48
+
+/* This service as its contract has it. */
+typedef struct UserAccess {
+    Access base;
+    UserService *service;
+} UserAccess;
 
 struct UserService {
     UserServiceOptions options;
@@ -20,6 +27,8 @@ struct UserService {
     Throttle throttle;
     PasswordHasher *hasher;
     UserMetrics metrics;
+    UserAccess access;
+    ReadThrough *api_keys;
     char *public_url;
     bool secure; /* public_url is https: cookies are __Host- and Secure */
     HttpRoute routes[USER_ROUTES_MAX];
@@ -34,3 +43,5 @@ HttpHandler session_create_handle, session_proof_handle, session_list_handle, se
 HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_email_handle, me_audit_handle;
 HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
+HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
+HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;

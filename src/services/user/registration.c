@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/account_store.h"
+#include "services/user/credit_store.h"
 #include "services/user/mail_start.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
@@ -85,6 +86,14 @@ static int open_account(DbTx *tx, void *userdata) {
     if (r != 0) {
         /* Opened meanwhile by another link to the same address. */
         return r < 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
+    }
+    if (call->service->options.settings->welcome_credits > 0) {
+        int64_t credits = (int64_t)call->service->options.settings->welcome_credits;
+        r = credit_store_add(tx, &completion->account.key.user_id, credits * 100, call->now_us,
+                             call->arena);
+        if (r != 0) {
+            return err_trace(r < 0 ? r : -EIO);
+        }
     }
     r = sessions_open(tx, call, &completion->account.key, SESSION_METHOD_PASSWORD,
                       completion->body->device, &completion->session, completion->token);

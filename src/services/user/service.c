@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
+#include "services/user/access.h"
 #include "services/user/account_store.h"
+#include "services/user/api_key_store.h"
 #include "services/user/audit.h"
 #include "services/user/audit_check.h"
+#include "services/user/credit_store.h"
 #include "services/user/internal.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/second_factor.h"
@@ -36,6 +39,13 @@ static void build_routes(UserService *service) {
         {"PUT", "/v1/me/totp", totp_put_handle},
         {"DELETE", "/v1/me/totp", totp_remove_handle},
         {"GET", "/v1/me/audit", me_audit_handle},
+        {"POST", "/v1/api-keys", api_key_create_handle},
+        {"GET", "/v1/api-keys", api_key_list_handle},
+        {"DELETE", "/v1/api-keys/{id}", api_key_remove_handle},
+        {"GET", "/v1/admin/users", admin_find_handle},
+        {"GET", "/v1/admin/users/{id}", admin_get_handle},
+        {"PATCH", "/v1/admin/users/{id}", admin_patch_handle},
+        {"POST", "/v1/admin/users/{id}/credits", admin_grant_handle},
     };
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 
@@ -80,6 +90,8 @@ static int check_statements(Db *db, const char **reterr) {
         {recovery_statements, recovery_statements_len},
         {audit_statements, audit_statements_len},
         {audit_check_statements, audit_check_statements_len},
+        {api_key_statements, api_key_statements_len},
+        {credit_statements, credit_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -104,6 +116,10 @@ static int start(UserService *service, const char **reterr) {
                   "one with --master-key";
         return -EINVAL;
     }
+    if (r < 0) {
+        return err_trace(r);
+    }
+    r = user_access_start(service);
     if (r < 0) {
         return err_trace(r);
     }
@@ -149,12 +165,17 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
 
 UserService *user_service_free(UserService *service) {
     if (service) {
+        user_access_done(service);
         password_hasher_free(service->hasher);
         vault_free(service->vault);
         free(service->public_url);
         free(service);
     }
     return NULL;
+}
+
+Access *user_service_access(UserService *service) {
+    return &service->access.base;
 }
 
 const HttpRouteGroup *user_service_groups(UserService *service) {

@@ -12,11 +12,14 @@
  *   POST /v1/sessions, GET, PATCH and DELETE /v1/sessions[/{id}] signing in and out, devices
  *   GET, PATCH /v1/me, PUT /v1/me/password, POST /v1/me/email    one's own account
  *   GET /v1/me/audit                                             one's own audit trail
+ *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
+ *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff
  */
 
 #include "base/crypto/master_key_ring.h"
 #include "base/executor.h"
 #include "base/http/server.h"
+#include "core/contracts/access.h"
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
 #include "core/ports/mail.h"
@@ -49,5 +52,8 @@ void user_service_set_public_url(UserService *service, const char *public_url);
 /* Last: after the server and both executors have ended. Accepts NULL. */
 UserService *user_service_free(UserService *service);
 DEFINE_CLEANUP(UserService *, user_service_free)
+
+/* What other services may ask; lives as long as the service. */
+Access *user_service_access(UserService *service);
 
 const HttpRouteGroup *user_service_groups(UserService *service);

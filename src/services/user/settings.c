@@ -29,5 +29,10 @@ const ConfigField user_settings_fields[] = {
      "attempts to sign in or to be sent mail that one network address has free an hour; after "
      "these "
      "each has to wait"},
+    {"welcome-credits", CONFIG_U64, AT(welcome_credits), "0", 0, 1000000, NULL,
+     "credits that a new account begins with"},
+    {"reservation-s", CONFIG_U64, AT(reservation_s), "600", 1, 86400, "s",
+     "how long credits stay set aside for work that never ended, as when its server died; longer "
+     "than a picture may take (job-timeout-s), else work that ends later may go uncharged"},
     {0},
 };

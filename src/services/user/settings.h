@@ -15,6 +15,8 @@ typedef struct UserSettings {
     uint64_t password_ops, password_memory_mib, password_parallel;
     uint64_t password_length_min;
     uint64_t attempts_per_address;
+    uint64_t welcome_credits;
+    uint64_t reservation_s;
 } UserSettings;
 
 extern const ConfigField user_settings_fields[];

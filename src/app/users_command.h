@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "app/cli.h"
+
+/* `imagesync users ...`: what the operator does to accounts, also while a server runs. */
+int users_grant_command(const CliCall *call);
+int users_lock_command(const CliCall *call);
+int users_unlock_command(const CliCall *call);
+int users_role_command(const CliCall *call);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What other services may ask of the user service: whose an API key is and what it may do, and the
+ * credits of its user. A client calls it directly when both run in one process; the structs are
+ * plain and each change names itself by an id of the caller's, so that a client over HTTP can take
+ * its place and repeat a call whose answer was lost.
+ *
+ * Calls block: they belong on a thread that may wait (base/executor.h). Thread-safe. Credits are
+ * in hundredths.
+ */
+
+#include "base/str.h"
+#include "base/uuid.h"
+
+/* What every key of a user begins with, so that a leaked one is recognised as what it is. */
+#define ACCESS_KEY_PREFIX "isk_"
+
+/* What a key may do; bits. */
+enum {
+    ACCESS_SCOPE_IMAGES = 1 << 0,  /* have pictures cut out, at the user's cost */
+    ACCESS_SCOPE_ACCOUNT = 1 << 1, /* see the balance */
+};
+#define ACCESS_SCOPES_ALL (ACCESS_SCOPE_IMAGES | ACCESS_SCOPE_ACCOUNT)
+
+typedef struct AccessKey {
+    Uuid user_id, key_id;
+    uint32_t scopes;
+} AccessKey;
+
+typedef struct AccessReservation {
+    Uuid user_id;
+    Uuid reservation_id; /* the caller's, new for each piece of work */
+    uint64_t amount;     /* 1..ACCESS_AMOUNT_MAX */
+} AccessReservation;
+
+#define ACCESS_AMOUNT_MAX 100000000000000ull
+
+enum {
+    ACCESS_E_NONE = 1, /* find_key(): unknown, revoked, expired, or its user is locked */
+    ACCESS_E_CREDITS,  /* reserve(): not enough is left */
+    ACCESS_E_GONE,     /* charge(): not there: settled before, or expired and given back */
+};
+
+typedef struct Access Access;
+
+struct Access {
+    const struct AccessImpl *impl;
+};
+
+typedef struct AccessImpl {
+    int (*find_key)(Access *self, Str key, AccessKey *ret_key);
+    int (*credits)(Access *self, const Uuid *user_id, uint64_t *ret_available);
+    int (*reserve)(Access *self, const AccessReservation *reservation);
+    int (*settle)(Access *self, const AccessReservation *reservation, bool charge);
+} AccessImpl;
+
+/* Every call: 0; its own condition; or a fault, as db_write() of core/ports/db.h has them. */
+
+/*
+ * Whose the key is; remembered for at most 10 s. A key that its user revokes through this process
+ * is unknown at once, through another one when that time is over.
+ */
+static inline int access_find_key(Access *self, Str key, AccessKey *ret_key) {
+    return self->impl->find_key(self, key, ret_key);
+}
+
+/* What may still be spent: the balance less what is set aside. */
+static inline int access_credits(Access *self, const Uuid *user_id, uint64_t *ret_available) {
+    return self->impl->credits(self, user_id, ret_available);
+}
+
+/*
+ * Sets the amount aside, or ACCESS_E_CREDITS. Doing so again under the same id changes nothing. A
+ * reservation that is neither charged nor released in the time that the user service gives it (the
+ * setting reservation-s) is given back by itself.
+ */
+static inline int access_reserve(Access *self, const AccessReservation *reservation) {
+    return self->impl->reserve(self, reservation);
+}
+
+/* The work is done: takes the amount from the balance, once. ACCESS_E_GONE takes nothing. */
+static inline int access_charge(Access *self, const AccessReservation *reservation) {
+    return self->impl->settle(self, reservation, true);
+}
+
+/* The work came to nothing: gives the amount back. 0 also when it is not there any more. */
+static inline int access_release(Access *self, const AccessReservation *reservation) {
+    int r = self->impl->settle(self, reservation, false);
+
+    return r == ACCESS_E_GONE ? 0 : r;
+}

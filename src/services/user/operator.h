@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What the operator does at the command line, with the database and the master key in hand: how a
+ * fresh installation gets its first admin. A server may be running on the same database. What it
+ * has in its cache is not reached from here: it believes sessions for at most a minute more, and
+ * API keys for ten seconds.
+ */
+
+#include "base/crypto/master_key_ring.h"
+#include "core/ports/db.h"
+#include "services/user/acts.h"
+
+/*
+ * Does `act` to whoever has that address (act->user_id, by, now_us and arena are filled in here).
+ * 0, or a negative with a whole sentence in *reterr_text, from the arena.
+ */
+int user_operator_do(Db *db, MasterKeyRing *master_key, const char *email, Act *act, Arena *arena,
+                     const char **reterr_text);
