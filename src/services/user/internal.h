@@ -22,6 +22,7 @@ struct UserService {
     UserMetrics metrics;
     char *public_url;
     bool secure; /* public_url is https: cookies are __Host- and Secure */
+    struct UserOidc *oidc;
     HttpRoute routes[USER_ROUTES_MAX];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };

@@ -4,6 +4,9 @@
 #include "services/user/audit.h"
 #include "services/user/internal.h"
 #include "services/user/mail_token_store.h"
+#include "services/user/oidc/grant_store.h"
+#include "services/user/oidc/part.h"
+#include "services/user/oidc/signing_keys.h"
 #include "services/user/second_factor.h"
 #include "services/user/session_store.h"
 
@@ -49,6 +52,7 @@ static void build_routes(UserService *service) {
                                           .routes = service->routes,
                                           .context = service,
                                           .executor = service->options.executor};
+    service->groups[1] = oidc_group(service);
 }
 
 static void register_metrics(UserService *service) {
@@ -78,6 +82,8 @@ static int check_statements(Db *db, const char **reterr) {
         {mail_token_statements, mail_token_statements_len},
         {recovery_statements, recovery_statements_len},
         {audit_statements, audit_statements_len},
+        {grant_statements, grant_statements_len},
+        {signing_key_statements, signing_key_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -112,6 +118,9 @@ static int start(UserService *service, const char **reterr) {
                             .waiting_max = HASH_WAITING_MAX,
                             .wait_ms = HASH_WAIT_MS},
         &service->hasher);
+    if (r == 0) {
+        r = oidc_new(service, &service->oidc, reterr);
+    }
     return r < 0 ? err_trace(r) : 0;
 }
 
@@ -143,10 +152,12 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
         abort();
     }
     service->secure = str_starts_with(str_from(public_url), str_lit("https://"));
+    oidc_set_public_url(service);
 }
 
 UserService *user_service_free(UserService *service) {
     if (service) {
+        oidc_free(service->oidc);
         password_hasher_free(service->hasher);
         vault_free(service->vault);
         free(service->public_url);

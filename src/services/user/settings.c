@@ -29,5 +29,14 @@ const ConfigField user_settings_fields[] = {
      "attempts to sign in or to be sent mail that one network address has free an hour; after "
      "these "
      "each has to wait"},
+    {"oidc-clients", CONFIG_STR, AT(oidc_clients), "", 0, 0, NULL,
+     "a JSON file of the programs that may ask people to sign in here by OpenID Connect; "
+     "docs/guides/openid-connect.md says what is in it"},
+    {"access-token-minutes", CONFIG_U64, AT(access_token_minutes), "10", 1, 60, "min",
+     "how long such a program's access token is good"},
+    {"refresh-token-days", CONFIG_U64, AT(refresh_token_days), "30", 1, 3650, "d",
+     "how long such a program keeps its access without using it, where it was allowed to"},
+    {"signing-key-days", CONFIG_U64, AT(signing_key_days), "90", 2, 3650, "d",
+     "how long a key signs tokens before the next one does"},
     {0},
 };

@@ -15,6 +15,8 @@ typedef struct UserSettings {
     uint64_t password_ops, password_memory_mib, password_parallel;
     uint64_t password_length_min;
     uint64_t attempts_per_address;
+    const char *oidc_clients;
+    uint64_t access_token_minutes, refresh_token_days, signing_key_days;
 } UserSettings;
 
 extern const ConfigField user_settings_fields[];
