@@ -35,7 +35,8 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                                   .cache = base->cache,
                                   .mailer = base->mailer,
                                   .metrics = base->metrics,
-                                  .settings = &base->settings->user};
+                                  .settings = &base->settings->user,
+                                  .arena = arena};
     int r = key_access_open(base->settings, true, arena, &part->master_keys, reterr_text);
 
     if (r < 0) {

@@ -226,6 +226,15 @@ const char *http_request_query(HttpRequest *request, const char *name) {
     return NULL;
 }
 
+size_t http_request_query_count(HttpRequest *request, const char *name) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < request->n_query; i++) {
+        n += strcmp(request->query[i].name, name) == 0;
+    }
+    return n;
+}
+
 const char *http_request_param(HttpRequest *request, const char *name) {
     for (size_t i = 0; i < request->n_params; i++) {
         if (str_equal(request->params[i].name, str_from(name))) {

@@ -111,7 +111,9 @@ const char *http_request_path(HttpRequest *request); /* decoded */
 const char *http_request_param(HttpRequest *request, const char *name);
 const char *http_request_header(HttpRequest *request, const char *name); /* NULL: absent */
 const char *http_request_query(HttpRequest *request,
-                               const char *name);    /* decoded, UTF-8; NULL: absent */
+                               const char *name); /* decoded, UTF-8; NULL: absent */
+/* How many times it was sent. */
+size_t http_request_query_count(HttpRequest *request, const char *name);
 const char *http_request_peer(HttpRequest *request); /* numeric address */
 int http_request_body_fd(HttpRequest *request);      /* sealed memory file; -1: no body */
 Str http_request_body(HttpRequest *request);         /* the same, mapped */

@@ -70,6 +70,10 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
+    if (call->by_token && rule != CALL_RULE_SIGNED_IN) {
+        call->detail = "This is for people who are signed in here, not for programs.";
+        return USER_FAILURE_FORBIDDEN;
+    }
     if (rule == CALL_RULE_FRESH && call->now_us - call->session.authenticated_us >
                                        (int64_t)settings->fresh_minutes * 60 * 1000000) {
         call->detail = "This needs a fresh proof: POST /v1/sessions/proof with the password.";

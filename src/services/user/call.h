@@ -15,7 +15,8 @@
 /* Who may call. */
 typedef enum CallRule {
     CALL_RULE_ANYONE,    /* whoever it is; not from another site when a cookie is sent */
-    CALL_RULE_SIGNED_IN, /* with a session */
+    CALL_RULE_SIGNED_IN, /* with a session, or an access token with the scope account */
+    CALL_RULE_SESSION,   /* with a session itself */
     CALL_RULE_FRESH,     /* with a session whose proof is younger than fresh-minutes */
 } CallRule;
 
@@ -25,6 +26,7 @@ typedef struct UserCall {
     Arena *arena; /* the request's */
     int64_t now_us;
     bool signed_in;
+    bool by_token;   /* with an access token: the session has no id then */
     Session session; /* when signed_in */
 
     /* The answer's. */

@@ -31,6 +31,7 @@ struct UserService {
     ReadThrough *api_keys;
     char *public_url;
     bool secure; /* public_url is https: cookies are __Host- and Secure */
+    struct UserOidc *oidc;
     HttpRoute routes[USER_ROUTES_MAX];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };

@@ -8,6 +8,9 @@
 #include "services/user/credit_store.h"
 #include "services/user/internal.h"
 #include "services/user/mail_token_store.h"
+#include "services/user/oidc/grant_store.h"
+#include "services/user/oidc/part.h"
+#include "services/user/oidc/signing_keys.h"
 #include "services/user/second_factor.h"
 #include "services/user/session_store.h"
 
@@ -60,6 +63,7 @@ static void build_routes(UserService *service) {
                                           .routes = service->routes,
                                           .context = service,
                                           .executor = service->options.executor};
+    service->groups[1] = oidc_group(service);
 }
 
 static void register_metrics(UserService *service) {
@@ -92,6 +96,8 @@ static int check_statements(Db *db, const char **reterr) {
         {audit_check_statements, audit_check_statements_len},
         {api_key_statements, api_key_statements_len},
         {credit_statements, credit_statements_len},
+        {grant_statements, grant_statements_len},
+        {signing_key_statements, signing_key_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -130,6 +136,9 @@ static int start(UserService *service, const char **reterr) {
                             .waiting_max = HASH_WAITING_MAX,
                             .wait_ms = HASH_WAIT_MS},
         &service->hasher);
+    if (r == 0) {
+        r = oidc_new(service, &service->oidc, reterr);
+    }
     return r < 0 ? err_trace(r) : 0;
 }
 
@@ -161,11 +170,13 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
         abort();
     }
     service->secure = str_starts_with(str_from(public_url), str_lit("https://"));
+    oidc_set_public_url(service);
 }
 
 UserService *user_service_free(UserService *service) {
     if (service) {
         user_access_done(service);
+        oidc_free(service->oidc);
         password_hasher_free(service->hasher);
         vault_free(service->vault);
         free(service->public_url);

@@ -11,6 +11,7 @@
  *   POST /v1/email-changes/complete                              a new address, by mail
  *   POST /v1/sessions, GET, PATCH and DELETE /v1/sessions[/{id}] signing in and out, devices
  *   GET, PATCH /v1/me, PUT /v1/me/password, POST /v1/me/email    one's own account
+ *   /.well-known/openid-configuration, /oauth/...                 OpenID Connect: oidc/oidc.h
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff
@@ -37,11 +38,12 @@ typedef struct UserServiceOptions {
     MasterKeyRing *master_key;
     Metrics *metrics;
     const UserSettings *settings;
+    Arena *arena; /* for what is said in *reterr */
 } UserServiceOptions;
 
-#define USER_SERVICE_GROUPS 1
+#define USER_SERVICE_GROUPS 2
 
-/* 0; -EINVAL with a whole sentence in *reterr (a literal); or a fault of the database. */
+/* 0; -EINVAL with a whole sentence in *reterr; or a fault of the database. */
 int user_service_new(const UserServiceOptions *options, UserService **ret_service,
                      const char **reterr);
 /*

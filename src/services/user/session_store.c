@@ -18,6 +18,8 @@ enum {
     SESSION_REMOVE,
     SESSION_REMOVE_ALL,
     SESSION_REMOVE_BEYOND,
+    SESSION_REMOVE_GRANTS,
+    SESSION_REMOVE_ALL_GRANTS,
     _SESSION_STATEMENT_MAX,
 };
 
@@ -59,6 +61,13 @@ const DbStatement session_statements[_SESSION_STATEMENT_MAX] = {
                                "(SELECT session_id FROM user_session WHERE user_id = ? "
                                "ORDER BY seen_us DESC, session_id LIMIT ?)",
                                3, 0},
+    /* 8: offline_access, which is meant to outlive the session. */
+    [SESSION_REMOVE_GRANTS] = {"session_remove_grants",
+                               "DELETE FROM user_grant WHERE user_id = ? AND session_id = ? "
+                               "AND (scopes & 8) = 0",
+                               2, 0},
+    [SESSION_REMOVE_ALL_GRANTS] = {"session_remove_all_grants",
+                                   "DELETE FROM user_grant WHERE user_id = ?", 1, 0},
 };
 const size_t session_statements_len = _SESSION_STATEMENT_MAX;
 
@@ -255,6 +264,10 @@ int session_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *session_id) 
     int r = run(tx, SESSION_REMOVE,
                 (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(session_id))}, &changed);
 
+    if (r == 0) {
+        r = run(tx, SESSION_REMOVE_GRANTS,
+                (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(session_id))}, NULL);
+    }
     if (r < 0) {
         return err_trace(r);
     }
@@ -271,6 +284,9 @@ int session_store_remove_all(DbTx *tx, const Uuid *user_id, const Uuid *keep, Ar
                  (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(keep ? keep : &nobody))},
                  SESSIONS_MAX, arena, &rows);
 
+    if (r == 0) {
+        r = run(tx, SESSION_REMOVE_ALL_GRANTS, (DbValue[]){DB_BLOB(uuid_str(user_id))}, NULL);
+    }
     if (r != 0) {
         return err_trace(r < 0 ? r : -EIO);
     }

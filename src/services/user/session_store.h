@@ -62,8 +62,9 @@ int session_store_seen(DbTx *tx, const Session *session, int64_t now_us);
 int session_store_authenticated(DbTx *tx, const Session *session, uint32_t methods, int64_t now_us);
 int session_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Uuid *session_id,
                          const SessionDevice *device);
-/* 0 or SESSION_E_NONE. */
+/* With what clients were given in it, but for offline access. 0 or SESSION_E_NONE. */
 int session_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *session_id);
-/* All but `keep` (may be NULL). The ids of those that were removed are in the arena. */
+/* All but `keep` (may be NULL), and all that clients were given. The ids of those that were removed
+ * are in the arena. */
 int session_store_remove_all(DbTx *tx, const Uuid *user_id, const Uuid *keep, Arena *arena,
                              Uuid **ret_ids, size_t *ret_n);

@@ -6,6 +6,7 @@
 #include "base/http/cookie.h"
 #include "base/json.h"
 #include "services/user/account_json.h"
+#include "services/user/oidc/part.h"
 
 /* How long what the table said is believed. In one process a session that ends is taken out of the
  * cache at once; with a cache of its own in each process this is how long it may outlive its end.
@@ -29,10 +30,15 @@ static Str cache_key(UserCall *call, const Uuid *session_id) {
     return str_from(arena_printf(call->arena, "session/%s", text));
 }
 
+static Str cookie_token(UserCall *call) {
+    const char *cookie = http_request_cookie(call->request, SESSION_COOKIE(call->service->secure));
+
+    return cookie ? str_from(cookie) : (Str){0};
+}
+
 static Str sent_token(UserCall *call) {
     static const Str bearer = {"bearer ", 7};
     const char *authorization = http_request_header(call->request, "Authorization");
-    const char *cookie;
 
     if (authorization) {
         Str value = str_trim(str_from(authorization));
@@ -41,8 +47,7 @@ static Str sent_token(UserCall *call) {
         }
         return (Str){0};
     }
-    cookie = http_request_cookie(call->request, SESSION_COOKIE(call->service->secure));
-    return cookie ? str_from(cookie) : (Str){0};
+    return cookie_token(call);
 }
 
 static bool from_cache(UserCall *call, const Uuid *user_id, const Uuid *session_id,
@@ -116,12 +121,11 @@ static bool is_idle(const UserCall *call) {
     return call->now_us - call->session.seen_us > idle_us;
 }
 
-UserFailure sessions_authenticate(UserCall *call) {
+static UserFailure authenticate(UserCall *call, Str token) {
     Lookup lookup = {.call = call};
     int r;
 
-    if (session_token_parse(sent_token(call), &lookup.user_id, &lookup.session_id,
-                            lookup.secret_hash) < 0) {
+    if (session_token_parse(token, &lookup.user_id, &lookup.session_id, lookup.secret_hash) < 0) {
         return USER_FAILURE_SIGNED_OUT;
     }
     if (from_cache(call, &lookup.user_id, &lookup.session_id, lookup.secret_hash)) {
@@ -145,6 +149,20 @@ UserFailure sessions_authenticate(UserCall *call) {
     to_cache(call);
     call->signed_in = true;
     return USER_FAILURE_NONE;
+}
+
+UserFailure sessions_authenticate(UserCall *call) {
+    Str token = sent_token(call);
+
+    /* A session's token is base64url; the compact form of a JWT has dots. */
+    if (token.len > 0 && memchr(token.ptr, '.', token.len)) {
+        return oidc_authenticate(call);
+    }
+    return authenticate(call, token);
+}
+
+UserFailure sessions_authenticate_cookie(UserCall *call) {
+    return authenticate(call, cookie_token(call));
 }
 
 int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,

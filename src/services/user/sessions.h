@@ -12,8 +12,10 @@
 
 #define SESSION_COOKIE(secure) ((secure) ? "__Host-session" : "session")
 
-/* Fills call->session, or says USER_FAILURE_SIGNED_OUT. */
+/* Fills call->session, or says USER_FAILURE_SIGNED_OUT. Takes access tokens too: call->by_token. */
 UserFailure sessions_authenticate(UserCall *call);
+/* The same by the cookie alone: for pages, which nothing but a browser asks for. */
+UserFailure sessions_authenticate_cookie(UserCall *call);
 
 /*
  * In a transaction: a new session of that account for the device that calls. `ret_token` is what

@@ -34,5 +34,14 @@ const ConfigField user_settings_fields[] = {
     {"reservation-s", CONFIG_U64, AT(reservation_s), "600", 1, 86400, "s",
      "how long credits stay set aside for work that never ended, as when its server died; longer "
      "than a picture may take (job-timeout-s), else work that ends later may go uncharged"},
+    {"oidc-clients", CONFIG_STR, AT(oidc_clients), "", 0, 0, NULL,
+     "a JSON file of the programs that may ask people to sign in here by OpenID Connect; "
+     "docs/guides/openid-connect.md says what is in it"},
+    {"access-token-minutes", CONFIG_U64, AT(access_token_minutes), "10", 1, 60, "min",
+     "how long such a program's access token is good"},
+    {"refresh-token-days", CONFIG_U64, AT(refresh_token_days), "30", 1, 3650, "d",
+     "how long such a program keeps its access without using it, where it was allowed to"},
+    {"signing-key-days", CONFIG_U64, AT(signing_key_days), "90", 2, 3650, "d",
+     "how long a key signs tokens before the next one does"},
     {0},
 };

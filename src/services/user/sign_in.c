@@ -5,6 +5,7 @@
  * how long it takes does not tell whether there is an account.
  */
 
+#include "services/user/sign_in.h"
 #include "base/crypto/digest.h"
 #include "base/error.h"
 #include "services/user/account_json.h"
@@ -13,11 +14,6 @@
 #include "services/user/second_factor.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
-
-typedef struct SignInBody {
-    const char *email, *password, *code, *device;
-    bool cookie;
-} SignInBody;
 
 static const JsonField sign_in_fields[] = {
     {"email", JSON_FIELD_STR, offsetof(SignInBody, email), true, .max = EMAIL_LEN_MAX + 2},
@@ -46,32 +42,32 @@ typedef struct SignIn {
 } SignIn;
 
 static int find(DbTx *tx, void *userdata) {
-    SignIn *sign_in = userdata;
+    SignIn *attempt = userdata;
 
-    return account_store_find(tx, sign_in->call->service->vault, sign_in->email_hash,
-                              sign_in->call->arena, &sign_in->account);
+    return account_store_find(tx, attempt->call->service->vault, attempt->email_hash,
+                              attempt->call->arena, &attempt->account);
 }
 
 /* Ends the transaction with what `r` says when that is not 0. */
 static int open_session(DbTx *tx, void *userdata) {
-    SignIn *sign_in = userdata;
-    UserCall *call = sign_in->call;
+    SignIn *attempt = userdata;
+    UserCall *call = attempt->call;
     const Vault *vault = call->service->vault;
     AuditEvent event = user_call_event(call, "session.created", NULL);
     _cleanup_(account_done) Account account = {0};
-    int r = account_store_get(tx, vault, &sign_in->account.key.user_id, call->arena, &account);
+    int r = account_store_get(tx, vault, &attempt->account.key.user_id, call->arena, &account);
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : SIGN_IN_E_CHANGED;
     }
-    if (!account.password || strcmp(account.password, sign_in->account.password) != 0) {
+    if (!account.password || strcmp(account.password, attempt->account.password) != 0) {
         return SIGN_IN_E_CHANGED;
     }
     if (account.status == ACCOUNT_LOCKED) {
         return SIGN_IN_E_LOCKED;
     }
-    sign_in->methods = SESSION_METHOD_PASSWORD;
-    r = second_factor_use(tx, call, &account, sign_in->body->code, &sign_in->methods);
+    attempt->methods = SESSION_METHOD_PASSWORD;
+    r = second_factor_use(tx, call, &account, attempt->body->code, &attempt->methods);
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
@@ -79,36 +75,36 @@ static int open_session(DbTx *tx, void *userdata) {
         account.status = ACCOUNT_ACTIVE;
         account.erase_us = 0;
     }
-    account.password = sign_in->new_phc ? sign_in->new_phc : account.password;
+    account.password = attempt->new_phc ? attempt->new_phc : account.password;
     if ((r = account_store_put(tx, vault, call->arena, &account)) != 0 ||
-        (r = sessions_open(tx, call, &account.key, sign_in->methods, sign_in->body->device,
-                           &sign_in->session, sign_in->token)) != 0 ||
+        (r = sessions_open(tx, call, &account.key, attempt->methods, attempt->body->device,
+                           &attempt->session, attempt->token)) != 0 ||
         (r = audit_append(tx, vault, &account.key, call->now_us, call->arena, &event)) != 0) {
         return err_trace(r < 0 ? r : -EIO);
     }
-    account_done(&sign_in->account);
-    sign_in->account = account;
+    account_done(&attempt->account);
+    attempt->account = account;
     account = (Account){0};
     return 0;
 }
 
 static int note_refusal(DbTx *tx, void *userdata) {
-    SignIn *sign_in = userdata;
-    AuditEvent event = user_call_event(sign_in->call, "session.refused", NULL);
+    SignIn *attempt = userdata;
+    AuditEvent event = user_call_event(attempt->call, "session.refused", NULL);
 
-    return audit_append(tx, sign_in->call->service->vault, &sign_in->account.key,
-                        sign_in->call->now_us, sign_in->call->arena, &event);
+    return audit_append(tx, attempt->call->service->vault, &attempt->account.key,
+                        attempt->call->now_us, attempt->call->arena, &event);
 }
 
-static UserFailure throttle(SignIn *sign_in) {
-    UserCall *call = sign_in->call;
+static UserFailure throttle(SignIn *attempt) {
+    UserCall *call = attempt->call;
     const Throttle *throttle = &call->service->throttle;
     uint32_t wait_s = throttle_take(throttle, THROTTLE_ADDRESS,
                                     str_from(http_request_peer(call->request)), call->now_us);
 
     if (wait_s == 0) {
         wait_s =
-            throttle_take(throttle, THROTTLE_ACCOUNT, str_from(sign_in->email_hex), call->now_us);
+            throttle_take(throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex), call->now_us);
     }
     if (wait_s == 0) {
         return USER_FAILURE_NONE;
@@ -118,20 +114,20 @@ static UserFailure throttle(SignIn *sign_in) {
     return USER_FAILURE_TOO_MANY;
 }
 
-static UserFailure refuse(SignIn *sign_in, UserFailure failure) {
-    UserCall *call = sign_in->call;
+static UserFailure refuse(SignIn *attempt, UserFailure failure) {
+    UserCall *call = attempt->call;
 
     metric_add(call->service->metrics.sign_ins_refused, 1);
-    if (sign_in->account.email && failure == USER_FAILURE_WRONG_CREDENTIALS) {
+    if (attempt->account.email && failure == USER_FAILURE_WRONG_CREDENTIALS) {
         /* Best effort: a trail that cannot be written must not tell more than the answer does. */
-        (void)db_write(call->service->options.db, note_refusal, sign_in, NULL);
+        (void)db_write(call->service->options.db, note_refusal, attempt, NULL);
     }
     return failure;
 }
 
 /* What open_session() came to, for the one who signs in. */
-static UserFailure explain(SignIn *sign_in, int r) {
-    UserCall *call = sign_in->call;
+static UserFailure explain(SignIn *attempt, int r) {
+    UserCall *call = attempt->call;
 
     switch (r) {
     case SECOND_FACTOR_E_MISSING:
@@ -139,66 +135,88 @@ static UserFailure explain(SignIn *sign_in, int r) {
         return USER_FAILURE_SECOND_FACTOR;
     case SECOND_FACTOR_E_WRONG:
         call->detail = "The code is wrong, or was used already.";
-        return refuse(sign_in, USER_FAILURE_WRONG_CREDENTIALS);
+        return refuse(attempt, USER_FAILURE_WRONG_CREDENTIALS);
     case SIGN_IN_E_LOCKED:
         call->detail = "Please ask the operator of this service.";
-        return refuse(sign_in, USER_FAILURE_LOCKED);
+        return refuse(attempt, USER_FAILURE_LOCKED);
     case SIGN_IN_E_CHANGED:
-        return refuse(sign_in, USER_FAILURE_WRONG_CREDENTIALS);
+        return refuse(attempt, USER_FAILURE_WRONG_CREDENTIALS);
     default:
         return user_call_fault(call, r < 0 ? r : -EIO);
     }
 }
 
 /* Compares the password, with or without an account. */
-static UserFailure compare(SignIn *sign_in) {
-    UserCall *call = sign_in->call;
+static UserFailure compare(SignIn *attempt) {
+    UserCall *call = attempt->call;
     UserFailure failure;
-    int r = db_read(call->service->options.db, NULL, find, sign_in);
+    int r = db_read(call->service->options.db, NULL, find, attempt);
 
     if (r < 0) {
         return user_call_fault(call, r);
     }
     failure =
-        passwords_verify(call, sign_in->body->password, r == 0 ? sign_in->account.password : NULL);
+        passwords_verify(call, attempt->body->password, r == 0 ? attempt->account.password : NULL);
     if (failure == USER_FAILURE_WRONG_CREDENTIALS) {
-        return refuse(sign_in, failure);
+        return refuse(attempt, failure);
     }
     if (failure == USER_FAILURE_NONE &&
-        password_needs_rehash(call->service->hasher, sign_in->account.password)) {
-        failure = passwords_hash(call, sign_in->body->password, &sign_in->new_phc);
+        password_needs_rehash(call->service->hasher, attempt->account.password)) {
+        failure = passwords_hash(call, attempt->body->password, &attempt->new_phc);
     }
     return failure;
 }
 
-static UserFailure sign_in_with(SignIn *sign_in, json_t **ret_body) {
-    UserCall *call = sign_in->call;
-    UserFailure failure = throttle(sign_in);
+static UserFailure sign_in_with(SignIn *attempt) {
+    UserCall *call = attempt->call;
+    UserFailure failure = throttle(attempt);
     int r;
 
-    if (failure != USER_FAILURE_NONE || (failure = compare(sign_in)) != USER_FAILURE_NONE) {
+    if (failure != USER_FAILURE_NONE || (failure = compare(attempt)) != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, open_session, sign_in, NULL);
+    r = db_write(call->service->options.db, open_session, attempt, NULL);
     if (r != 0) {
-        return explain(sign_in, r);
+        return explain(attempt, r);
     }
-    throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(sign_in->email_hex));
-    if (sign_in->methods & SESSION_METHOD_RECOVERY) {
-        mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, sign_in->account.email);
+    throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex));
+    if (attempt->methods & SESSION_METHOD_RECOVERY) {
+        mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, attempt->account.email);
     }
     metric_add(call->service->metrics.sign_ins, 1);
-    *ret_body = sessions_opened_json(call, &sign_in->account, &sign_in->session, sign_in->token,
-                                     sign_in->body->cookie);
-    call->status = 201;
     return USER_FAILURE_NONE;
+}
+
+/* Fills what has to be known of the address, and signs in. */
+static UserFailure sign_in_as(SignIn *attempt) {
+    UserCall *call = attempt->call;
+    const char *email;
+
+    if (email_canonical(str_from(attempt->body->email), call->arena, &email) < 0) {
+        email = attempt->body->email; /* nobody's, and takes as long as anybody's */
+    }
+    vault_hash_email(call->service->vault, str_from(email), attempt->email_hash);
+    hex_encode((Str){(const char *)attempt->email_hash, VAULT_HASH_LEN}, attempt->email_hex);
+    return sign_in_with(attempt);
+}
+
+UserFailure sign_in(UserCall *call, const SignInBody *body, char ret_token[SESSION_TOKEN_LEN + 1]) {
+    SignIn attempt = {.call = call, .body = body};
+    UserFailure failure = sign_in_as(&attempt);
+
+    if (failure == USER_FAILURE_NONE) {
+        call->session = attempt.session;
+        call->signed_in = true;
+        memcpy(ret_token, attempt.token, SESSION_TOKEN_LEN + 1);
+    }
+    account_done(&attempt.account);
+    return failure;
 }
 
 static UserFailure create(UserCall *call, json_t **ret_body) {
     SignInBody body = {.device = "", .cookie = true};
-    SignIn sign_in = {.call = call, .body = &body};
+    SignIn attempt = {.call = call, .body = &body};
     UserFailure failure = user_call_read(call, sign_in_fields, &body);
-    const char *email;
 
     if (failure != USER_FAILURE_NONE) {
         return failure;
@@ -207,13 +225,13 @@ static UserFailure create(UserCall *call, json_t **ret_body) {
         call->detail = "device: has characters that cannot be seen.";
         return USER_FAILURE_INVALID_FIELD;
     }
-    if (email_canonical(str_from(body.email), call->arena, &email) < 0) {
-        email = body.email; /* nobody's, and takes as long as anybody's */
+    failure = sign_in_as(&attempt);
+    if (failure == USER_FAILURE_NONE) {
+        *ret_body = sessions_opened_json(call, &attempt.account, &attempt.session, attempt.token,
+                                         body.cookie);
+        call->status = 201;
     }
-    vault_hash_email(call->service->vault, str_from(email), sign_in.email_hash);
-    hex_encode((Str){(const char *)sign_in.email_hash, VAULT_HASH_LEN}, sign_in.email_hex);
-    failure = sign_in_with(&sign_in, ret_body);
-    account_done(&sign_in.account);
+    account_done(&attempt.account);
     return failure;
 }
 
@@ -232,28 +250,28 @@ static const JsonField proof_fields[] = {
 };
 
 static int load_own(DbTx *tx, void *userdata) {
-    SignIn *sign_in = userdata;
+    SignIn *attempt = userdata;
 
-    return account_store_get(tx, sign_in->call->service->vault, &sign_in->call->session.user_id,
-                             sign_in->call->arena, &sign_in->account);
+    return account_store_get(tx, attempt->call->service->vault, &attempt->call->session.user_id,
+                             attempt->call->arena, &attempt->account);
 }
 
 static int renew_proof(DbTx *tx, void *userdata) {
-    SignIn *sign_in = userdata;
-    UserCall *call = sign_in->call;
+    SignIn *attempt = userdata;
+    UserCall *call = attempt->call;
     _cleanup_(account_done) Account account = {0};
     int r =
         account_store_get(tx, call->service->vault, &call->session.user_id, call->arena, &account);
 
     if (r == 0) {
-        sign_in->methods = SESSION_METHOD_PASSWORD;
-        r = second_factor_use(tx, call, &account, sign_in->body->code, &sign_in->methods);
+        attempt->methods = SESSION_METHOD_PASSWORD;
+        r = second_factor_use(tx, call, &account, attempt->body->code, &attempt->methods);
     }
     if (r == 0) {
         r = account_store_put(tx, call->service->vault, call->arena, &account);
     }
     if (r == 0) {
-        r = session_store_authenticated(tx, &call->session, sign_in->methods, call->now_us);
+        r = session_store_authenticated(tx, &call->session, attempt->methods, call->now_us);
     }
     return r < 0 ? err_trace(r) : r;
 }
@@ -262,35 +280,35 @@ static UserFailure prove(UserCall *call, json_t **ret_body) {
     ProofBody proof = {0};
     UserFailure failure = user_call_read(call, proof_fields, &proof);
     const SignInBody body = {.password = proof.password, .code = proof.code};
-    SignIn sign_in = {.call = call, .body = &body};
+    SignIn attempt = {.call = call, .body = &body};
     int r;
 
     *ret_body = NULL;
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_read(call->service->options.db, NULL, load_own, &sign_in);
+    r = db_read(call->service->options.db, NULL, load_own, &attempt);
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
-    vault_hash_email(call->service->vault, str_from(sign_in.account.email), sign_in.email_hash);
-    hex_encode((Str){(const char *)sign_in.email_hash, VAULT_HASH_LEN}, sign_in.email_hex);
-    failure = throttle(&sign_in);
+    vault_hash_email(call->service->vault, str_from(attempt.account.email), attempt.email_hash);
+    hex_encode((Str){(const char *)attempt.email_hash, VAULT_HASH_LEN}, attempt.email_hex);
+    failure = throttle(&attempt);
     if (failure == USER_FAILURE_NONE) {
-        failure = passwords_verify(call, proof.password, sign_in.account.password);
+        failure = passwords_verify(call, proof.password, attempt.account.password);
     }
     if (failure == USER_FAILURE_NONE) {
-        r = db_write(call->service->options.db, renew_proof, &sign_in, NULL);
-        failure = r == 0 ? USER_FAILURE_NONE : explain(&sign_in, r);
+        r = db_write(call->service->options.db, renew_proof, &attempt, NULL);
+        failure = r == 0 ? USER_FAILURE_NONE : explain(&attempt, r);
         if (r == 0) {
-            throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(sign_in.email_hex));
+            throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt.email_hex));
             sessions_forget(call, &call->session.session_id, 1);
         }
     }
-    account_done(&sign_in.account);
+    account_done(&attempt.account);
     return failure;
 }
 
 void session_proof_handle(HttpRequest *request, void *context) {
-    user_call_run(context, request, CALL_RULE_SIGNED_IN, prove);
+    user_call_run(context, request, CALL_RULE_SESSION, prove);
 }

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The pages that people see when a program asks them to sign in: plain HTML, no script, and tokens
+ * in forms, so that no other site can send them. A form's token is an HMAC of what it is for, whose
+ * browser or session it is, and the request as shown, so it confirms that and nothing else.
+ */
+
+#include "services/user/oidc/oidc.h"
+
+/* Base64url of the token, in the arena. */
+const char *page_form_token(UserCall *call, const char *purpose, Str binding, const char *request);
+/* Same site, and the token is right. */
+bool page_form_is_ours(UserCall *call, const Form *form, const char *purpose, Str binding,
+                       const char *request);
+
+/* The browser's own random word, from its cookie; made when absent: call->set_cookie then. */
+const char *page_browser(UserCall *call);
+
+/* `redirect_uri`: where the form's answer may lead (NULL: nowhere else), for the policy. */
+typedef struct SignInPage {
+    const char *client_name, *redirect_uri, *request, *email, *problem;
+} SignInPage;
+void page_sign_in(UserCall *call, unsigned status, const SignInPage *page);
+void page_consent(UserCall *call, const OauthClient *client, const char *redirect_uri,
+                  uint32_t scopes, const char *email, const char *request);
+void page_sign_out(UserCall *call, const char *redirect_uri, const char *request);
+/* A heading and a sentence. */
+void page_message(UserCall *call, unsigned status, const char *title, const char *text);
