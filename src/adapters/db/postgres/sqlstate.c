@@ -25,6 +25,9 @@ static const struct {
     {"42501", VERDICT_REFUSED, -EACCES},
     {"22", VERDICT_REFUSED, -EINVAL},
     {"25", VERDICT_REFUSED, -EINVAL},
+    /* Two servers that make the same table at once: the one that comes second tries again. */
+    {"42P07", VERDICT_REFUSED, DB_E_EXISTS},
+    {"42710", VERDICT_REFUSED, DB_E_EXISTS},
     {"42", VERDICT_REFUSED, -EINVAL},
 };
 
