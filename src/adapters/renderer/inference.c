@@ -216,7 +216,8 @@ static void lose_matte(Pool *pool) {
         worker->job->matte = MATTE_WAITING;
         worker->job->waiting_us = clock_mono_us();
     } else {
-        worker_answer_matte(pool, worker, RENDER_CRASHED);
+        /* Unlike a worker it never sees the file, so the file is not to blame. */
+        worker_answer_matte(pool, worker, RENDER_FAULT);
     }
 }
 
