@@ -138,7 +138,7 @@ int keys_retire_command(const CliCall *call) {
     if (use.n_users + use.n_service > 0) {
         fprintf(stderr,
                 "imagesync: %llu keys are still wrapped by %s; run 'imagesync keys rotate'\n",
-                (unsigned long long)(use.n_users + use.n_service), id);
+                (unsigned long long)use.n_users + (unsigned long long)use.n_service, id);
         return EXIT_SOME_FAILED;
     }
     r = master_key_file_remove(call->settings->master_key, str_from(id), &reason);

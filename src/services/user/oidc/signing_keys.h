@@ -15,7 +15,7 @@
 #include "services/user/vault.h"
 
 #define SIGNING_LEAD_S   86400
-#define SIGNING_RETAIN_S (2 * 86400) /* after the next has begun; tokens live an hour at most */
+#define SIGNING_RETAIN_S (2 * 86400LL) /* after the next has begun; tokens live an hour at most */
 
 typedef struct SigningKeys SigningKeys;
 

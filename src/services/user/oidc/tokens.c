@@ -49,12 +49,11 @@ static int sign(UserCall *call, JwkAlg alg, const char *typ, const json_t *claim
 
 static json_t *common_claims(UserCall *call, const Grant *grant, const char *audience,
                              int64_t life_s) {
-    int64_t now_s = call->now_us / 1000000;
+    json_int_t now_s = call->now_us / 1000000, end_s = now_s + life_s;
 
     return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I}", "iss", call->service->public_url, "sub",
-                     uuid_string(call, &grant->user_id), "aud", audience, "iat", (json_int_t)now_s,
-                     "exp", (json_int_t)(now_s + life_s), "auth_time",
-                     (json_int_t)(grant->authenticated_us / 1000000));
+                     uuid_string(call, &grant->user_id), "aud", audience, "iat", now_s, "exp",
+                     end_s, "auth_time", (json_int_t)(grant->authenticated_us / 1000000));
 }
 
 static int access_token(UserCall *call, const Grant *grant, const char *scope, int64_t life_s,
