@@ -127,7 +127,7 @@ def test_what_is_ready_is_left_alone_until_the_compiler_goes(machine, tool):
     machine.stand_in("python3", PYTHON)
     status, said = machine.run("tools/setup.sh", PYTHON="nothing")
     assert status == 0
-    assert re.fullmatch(r"python +\d+\.\d s  models/requirements.txt\n", said)
+    assert re.fullmatch(r"python +\d+\.\d s  models/requirements.txt\nnpm +\d+\.\d s  web\n", said)
     assert machine.run("tools/setup.sh") == (0, "")
     machine.remove(tool)
     status, said = machine.run("tools/setup.sh")
