@@ -34,6 +34,9 @@ const ADVICE = {
 };
 
 function kindOf(status, code, seconds) {
+  if ([400, 413, 415].includes(status)) {
+    return 'unfit'; /* the photo: sending it again would change nothing */
+  }
   if (status === 401 || status === 403) {
     return code === 'foreign_origin' ? 'refused' : 'key';
   }

@@ -39,6 +39,10 @@ function toast(words) {
   $('toast').hidden = false;
 }
 
+function hideToast() {
+  $('toast').hidden = true;
+}
+
 function tell(photo) {
   if (photo.state === 'done') {
     announce(`${photo.name}: the background is removed.`);
@@ -53,6 +57,7 @@ function tell(photo) {
 
 function addFiles(files) {
   const room = PHOTOS_MAX - photos.length;
+  hideToast();
   if (files.length > room) {
     toast(`Only ${PHOTOS_MAX} photos fit at once; ${files.length - room} were left out.`);
   }
@@ -148,11 +153,13 @@ function showSelected() {
     $('failure-advice').textContent = advice;
     $('failure-advice').hidden = !advice;
     $('failure-retry').textContent = kind === 'key' ? 'Enter a key' : 'Try again';
+    $('failure-retry').hidden = kind === 'unfit';
   }
   const { width, height } = stage.cropOf(photo, panel.recipe());
-  const size = width ? ` · ${width} × ${height} px` : '';
   const unread = photo.done && !photo.readable ? ' · this browser cannot show the original' : '';
-  $('facts').textContent = photo.name + size + unread;
+  const [name, size] = $('facts').children;
+  name.textContent = photo.name;
+  size.textContent = width ? `${width} × ${height} px${unread}` : '';
 }
 
 function showProgress() {
@@ -219,8 +226,10 @@ function report(state, value) {
 /* Runs `work(signal)` as the one save that is under way. */
 async function save(work) {
   const abort = new AbortController();
+  const pressed = document.activeElement;
   saving = { abort, prefix: '' };
   refreshActions();
+  $('download').focus(); /* which cancels now; what was pressed is out of reach meanwhile */
   try {
     return await work(abort.signal);
   } catch (problem) {
@@ -232,6 +241,9 @@ async function save(work) {
   } finally {
     saving = null;
     refreshActions();
+    if (document.activeElement === $('download')) {
+      pressed.focus();
+    }
   }
 }
 
@@ -327,10 +339,14 @@ for (const input of [$('files'), $('camera')]) {
   });
 }
 $('pick-background').addEventListener('click', () => $('background-file').click());
-$('background-file').addEventListener('change', (event) => {
-  if (event.target.files[0]) {
-    panel.setBackground(event.target.files[0]);
+$('background-file').addEventListener('change', ({ target }) => {
+  const [file] = target.files;
+  if (file && /^(image|$)/.test(file.type)) {
+    panel.setBackground(file);
+  } else if (file) {
+    toast(`${file.name} is not an image.`);
   }
+  target.value = '';
 });
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes('Files');
@@ -338,6 +354,9 @@ window.addEventListener('dragover', (event) => {
   if (carriesFiles(event)) {
     event.preventDefault();
     $('dragging').hidden = false;
+  } else if (!event.target.closest('input')) {
+    event.preventDefault(); /* or a link that is dropped would replace the page */
+    event.dataTransfer.dropEffect = 'none';
   }
 });
 window.addEventListener('dragleave', (event) => { $('dragging').hidden ||= !event.relatedTarget; });
@@ -356,19 +375,30 @@ window.addEventListener('paste', (event) => {
   }
 });
 
-$('busy-cancel').addEventListener('click', () => selected.cancel());
-$('busy-now').addEventListener('click', () => selected.tryNow());
+/* The buttons of a card go away with it; the photo keeps the focus. */
+for (const [id, act] of [['busy-cancel', 'cancel'], ['busy-now', 'tryNow']]) {
+  $(id).addEventListener('click', () => {
+    tray.focus(selected);
+    selected[act]();
+  });
+}
 $('failure-retry').addEventListener('click', () => {
   const photo = selected;
   photo.start();
   tray.focus(photo);
 });
 $('failure-remove').addEventListener('click', () => remove(selected));
-$('toast-close').addEventListener('click', () => { $('toast').hidden = true; });
+$('toast-close').addEventListener('click', () => {
+  hideToast();
+  tray.focus(selected);
+});
+/* Before anything that is done shows a new one. */
+for (const deed of ['click', 'input']) {
+  $('editor').addEventListener(deed, hideToast, true);
+}
 $('panel').addEventListener('input', () => selected && showSelected());
 $('panel').addEventListener('submit', (event) => {
   event.preventDefault();
-  $('toast').hidden = true;
   if (saving) {
     saving.abort.abort();
   } else if (selected?.done) {

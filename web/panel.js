@@ -15,6 +15,7 @@ const FORMATS = {
   jpg: ['JPEG', 'Opens everywhere. No transparency.'],
   avif: ['AVIF', 'Smallest, keeps transparency. For new browsers.'],
 };
+const PLACED = 'It is centred and fills the whole picture.';
 
 let image = null;
 let imageUrl = null;
@@ -88,8 +89,10 @@ export function setBackground(file) {
   imageUrl = URL.createObjectURL(file);
   imageId++;
   const thumb = $('background-thumb');
-  thumb.onload = () => { thumb.hidden = false; };
-  thumb.onerror = () => { thumb.hidden = true; };
+  thumb.onload = thumb.onerror = ({ type }) => {
+    thumb.hidden = type === 'error';
+    $('background-note').textContent = thumb.hidden ? 'This browser cannot show it.' : PLACED;
+  };
   thumb.src = imageUrl;
   $('background-name').textContent = file.name;
   fields.background.value = 'image';
@@ -117,6 +120,7 @@ function refresh() {
     + (white ? ' The background becomes white.' : '');
 }
 
+$('background-note').textContent = PLACED;
 buildSwatches();
 setFormats(Object.keys(FORMATS));
 form.addEventListener('input', refresh);

@@ -129,10 +129,10 @@ export class Photo {
   #checkSize() {
     const { file_bytes_max: max } = this.host.limits;
     if (this.file.size === 0) {
-      throw new Problem('refused', 'The file is empty', '', 'Choose another photo.');
+      throw new Problem('unfit', 'The file is empty', '', 'Choose another photo.');
     }
     if (max && this.file.size > max) {
-      throw new Problem('refused', 'The file is too large',
+      throw new Problem('unfit', 'The file is too large',
         `It has ${megabytes(this.file.size)}; this server takes up to ${megabytes(max)}.`,
         'Make the photo smaller, then add it again.');
     }

@@ -131,7 +131,7 @@ test('a photo is picked, uploads, is cut out and compared', async () => {
   assert.deepEqual(await violations(), []);
   proceed();
   await ready();
-  await page.getByText('chelsea.png · 451 × 300 px').waitFor();
+  assert.equal(await page.locator('#facts').innerText(), 'chelsea.png\n451 × 300 px');
   const clip = () => page.locator('#before').evaluate((layer) => layer.style.clipPath);
   const middle = await clip();
   await page.locator('#split-range').focus();
@@ -366,6 +366,96 @@ test('all of it works by keyboard', async () => {
   assert.equal(file.suggestedFilename(), 'chelsea-cutout.webp');
 });
 
+test('what is pressed by keyboard never loses the focus', async () => {
+  const focused = () => page.evaluate(() => {
+    const e = document.activeElement;
+    return e.getAttribute('aria-label') ?? e.innerText;
+  });
+  const press = async (name) => {
+    await page.getByRole('button', { name, exact: true }).focus();
+    await page.keyboard.press('Enter');
+  };
+  await page.route('**/v1/cutout', () => {});
+  await add(CAT);
+  await page.getByText(/^(Uploading|Cutting out)/).waitFor();
+  await press('Cancel');
+  await page.getByRole('heading', { name: 'Cancelled' }).waitFor();
+  assert.match(await focused(), /^chelsea\.png/);
+  await page.unroute('**/v1/cutout');
+  await press('Try again');
+  await ready();
+  assert.match(await focused(), /^chelsea\.png/);
+  await press('Copy as PNG');
+  await page.getByRole('button', { name: 'Copy as PNG', disabled: false }).waitFor();
+  assert.equal(await focused(), 'Copy as PNG');
+  await add(CUP);
+  await ready(2);
+  let proceed;
+  const held = new Promise((resolve) => { proceed = resolve; });
+  await page.route('**/v1/cutout', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.getByRole('radio', { name: 'WebP' }).check();
+  await press('Download all (2)');
+  await page.getByRole('button', { name: /^Cancel · / }).waitFor();
+  assert.match(await focused(), /^Cancel · /);
+  proceed();
+  await page.getByRole('button', { name: 'Download all (2)' }).waitFor();
+  assert.equal(await focused(), 'Download all (2)');
+  await page.route('**/v1/cutout', (route) => route.abort('connectionrefused'));
+  await page.getByRole('radio', { name: 'AVIF' }).check();
+  await press('Download');
+  await page.getByRole('alert').waitFor();
+  await press('Close');
+  assert.match(await focused(), /^coffee\.png/);
+});
+
+test('only what may go better is tried again', async () => {
+  await add(BAD);
+  const failure = page.locator('#failure');
+  await failure.getByRole('button', { name: 'Remove' }).waitFor();
+  assert.equal(await failure.getByRole('button', { name: 'Try again' }).isVisible(), false);
+  await page.route('**/v1/cutout', (route) => route.fulfill({
+    status: 500, contentType: 'application/problem+json', body: '{"title":"Internal error"}' }));
+  await add(CAT);
+  await failure.getByRole('heading', { name: 'Internal error' }).waitFor();
+  assert.ok(await failure.getByRole('button', { name: 'Try again' }).isVisible());
+});
+
+test('a background that is none is refused, and what goes wrong is not told for ever', async () => {
+  await add(CAT);
+  await ready();
+  await background('Image');
+  const file = (name, mimeType) => page.setInputFiles('#background-file',
+    { name, mimeType, buffer: Buffer.from('no picture') });
+  const toast = page.getByRole('alert');
+  await file('notes.txt', 'text/plain');
+  await toast.getByText('notes.txt is not an image.').waitFor();
+  assert.ok(await page.getByText('Choose an image').isVisible());
+  await file('broken.jpg', 'image/jpeg');
+  await page.getByText('This browser cannot show it.').waitFor();
+  assert.equal(await toast.isVisible(), false);
+  await page.getByRole('button', { name: 'Download', exact: true }).click();
+  await toast.getByText(/background image/).waitFor();
+  await page.setInputFiles('#background-file', CUP);
+  await page.getByText('It is centred').waitFor();
+  assert.equal(await toast.isVisible(), false);
+  assert.equal((await download()).name, 'chelsea-cutout.png');
+});
+
+test('a link that is dropped does not replace the page', async () => {
+  const left = await page.evaluate(() => {
+    const carried = new DataTransfer();
+    carried.setData('text/uri-list', 'https://example.org/');
+    const over = new DragEvent('dragover', { bubbles: true, cancelable: true,
+      dataTransfer: carried });
+    return document.body.dispatchEvent(over);
+  });
+  assert.equal(left, false, 'the browser would take the drop');
+  assert.equal(await page.getByText('Drop to cut out').isVisible(), false);
+});
+
 for (const [device, width, height] of [['phone', 390, 844], ['small phone', 360, 640]]) {
   test(`on a ${device} nothing overflows, light or dark`, async () => {
     for (const colorScheme of ['light', 'dark']) {
@@ -375,6 +465,8 @@ for (const [device, width, height] of [['phone', 390, 844], ['small phone', 360,
       assert.equal(await overflow(), 0);
       await add(CAT, BAD, CUP);
       await ready(2);
+      const size = page.getByText('451 × 300 px');
+      assert.ok(await size.evaluate((span) => span.scrollWidth <= span.clientWidth), 'cut off');
       await background('Colour');
       assert.equal(await overflow(), 0);
       assert.deepEqual(await violations(), []);
