@@ -13,7 +13,7 @@ static const char detail_broken[] = "The picture's header is broken.";
  */
 #define MEMORY_BASE      (76ULL << 20)
 #define MEMORY_HEIF      12ULL /* bytes a pixel more */
-#define MEMORY_HEIF_DEEP 20ULL /* the same of more than 8 bits a sample */
+#define MEMORY_HEIF_DEEP 32ULL /* the same of more than 8 bits a sample */
 
 static int read_bmp(Str bytes, ImageInfo *info) {
     BmpHeader header;
@@ -43,7 +43,7 @@ static uint64_t memory_per_pixel(ImageFormat format, const VipsImage *image) {
     if (format == IMAGE_FORMAT_HEIC || format == IMAGE_FORMAT_AVIF) {
         extra = image->BandFmt == VIPS_FORMAT_UCHAR ? MEMORY_HEIF : MEMORY_HEIF_DEEP;
     } else if (format == IMAGE_FORMAT_TIFF) {
-        extra = 2 * VIPS_IMAGE_SIZEOF_PEL(image);
+        extra = 3 * VIPS_IMAGE_SIZEOF_PEL(image);
     }
     return RENDER_MEMORY_PER_PIXEL + extra;
 }

@@ -20,7 +20,7 @@ const char *const render_status_names[] = {"ok",
                                            NULL};
 
 /* Bytes a pixel; measured, and src/imaging/memory_test.c holds real peaks against it. */
-#define SLOW_ENCODER_PER_PIXEL 20ULL
+#define SLOW_ENCODER_PER_PIXEL 24ULL
 
 /* The most that the result may have: margins go beyond the picture when the subject fills it. */
 static uint64_t canvas_pixels(const Recipe *recipe, const ImageInfo *info) {
