@@ -169,6 +169,9 @@ static void make_notice(MailJob *job) {
         [MAIL_NOTICE_RECOVERY_USED] = {"A recovery code was used",
                                        "Somebody signed in to your Image Sync account with a "
                                        "recovery code."},
+        [MAIL_NOTICE_DEVICE_ALLOWED] = {"A device was connected",
+                                        "A program or device was given access to your Image Sync "
+                                        "account, by a code that was typed in a browser."},
     };
 
     send(job, notices[job->notice].subject,

@@ -22,6 +22,7 @@ typedef enum MailNotice {
     MAIL_NOTICE_TOTP_ADDED,
     MAIL_NOTICE_TOTP_REMOVED,
     MAIL_NOTICE_RECOVERY_USED,
+    MAIL_NOTICE_DEVICE_ALLOWED, /* a program got access by a code that was typed */
     _MAIL_NOTICE_MAX,
 } MailNotice;
 void mails_notice(UserService *service, MailNotice notice, const char *email);

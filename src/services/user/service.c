@@ -8,6 +8,8 @@
 #include "services/user/credit_store.h"
 #include "services/user/internal.h"
 #include "services/user/mail_token_store.h"
+#include "services/user/oidc/client_store.h"
+#include "services/user/oidc/device_store.h"
 #include "services/user/oidc/grant_store.h"
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
@@ -98,6 +100,8 @@ static int check_statements(Db *db, const char **reterr) {
         {credit_statements, credit_statements_len},
         {grant_statements, grant_statements_len},
         {signing_key_statements, signing_key_statements_len},
+        {device_statements, device_statements_len},
+        {client_store_statements, client_store_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {

@@ -43,5 +43,11 @@ const ConfigField user_settings_fields[] = {
      "how long such a program keeps its access without using it, where it was allowed to"},
     {"signing-key-days", CONFIG_U64, AT(signing_key_days), "90", 2, 3650, "d",
      "how long a key signs tokens before the next one does"},
+    {"cli-client", CONFIG_BOOL, AT(cli_client), "yes", 0, 0, NULL,
+     "whether 'imagesync login' may sign people in here"},
+    {"device-code-s", CONFIG_U64, AT(device_code_s), "600", 2, 3600, "s",
+     "how long the code that a device shows is good"},
+    {"device-poll-s", CONFIG_U64, AT(device_poll_s), "5", 1, 60, "s",
+     "how long such a device waits before it asks again"},
     {0},
 };

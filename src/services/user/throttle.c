@@ -13,6 +13,8 @@ static const struct {
     [THROTTLE_ACCOUNT] = {"account", 5, 86400},
     [THROTTLE_ADDRESS] = {"address", 0, 3600},
     [THROTTLE_MAIL] = {"mail", 3, 3600},
+    [THROTTLE_DEVICE] = {"device", 0, 3600},
+    [THROTTLE_USER_CODE] = {"user-code", 10, 3600},
 };
 
 typedef struct Keys {
@@ -68,7 +70,8 @@ static int take(Cache *cache, ThrottleKind kind, uint64_t free, Str subject, int
 }
 
 uint32_t throttle_take(const Throttle *throttle, ThrottleKind kind, Str subject, int64_t now_us) {
-    uint64_t free = kind == THROTTLE_ADDRESS ? throttle->address_free : kinds[kind].free;
+    bool by_address = kind == THROTTLE_ADDRESS || kind == THROTTLE_DEVICE;
+    uint64_t free = by_address ? throttle->address_free : kinds[kind].free;
     uint32_t wait_s = 0;
 
     if (take(throttle->shared, kind, free, subject, now_us, &wait_s) == 0) {

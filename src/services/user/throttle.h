@@ -18,13 +18,17 @@
 /* Borrowed: `shared` may be Redis, `local` is in this process. */
 typedef struct Throttle {
     Cache *shared, *local;
-    uint64_t address_free; /* attempts of THROTTLE_ADDRESS */
+    uint64_t address_free; /* attempts of THROTTLE_ADDRESS and THROTTLE_DEVICE */
 } Throttle;
 
 typedef enum ThrottleKind {
     THROTTLE_ACCOUNT, /* 5 free attempts, remembered for a day */
     THROTTLE_ADDRESS, /* remembered for an hour */
     THROTTLE_MAIL,    /* mails to one address: 3 free ones an hour */
+    /* RFC 8628: requests of one network address, as many free ones as of THROTTLE_ADDRESS; and
+     * codes that one account has typed, 10 free ones an hour. */
+    THROTTLE_DEVICE,
+    THROTTLE_USER_CODE,
     _THROTTLE_MAX,
 } ThrottleKind;
 

@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "services/user/oidc/pages.h"
 #include "services/user/sessions.h"
-#include "services/user/sign_in.h"
 
 #define REQUEST_LEN_MAX 4000
 
@@ -98,8 +97,13 @@ static bool read_client(Authorize *authorize, const Form *form) {
     UserCall *call = authorize->call;
     const char *id = oidc_field(call, form, "client_id");
     const char *uri = oidc_field(call, form, "redirect_uri");
+    int r = id ? oidc_find_client(call, str_from(id), &authorize->client) : 0;
 
-    authorize->client = id ? oauth_clients_find(call->service->oidc->clients, str_from(id)) : NULL;
+    if (r < 0) {
+        page_message(call, user_failure_info(user_call_fault(call, r))->status,
+                     "Please try again in a moment", "Something is out of order here.");
+        return false;
+    }
     if (!authorize->client) {
         return refuse_page(authorize, "The program that sent you is not known here.");
     }
@@ -215,13 +219,11 @@ static bool read_request(Authorize *authorize) {
     return read_client(authorize, &form) && read_rest(authorize, &form);
 }
 
-static void ask_who(Authorize *authorize, unsigned status, const char *email, const char *problem) {
-    page_sign_in(authorize->call, status,
-                 &(SignInPage){.client_name = authorize->client->name,
-                               .redirect_uri = authorize->redirect_uri,
-                               .request = authorize->request,
-                               .email = email,
-                               .problem = problem});
+static SignInPage sign_in_page(const Authorize *authorize) {
+    return (SignInPage){.client_name = authorize->client->name,
+                        .redirect_uri = authorize->redirect_uri,
+                        .request = authorize->request,
+                        .email = authorize->login_hint};
 }
 
 static int load(DbTx *tx, void *userdata) {
@@ -350,7 +352,8 @@ void oidc_authorize_handle(HttpRequest *request, void *context) {
     } else if (authorize.prompt & PROMPT_NONE) {
         redirect_error(&authorize, "login_required", NULL);
     } else {
-        ask_who(&authorize, 200, authorize.login_hint, NULL);
+        const SignInPage page = sign_in_page(&authorize);
+        page_sign_in(&call, 200, &page);
     }
 }
 
@@ -390,36 +393,13 @@ static bool read_form(Authorize *authorize, const char *purpose, Str binding, co
 void oidc_sign_in_handle(HttpRequest *request, void *context) {
     UserCall call = oidc_call(context, request);
     Authorize authorize = {.call = &call};
-    char token[SESSION_TOKEN_LEN + 1];
-    SignInBody body = {.device = "", .cookie = true};
-    UserFailure failure;
     Form form;
 
-    if (!oidc_form(&call, &form) ||
-        !read_form(&authorize, "sign-in", str_from(page_browser(&call)), &form)) {
-        return;
+    if (oidc_form(&call, &form) &&
+        read_form(&authorize, "sign-in", str_from(page_browser(&call)), &form) &&
+        page_sign_in_read(&call, &form, sign_in_page(&authorize))) {
+        go_on(&authorize);
     }
-    call.set_cookie = NULL;
-    body.email = oidc_field(&call, &form, "email");
-    body.password = oidc_field(&call, &form, "password");
-    body.code = oidc_field(&call, &form, "code");
-    if (!body.email || !body.password || strlen(body.email) > 300 ||
-        strlen(body.password) > PASSWORD_LEN_MAX) {
-        ask_who(&authorize, 400, NULL, "Please give your e-mail address and your password.");
-        return;
-    }
-    failure = sign_in(&call, &body, token);
-    if (failure != USER_FAILURE_NONE) {
-        const UserFailureInfo *info = user_failure_info(failure);
-        ask_who(
-            &authorize, info->status, body.email,
-            failure == USER_FAILURE_SECOND_FACTOR
-                ? "Please give the code of your authenticator app, too."
-                : arena_printf(call.arena, "%s. %s", info->title, call.detail ? call.detail : ""));
-        return;
-    }
-    call.set_cookie = user_call_cookie(&call, token);
-    go_on(&authorize);
 }
 
 void oidc_consent_handle(HttpRequest *request, void *context) {

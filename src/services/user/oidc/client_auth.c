@@ -2,7 +2,41 @@
 
 /* Which client calls, and whether it is the one (RFC 6749 2.3). */
 
+#include "base/error.h"
+#include "services/user/oidc/client_store.h"
 #include "services/user/oidc/oidc.h"
+
+typedef struct Find {
+    UserCall *call;
+    Str id;
+    StoredClient client;
+} Find;
+
+static int find_stored(DbTx *tx, void *userdata) {
+    Find *find = userdata;
+
+    return client_store_get(tx, find->id, find->call->arena, &find->client);
+}
+
+int oidc_find_client(UserCall *call, Str id, const OauthClient **ret_client) {
+    const OauthClient *known = oauth_clients_find(call->service->oidc->clients, id);
+    Find find = {.call = call, .id = id};
+    OauthClient *copy;
+    int r;
+
+    if (known || !str_is_utf8(id) || memchr(id.ptr, '\0', id.len)) {
+        *ret_client = known;
+        return 0;
+    }
+    r = db_read(call->service->options.db, NULL, find_stored, &find);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    copy = arena_alloc(call->arena, sizeof(*copy));
+    *copy = find.client.client;
+    *ret_client = r == 0 ? copy : NULL;
+    return 0;
+}
 
 /* The value is form-urlencoded inside the base64 (RFC 6749 2.3.1). */
 static const char *unescape(UserCall *call, Str text) {
@@ -48,6 +82,7 @@ const OauthClient *oidc_client(UserCall *call, const Form *form) {
                         oidc_field(call, form, "client_secret"), false};
     const char *id = sent.id;
     const OauthClient *client;
+    int r;
 
     if (authorization) {
         if (sent.secret) {
@@ -63,7 +98,11 @@ const OauthClient *oidc_client(UserCall *call, const Form *form) {
         oidc_respond_error(call, 401, "invalid_client", "Say which client you are.");
         return NULL;
     }
-    client = oauth_clients_find(call->service->oidc->clients, str_from(sent.id));
+    r = oidc_find_client(call, str_from(sent.id), &client);
+    if (r < 0) {
+        oidc_respond_fault(call, r);
+        return NULL;
+    }
     if (!client || (client->confidential
                         ? !sent.secret || !oauth_client_secret_is(client, str_from(sent.secret))
                         : sent.secret && sent.secret[0])) {

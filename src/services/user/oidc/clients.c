@@ -152,18 +152,22 @@ static bool is_https(const char *const *uris) {
     return true;
 }
 
-/* The member at fault, or NULL. */
-static const char *read_client(const json_t *json, Arena *arena, OauthClient *ret_client) {
+const OauthClient *oauth_clients_at(const OauthClients *clients, size_t at) {
+    return at < clients->n_clients ? &clients->clients[at] : NULL;
+}
+
+const char *oauth_client_read(const json_t *json, Arena *arena, OauthClient *ret_client) {
     const char *id = NULL, *name = NULL, *secret = NULL, *scope = "openid profile email";
     const char *alg = "ES256";
     json_t *redirects = NULL, *logouts = NULL;
-    int trusted = 0;
+    int trusted = 0, device_grant = 0;
     json_error_t error;
 
-    if (json_unpack_ex((json_t *)json, &error, JSON_STRICT, "{s:s,s:s,s?s,s:o,s?o,s?s,s?s,s?b}",
+    if (json_unpack_ex((json_t *)json, &error, JSON_STRICT, "{s:s,s:s,s?s,s?o,s?o,s?s,s?s,s?b,s?b}",
                        "id", &id, "name", &name, "secret_sha256", &secret, "redirect_uris",
                        &redirects, "post_logout_redirect_uris", &logouts, "scope", &scope,
-                       "id_token_signed_response_alg", &alg, "trusted", &trusted) < 0) {
+                       "id_token_signed_response_alg", &alg, "device_grant", &device_grant,
+                       "trusted", &trusted) < 0) {
         return arena_strdup(arena, str_from(error.text));
     }
     if (id[0] == '\0' || strlen(id) > CLIENT_ID_LEN_MAX || id[strspn(id, id_chars)] != '\0') {
@@ -175,7 +179,8 @@ static const char *read_client(const json_t *json, Arena *arena, OauthClient *re
     if (secret && hex_decode(str_from(secret), ret_client->secret_hash, DIGEST_LEN) < 0) {
         return "secret_sha256";
     }
-    if (!json_is_array(redirects) || read_uris(redirects, arena, &ret_client->redirect_uris) < 0) {
+    if ((!redirects && !device_grant) ||
+        read_uris(redirects, arena, &ret_client->redirect_uris) < 0) {
         return "redirect_uris";
     }
     if (read_uris(logouts, arena, &ret_client->post_logout_redirect_uris) < 0) {
@@ -191,18 +196,59 @@ static const char *read_client(const json_t *json, Arena *arena, OauthClient *re
     ret_client->name = arena_strdup(arena, str_from(name));
     ret_client->confidential = secret != NULL;
     ret_client->trusted = trusted;
+    ret_client->device_grant = device_grant;
     ret_client->id_token_alg = strcmp(alg, "EdDSA") == 0 ? JWK_ALG_EDDSA : JWK_ALG_ES256;
     ret_client->remembers = secret || is_https(ret_client->redirect_uris);
     return NULL;
 }
 
+static json_t *write_uris(const char *const *uris) {
+    json_t *array = json_array();
+
+    for (; *uris; uris++) {
+        json_array_append_new(array, json_string(*uris));
+    }
+    return array;
+}
+
+json_t *oauth_client_write(const OauthClient *client) {
+    _cleanup_(buf_done) Buf scope = BUF_INIT;
+    char secret[2 * DIGEST_LEN + 1];
+    json_t *json;
+
+    scopes_write(client->scopes, &scope);
+    json = json_pack("{s:s,s:s,s:o,s:o,s:s,s:s,s:b,s:b}", "id", client->id, "name", client->name,
+                     "redirect_uris", write_uris(client->redirect_uris),
+                     "post_logout_redirect_uris", write_uris(client->post_logout_redirect_uris),
+                     "scope", buf_cstr(&scope), "id_token_signed_response_alg",
+                     client->id_token_alg == JWK_ALG_EDDSA ? "EdDSA" : "ES256", "device_grant",
+                     client->device_grant, "trusted", client->trusted);
+    if (client->confidential) {
+        hex_encode((Str){(const char *)client->secret_hash, DIGEST_LEN}, secret);
+        json_object_set_new(json, "secret_sha256", json_stringn(secret, 2 * DIGEST_LEN));
+    }
+    return json;
+}
+
+static OauthClient cli_client(Arena *arena) {
+    const char **none = arena_alloc(arena, sizeof(*none));
+
+    return (OauthClient){.id = OAUTH_CLI_CLIENT,
+                         .name = "Image Sync command line",
+                         .device_grant = true,
+                         .redirect_uris = none,
+                         .post_logout_redirect_uris = none,
+                         .scopes = SCOPES_ALL,
+                         .id_token_alg = JWK_ALG_ES256};
+}
+
 static int read_all(const json_t *array, OauthClients *clients, Arena *arena, const char **reterr) {
     size_t n = json_array_size(array);
 
-    clients->clients = arena_alloc(clients->arena, MAX(n, 1u) * sizeof(OauthClient));
+    clients->clients = arena_alloc(clients->arena, (n + 1) * sizeof(OauthClient));
     for (size_t i = 0; i < n; i++) {
         OauthClient client = {0};
-        const char *where = read_client(json_array_get(array, i), clients->arena, &client);
+        const char *where = oauth_client_read(json_array_get(array, i), clients->arena, &client);
         if (where) {
             *reterr = arena_printf(arena, "client %zu: %s: not as it has to be", i + 1, where);
             return -EINVAL;
@@ -222,24 +268,14 @@ static int read_file(const char *path, Buf *out) {
     return fd < 0 ? err_errno() : fd_read_to_end(fd, FILE_LEN_MAX, out);
 }
 
-int oauth_clients_read(const char *path, Arena *arena, OauthClients **ret_clients,
-                       const char **reterr) {
-    _cleanup_(oauth_clients_freep) OauthClients *clients = calloc(1, sizeof(*clients));
+static int read_clients(const char *path, OauthClients *clients, Arena *arena,
+                        const char **reterr) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     _cleanup_(buf_done) Buf text = BUF_INIT;
     json_error_t error = {0};
     const json_t *array;
-    int r;
+    int r = read_file(path, &text);
 
-    if (!clients) {
-        abort();
-    }
-    clients->arena = arena_new();
-    if (path[0] == '\0') {
-        *ret_clients = TAKE_PTR(clients);
-        return 0;
-    }
-    r = read_file(path, &text);
     if (r < 0) {
         *reterr = arena_printf(arena, "--oidc-clients: cannot read %s: %s", path, strerror(-r));
         return -EINVAL;
@@ -255,7 +291,29 @@ int oauth_clients_read(const char *path, Arena *arena, OauthClients **ret_client
     r = read_all(array, clients, arena, reterr);
     if (r < 0) {
         *reterr = arena_printf(arena, "--oidc-clients: %s: %s", path, *reterr);
-        return r;
+    }
+    return r;
+}
+
+int oauth_clients_read(const char *path, bool cli, Arena *arena, OauthClients **ret_clients,
+                       const char **reterr) {
+    _cleanup_(oauth_clients_freep) OauthClients *clients = calloc(1, sizeof(*clients));
+    int r;
+
+    if (!clients) {
+        abort();
+    }
+    clients->arena = arena_new();
+    if (path[0] != '\0') {
+        r = read_clients(path, clients, arena, reterr);
+        if (r < 0) {
+            return r;
+        }
+    } else {
+        clients->clients = arena_alloc(clients->arena, sizeof(OauthClient));
+    }
+    if (cli && !oauth_clients_find(clients, str_lit(OAUTH_CLI_CLIENT))) {
+        clients->clients[clients->n_clients++] = cli_client(clients->arena);
     }
     *ret_clients = TAKE_PTR(clients);
     return 0;

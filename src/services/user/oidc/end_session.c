@@ -19,6 +19,17 @@ typedef struct EndSession {
 static const char *const names[] = {"id_token_hint", "client_id", "post_logout_redirect_uri",
                                     "state"};
 
+/* NULL: there is none, or it cannot be known now. */
+static const OauthClient *find_client(UserCall *call, const char *id) {
+    const OauthClient *client = NULL;
+    int r = oidc_find_client(call, str_from(id), &client);
+
+    if (r < 0) {
+        (void)user_call_fault(call, r); /* logs it */
+    }
+    return client;
+}
+
 static const OauthClient *read_hint(EndSession *end, const char *hint) {
     UserCall *call = end->call;
     const JwtExpect expect = {.typ = "JWT",
@@ -37,7 +48,8 @@ static const OauthClient *read_hint(EndSession *end, const char *hint) {
     sid = json_string_value(json_object_get(claims, "sid"));
     audience = json_string_value(json_object_get(claims, "aud"));
     end->is_hinted = call->signed_in && sid && strcmp(sid, session) == 0;
-    return audience ? oauth_clients_find(call->service->oidc->clients, str_from(audience)) : NULL;
+    /* The claims end here; what is found by them does not. */
+    return audience ? find_client(call, arena_strdup(call->arena, str_from(audience))) : NULL;
 }
 
 /* False: it was answered. */
@@ -60,7 +72,7 @@ static bool read_request(EndSession *end) {
     if (hint) {
         client = read_hint(end, hint);
     } else if (id) {
-        client = oauth_clients_find(call->service->oidc->clients, str_from(id));
+        client = find_client(call, id);
     }
     if ((hint && !client) || (client && id && strcmp(client->id, id) != 0) ||
         (uri &&

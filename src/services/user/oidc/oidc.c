@@ -32,6 +32,11 @@ static void build_routes(UserOidc *oidc) {
         {"POST", "/oauth/introspect", oidc_introspect_handle},
         {"GET", "/oauth/end-session", oidc_end_session_handle},
         {"POST", "/oauth/end-session", oidc_end_session_post_handle},
+        {"POST", "/oauth/device-authorization", oidc_device_handle},
+        {"OPTIONS", "/oauth/device-authorization", oidc_options_handle},
+        {"GET", "/oauth/device", oidc_device_page_handle},
+        {"POST", "/oauth/device", oidc_device_decide_handle},
+        {"POST", "/oauth/device/sign-in", oidc_device_sign_in_handle},
     };
     _Static_assert(ARRAY_LEN(routes) < OIDC_ROUTES_MAX, "the table ends with an empty route");
 
@@ -56,7 +61,8 @@ int oidc_new(UserService *service, UserOidc **ret_oidc, const char **reterr) {
     digest_hkdf((Str){(const char *)key->bytes, VAULT_KEY_LEN}, (Str){0},
                 str_lit("imagesync/oidc/pages"), oidc->page_key, sizeof(oidc->page_key));
     build_routes(oidc);
-    r = oauth_clients_read(options->settings->oidc_clients, options->arena, &oidc->clients, reterr);
+    r = oauth_clients_read(options->settings->oidc_clients, options->settings->cli_client,
+                           options->arena, &oidc->clients, reterr);
     if (r == 0) {
         r = signing_keys_new(options->db, service->vault, options->settings->signing_key_days,
                              clock_unix_us(), &oidc->keys);
@@ -217,10 +223,14 @@ void oidc_discovery_handle(HttpRequest *request, void *context) {
     static const struct {
         const char *name, *path;
     } endpoints[] = {
-        {"authorization_endpoint", "authorize"}, {"token_endpoint", "token"},
-        {"userinfo_endpoint", "userinfo"},       {"jwks_uri", "jwks"},
-        {"revocation_endpoint", "revoke"},       {"introspection_endpoint", "introspect"},
+        {"authorization_endpoint", "authorize"},
+        {"token_endpoint", "token"},
+        {"userinfo_endpoint", "userinfo"},
+        {"jwks_uri", "jwks"},
+        {"revocation_endpoint", "revoke"},
+        {"introspection_endpoint", "introspect"},
         {"end_session_endpoint", "end-session"},
+        {"device_authorization_endpoint", "device-authorization"},
     };
     UserService *service = context;
     UserCall call = oidc_call(service, request);
@@ -235,7 +245,7 @@ void oidc_discovery_handle(HttpRequest *request, void *context) {
     json_object_set_new(body, "response_types_supported", NAMES("code"));
     json_object_set_new(body, "response_modes_supported", NAMES("query"));
     json_object_set_new(body, "grant_types_supported",
-                        NAMES("authorization_code", "refresh_token"));
+                        NAMES("authorization_code", "refresh_token", OIDC_DEVICE_GRANT));
     json_object_set_new(body, "subject_types_supported", NAMES("public"));
     json_object_set_new(body, "id_token_signing_alg_values_supported", NAMES("ES256", "EdDSA"));
     json_object_set_new(body, "token_endpoint_auth_methods_supported",

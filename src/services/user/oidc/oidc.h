@@ -3,14 +3,16 @@
 
 /*
  * The OpenID Connect provider (OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0; RFC
- * 6749, 6750, 7009, 7636, 7662, 8252, 9068, 9207): state and handlers that its files share. The
- * only flow is the authorization code with PKCE and S256.
+ * 6749, 6750, 7009, 7636, 7662, 8252, 8628, 9068, 9207): state and handlers that its files share.
+ * The flows are the authorization code with PKCE and S256, and the device authorization grant.
  *
  *   GET /.well-known/openid-configuration, /oauth/jwks           what clients find
  *   GET, POST /oauth/authorize; POST /oauth/sign-in, /oauth/consent   people's browsers
  *   POST /oauth/token, /oauth/revoke, /oauth/introspect          clients
  *   GET, POST /oauth/userinfo                                    with an access token
  *   GET, POST /oauth/end-session                                 signing out
+ *   POST /oauth/device-authorization                             clients without a browser
+ *   GET, POST /oauth/device; POST /oauth/device/sign-in          where their code is typed
  */
 
 #include "base/http/form.h"
@@ -45,6 +47,10 @@ void oidc_respond_error(UserCall *call, unsigned status, const char *error,
                         const char *description);
 void oidc_respond_fault(UserCall *call, int r);
 
+/* Of the configuration (borrowed), else of the table (in the arena); *ret_client NULL: there is
+ * none. 0 or a fault. */
+int oidc_find_client(UserCall *call, Str id, const OauthClient **ret_client);
+
 /* RFC 6749 2.3: by Basic, by fields, or a public client by its id. NULL: it was answered. */
 const OauthClient *oidc_client(UserCall *call, const Form *form);
 
@@ -55,6 +61,13 @@ const OauthClient *oidc_client(UserCall *call, const Form *form);
  */
 int oidc_tokens(UserCall *call, const OauthClient *client, const Grant *grant, uint32_t scopes,
                 bool refresh, bool nonce, json_t **ret_body);
+
+/* When a grant that is used now ends unless it is used again. */
+int64_t oidc_grant_end_us(const UserCall *call, const Grant *grant);
+
+#define OIDC_DEVICE_GRANT "urn:ietf:params:oauth:grant-type:device_code"
+/* The token endpoint for that grant type (RFC 8628 3.4): answers. */
+void oidc_device_poll(UserCall *call, const OauthClient *client, const Form *form);
 
 /* An access token sent as Bearer (RFC 6750 2.1), good and of a grant that is. */
 UserFailure oidc_bearer(UserCall *call, AccessToken *ret_token);
@@ -67,3 +80,5 @@ HttpHandler oidc_authorize_handle, oidc_authorize_post_handle, oidc_sign_in_hand
     oidc_consent_handle, oidc_style_handle;
 HttpHandler oidc_token_handle, oidc_userinfo_handle, oidc_revoke_handle, oidc_introspect_handle;
 HttpHandler oidc_end_session_handle, oidc_end_session_post_handle;
+HttpHandler oidc_device_handle, oidc_device_page_handle, oidc_device_sign_in_handle,
+    oidc_device_decide_handle;

@@ -163,17 +163,23 @@ void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
     Buf html = BUF_INIT;
 
     begin(&html, "Sign in");
-    buf_addf(&html, "<p>to go on to <strong>");
-    add_text(&html, page->client_name);
-    buf_addf(&html, "</strong></p>");
+    if (page->client_name) {
+        buf_addf(&html, "<p>to go on to <strong>");
+        add_text(&html, page->client_name);
+        buf_addf(&html, "</strong></p>");
+    } else {
+        buf_addf(&html, "<p>to connect a device</p>");
+    }
     if (page->problem) {
         buf_addf(&html, "<p class=\"problem\" role=\"alert\">");
         add_text(&html, page->problem);
         buf_addf(&html, "</p>");
     }
-    buf_addf(&html, "<form method=\"post\" action=\"/oauth/sign-in\">");
+    buf_addf(&html, "<form method=\"post\" action=\"%s\">",
+             page->client_name ? "/oauth/sign-in" : "/oauth/device/sign-in");
     add_hidden(&html, "request", page->request);
-    add_hidden(&html, "token", page_form_token(call, "sign-in", str_from(browser), page->request));
+    add_hidden(&html, "token",
+               page_form_token(call, PAGE_SIGN_IN_PURPOSE(page), str_from(browser), page->request));
     buf_addf(&html, "<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" "
                     "type=\"email\" autocomplete=\"username\" required value=\"");
     add_text(&html, page->email ? page->email : "");
@@ -197,6 +203,16 @@ static const struct {
     {SCOPE_OFFLINE_ACCESS, "Keep this access while you are away, until you take it back"},
 };
 
+static void add_scopes(Buf *out, uint32_t scopes) {
+    buf_addf(out, "<ul>");
+    for (size_t i = 0; i < ARRAY_LEN(scope_texts); i++) {
+        if (scopes & scope_texts[i].scope) {
+            buf_addf(out, "<li>%s</li>", scope_texts[i].text);
+        }
+    }
+    buf_addf(out, "</ul>");
+}
+
 void page_consent(UserCall *call, const OauthClient *client, const char *redirect_uri,
                   uint32_t scopes, const char *email, const char *request) {
     Str binding = {(const char *)call->session.secret_hash, VAULT_HASH_LEN};
@@ -207,13 +223,9 @@ void page_consent(UserCall *call, const OauthClient *client, const char *redirec
     add_text(&html, client->name);
     buf_addf(&html, "</strong> asks for access to the account <strong>");
     add_text(&html, email);
-    buf_addf(&html, "</strong>. It will be able to:</p><ul>");
-    for (size_t i = 0; i < ARRAY_LEN(scope_texts); i++) {
-        if (scopes & scope_texts[i].scope) {
-            buf_addf(&html, "<li>%s</li>", scope_texts[i].text);
-        }
-    }
-    buf_addf(&html, "</ul><p>You go on to ");
+    buf_addf(&html, "</strong>. It will be able to:</p>");
+    add_scopes(&html, scopes);
+    buf_addf(&html, "<p>You go on to ");
     add_text(&html, redirect_uri);
     buf_addf(&html, "</p><form method=\"post\" action=\"/oauth/consent\">");
     add_hidden(&html, "request", request);
@@ -222,6 +234,59 @@ void page_consent(UserCall *call, const OauthClient *client, const char *redirec
                     "<button class=\"plain\" name=\"decision\" value=\"deny\">Deny</button>"
                     "</form>");
     respond(call, 200, redirect_uri, &html);
+}
+
+void page_device_code(UserCall *call, unsigned status, const char *problem) {
+    Buf html = BUF_INIT;
+
+    begin(&html, "Connect a device");
+    if (problem) {
+        buf_addf(&html, "<p class=\"problem\" role=\"alert\">");
+        add_text(&html, problem);
+        buf_addf(&html, "</p>");
+    }
+    buf_addf(&html,
+             "<form method=\"get\" action=\"/oauth/device\"><label for=\"user_code\">The code "
+             "that your device shows</label><input id=\"user_code\" name=\"user_code\" "
+             "autocomplete=\"off\" autocapitalize=\"characters\" spellcheck=\"false\" "
+             "maxlength=\"20\" required><button>Go on</button></form>");
+    respond(call, status, NULL, &html);
+}
+
+void page_device_consent(UserCall *call, const OauthClient *client, const DeviceRequest *request,
+                         const char *shown_code, const char *email) {
+    Str binding = {(const char *)call->session.secret_hash, VAULT_HASH_LEN};
+    Buf html = BUF_INIT, id = BUF_INIT;
+
+    base64url_encode((Str){(const char *)request->device_hash, DIGEST_LEN}, &id);
+    begin(&html, "Connect this device?");
+    buf_addf(&html, "<p><strong>");
+    add_text(&html, client->name);
+    buf_addf(&html, "</strong> asks for access to the account <strong>");
+    add_text(&html, email);
+    buf_addf(&html, "</strong>. It will be able to:</p>");
+    add_scopes(&html, request->scopes);
+    buf_addf(&html,
+             "<p>Its code is <strong>%s</strong>. Allow it only if you have just started "
+             "this yourself and your device shows the same code; nobody who is honest will "
+             "ever send you one.</p><p>It was asked for from the address <strong>",
+             shown_code);
+    add_text(&html, request->address);
+    buf_addf(&html, "</strong>");
+    if (request->agent[0]) {
+        buf_addf(&html, " (");
+        add_text(&html, request->agent);
+        buf_addf(&html, ")");
+    }
+    buf_addf(&html, ", %lld s ago.</p><form method=\"post\" action=\"/oauth/device\">",
+             (long long)((call->now_us - request->created_us) / 1000000));
+    add_hidden(&html, "request", buf_cstr(&id));
+    add_hidden(&html, "token", page_form_token(call, "device", binding, buf_cstr(&id)));
+    buf_addf(&html, "<button name=\"decision\" value=\"allow\">Allow</button>"
+                    "<button class=\"plain\" name=\"decision\" value=\"deny\">Deny</button>"
+                    "</form>");
+    buf_done(&id);
+    respond(call, 200, NULL, &html);
 }
 
 void page_sign_out(UserCall *call, const char *redirect_uri, const char *request) {

@@ -7,6 +7,7 @@
  * browser or session it is, and the request as shown, so it confirms that and nothing else.
  */
 
+#include "services/user/oidc/device_store.h"
 #include "services/user/oidc/oidc.h"
 
 /* Base64url of the token, in the arena. */
@@ -20,11 +21,24 @@ const char *page_browser(UserCall *call);
 
 /* `redirect_uri`: where the form's answer may lead (NULL: nowhere else), for the policy. */
 typedef struct SignInPage {
-    const char *client_name, *redirect_uri, *request, *email, *problem;
+    const char *client_name; /* NULL: no program sent them, they are to connect a device */
+    const char *redirect_uri, *request, *email, *problem;
 } SignInPage;
 void page_sign_in(UserCall *call, unsigned status, const SignInPage *page);
+/*
+ * Reads that page's form, which is known to be ours, and signs in: the session that the browser had
+ * is renewed, or ended when it is another account's. True: call->session is the session and
+ * call->set_cookie its cookie. False: `page` was shown again with what is wrong.
+ */
+bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page);
+#define PAGE_SIGN_IN_PURPOSE(page) ((page)->client_name ? "sign-in" : "device-sign-in")
 void page_consent(UserCall *call, const OauthClient *client, const char *redirect_uri,
                   uint32_t scopes, const char *email, const char *request);
 void page_sign_out(UserCall *call, const char *redirect_uri, const char *request);
+/* Where a device's code is typed; `problem` may be NULL. */
+void page_device_code(UserCall *call, unsigned status, const char *problem);
+/* Shows what is asked, by whom and from where; `shown_code` is to be compared with the device's. */
+void page_device_consent(UserCall *call, const OauthClient *client, const DeviceRequest *request,
+                         const char *shown_code, const char *email);
 /* A heading and a sentence. */
 void page_message(UserCall *call, unsigned status, const char *title, const char *text);

@@ -42,13 +42,13 @@ static bool fits_challenge(const char *verifier, const char *challenge) {
     return text.len == strlen(challenge) && digest_equal(text.data, challenge, text.len);
 }
 
-static int64_t lives_until(const Redeem *redeem) {
-    const UserSettings *settings = redeem->call->service->options.settings;
-    bool offline = redeem->grant.scopes & SCOPE_OFFLINE_ACCESS;
+int64_t oidc_grant_end_us(const UserCall *call, const Grant *grant) {
+    const UserSettings *settings = call->service->options.settings;
+    bool offline = grant->scopes & SCOPE_OFFLINE_ACCESS;
     int64_t s = offline ? (int64_t)settings->refresh_token_days * 86400
                         : (int64_t)settings->access_token_minutes * 60 + ACCESS_TOKEN_LEEWAY_S;
 
-    return redeem->call->now_us + s * 1000000;
+    return call->now_us + s * 1000000;
 }
 
 static int end_grant(DbTx *tx, Redeem *redeem, const Account *account, Outcome outcome) {
@@ -86,7 +86,7 @@ static int use(DbTx *tx, Redeem *redeem, const Account *account) {
         return 0;
     }
     grant->counter++;
-    grant->expires_us = lives_until(redeem);
+    grant->expires_us = oidc_grant_end_us(redeem->call, grant);
     r = grant_store_put(tx, grant);
     redeem->outcome = OUTCOME_GIVEN;
     return r < 0 ? err_trace(r) : 0;
@@ -156,7 +156,8 @@ static bool read_parameters(Redeem *redeem, const Form *form, const char **ret_c
         *ret_credential = oidc_field(call, form, "refresh_token");
     } else {
         oidc_respond_error(call, 400, type ? "unsupported_grant_type" : "invalid_request",
-                           "grant_type: authorization_code or refresh_token.");
+                           "grant_type: authorization_code, refresh_token or " OIDC_DEVICE_GRANT
+                           ".");
         return false;
     }
     if (!*ret_credential ||
@@ -181,11 +182,19 @@ void oidc_token_handle(HttpRequest *request, void *context) {
     UserCall call = oidc_call(context, request);
     Redeem redeem = {.call = &call};
     const char *credential = NULL;
+    const char *type;
     Form form;
     int r;
 
-    if (!oidc_form(&call, &form) || !(redeem.client = oidc_client(&call, &form)) ||
-        !read_parameters(&redeem, &form, &credential)) {
+    if (!oidc_form(&call, &form) || !(redeem.client = oidc_client(&call, &form))) {
+        return;
+    }
+    type = oidc_field(&call, &form, "grant_type");
+    if (type && strcmp(type, OIDC_DEVICE_GRANT) == 0) {
+        oidc_device_poll(&call, redeem.client, &form);
+        return;
+    }
+    if (!read_parameters(&redeem, &form, &credential)) {
         return;
     }
     if (grant_claim_parse(str_from(credential), &redeem.claim) == 0) {
