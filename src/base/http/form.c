@@ -150,3 +150,17 @@ unsigned form_count(const Form *form, const char *name) {
     }
     return count;
 }
+
+void form_add_param(Buf *out, const char *name, const char *value) {
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+    buf_addf(out, "%s%s=", out->len > 0 ? "&" : "", name);
+    for (; *value; value++) {
+        if (strchr(plain, *value)) {
+            buf_add(out, value, 1);
+        } else {
+            buf_addf(out, "%%%02X", (unsigned)(unsigned char)*value);
+        }
+    }
+}

@@ -45,6 +45,11 @@ const FormField *form_find(const Form *form, const char *name);
 /* How many fields of that name are not blank. */
 unsigned form_count(const Form *form, const char *name);
 
+/* Appends "name=value", percent-encoded, after '&' when something is there: urlencoded, and a
+ * query.
+ */
+void form_add_param(Buf *out, const char *name, const char *value);
+
 /* RFC 4648 section 4, white space allowed, `data:...;base64,` prefix allowed. 0 or -EINVAL. */
 int base64_decode(Str text, Arena *arena, Str *ret_bytes);
 void base64_encode(Str bytes, Buf *buf);
