@@ -8,6 +8,7 @@
 #include "app/cutout.h"
 #include "app/cutout_options.h"
 #include "app/keys_command.h"
+#include "app/login/login_command.h"
 #include "app/migrate_command.h"
 #include "app/models_command.h"
 #include "app/serve.h"
@@ -85,6 +86,19 @@ static const char users_details[] =
     "the audit trail of the account. A running server follows at once, but for sessions that it "
     "has in its cache: these may last for a minute more, and API keys for ten seconds.\n";
 
+static const char login_details[] =
+    "Prints a code and the address of a page. Open the page in a browser on any device, sign in "
+    "there and type the code; this command then goes on by itself. What it is given is kept in "
+    "$XDG_CONFIG_HOME/imagesync/credentials.json (else below ~/.config), for you alone, and "
+    "renewed when it is used. The exit status is 1 when it was denied or nobody typed the code in "
+    "time, and 3 when the server cannot be reached or is none of ours.\n"
+    "\n"
+    "  imagesync login --server https://photos.example.com\n";
+
+static const char logout_details[] =
+    "The server takes back the access that 'imagesync login' was given. When it cannot be reached "
+    "the access is forgotten here nonetheless, and the exit status is 1.\n";
+
 const CliCommand cli_commands[] = {
     {.name = "cutout",
      .arguments = "IN... [-o OUT]",
@@ -103,6 +117,26 @@ const CliCommand cli_commands[] = {
      .details = serve_details,
      .settings = SETTINGS_ALL,
      .run = serve_command},
+    {.name = "login",
+     .arguments = "",
+     .summary = "Sign in to a server, by a code that you type in a browser",
+     .details = login_details,
+     .options = login_options,
+     .options_size = sizeof(LoginOptions),
+     .run = login_command},
+    {.name = "logout",
+     .arguments = "",
+     .summary = "Sign out of a server",
+     .details = logout_details,
+     .options = session_options,
+     .options_size = sizeof(LoginOptions),
+     .run = logout_command},
+    {.name = "whoami",
+     .arguments = "",
+     .summary = "Print who is signed in to a server",
+     .options = session_options,
+     .options_size = sizeof(LoginOptions),
+     .run = whoami_command},
     {.name = "models list",
      .arguments = "",
      .summary = "List the models that are installed",

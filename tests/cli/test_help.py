@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["cutout", "serve", "models list", "models verify", "models add", "models remove",
-            "migrate up", "migrate status", "config", "completions", "manual", "version", "help"]
+COMMANDS = ["cutout", "serve", "login", "logout", "whoami", "models list", "models verify",
+            "models add", "models remove", "migrate up", "migrate status", "config", "completions",
+            "manual", "version", "help"]
 
 
 def test_overview(run):

@@ -59,11 +59,11 @@ class Server:
         self.environment = environment
         self.start()
 
-    def start(self):
-        """Once more on the same data, after it has ended; on another port."""
+    def start(self, port=0):
+        """Once more on the same data, after it has ended; on another port unless told which."""
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--listen", "127.0.0.1:0", "--data", self.data],
+                [BINARY, "serve", "--listen", f"127.0.0.1:{port}", "--data", self.data],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         try:
             self.port = self._wait_for_port()

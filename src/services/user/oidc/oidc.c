@@ -114,17 +114,7 @@ UserCall oidc_call(UserService *service, HttpRequest *request) {
 }
 
 void oidc_add_param(Buf *out, const char *name, const char *value) {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-    buf_addf(out, "%s%s=", out->len > 0 ? "&" : "", name);
-    for (; *value; value++) {
-        if (strchr(plain, *value)) {
-            buf_add(out, value, 1);
-        } else {
-            buf_addf(out, "%%%02X", (unsigned)(unsigned char)*value);
-        }
-    }
+    form_add_param(out, name, value);
 }
 
 void oidc_respond_json(UserCall *call, unsigned status, const json_t *body,
