@@ -461,6 +461,8 @@ def test_pages_cannot_be_framed_or_scripted(server, ada):
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert reply.headers["X-Frame-Options"] == "DENY" and "<script" not in reply.text
         assert reply.headers["Cache-Control"] == "no-store"
+        # "no-referrer" would make browsers say "Origin: null" of the page's own form.
+        assert reply.headers["Referrer-Policy"] == "same-origin"
     assert "form-action 'self' https://shop.example.com;" in page.headers["Content-Security-Policy"]
 
 
