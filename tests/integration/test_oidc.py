@@ -17,6 +17,7 @@ import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
+from backends import embedded, servers
 from harness import Server
 from people import PASSWORD, Person, problem
 from test_accounts import CHEAP, add_totp, totp
@@ -38,13 +39,15 @@ CLIENTS = {"clients": [
 ]}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
+@pytest.fixture(scope="module", params=[embedded, servers], ids=["embedded", "servers"])
+def server(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oidc")
     (folder / "clients.json").write_text(json.dumps(CLIENTS))
-    server = Server(folder / "server", oidc_clients=folder / "clients.json", **CHEAP)
-    yield server
-    server.stop()
+    with request.param(folder) as settings:
+        server = Server(folder / "server", oidc_clients=folder / "clients.json", **CHEAP,
+                        **settings)
+        yield server
+        server.stop()
 
 
 @pytest.fixture
@@ -222,6 +225,38 @@ def test_prompt_and_max_age(server, ada):
     assert "code" in browser.answer(browser.sign_in(page, ada))
     assert browser.answer(browser.start(prompt="none login"))["error"] == "invalid_request"
     assert browser.answer(browser.start(max_age="-1"))["error"] == "invalid_request"
+
+
+def test_signing_in_anew_takes_the_place_of_the_session(server):
+    """Of the same account it is renewed; of another one it ends."""
+    ada, bob = Person(server), Person(server)
+
+    def sessions(person):
+        listed = person.call("GET", "/v1/sessions").json()["sessions"]
+        return {entry["id"] for entry in listed if not entry["current"]}
+
+    def me(token):
+        return requests.get(server.url + "/v1/me", timeout=30, cookies={"session": token}).status_code
+
+    browser = Browser(server, scope="openid")
+    first = browser.tokens(ada)
+    before, cookie = sessions(ada), browser.http.cookies["session"]
+    assert len(before) == 1 and me(cookie) == 200
+    page = browser.start(prompt="login")
+    second = browser.redeem(browser.answer(browser.sign_in(page, ada))["code"]).json()
+    assert sessions(ada) == before and me(cookie) == 401
+    assert me(browser.http.cookies["session"]) == 200
+    old, new = (verify(server, tokens["id_token"])[1] for tokens in (first, second))
+    assert old["sid"] == new["sid"] and old["auth_time"] <= new["auth_time"]
+    assert userinfo(server, first["access_token"]).status_code == 200  # it is the same session
+    cookie = browser.http.cookies["session"]
+    wrong = browser.send(browser.start(prompt="login"), email=bob.address, password="not this one")
+    assert wrong.status_code == 401 and me(cookie) == 200 and sessions(ada) == before
+    browser.sign_in(browser.start(prompt="login"), bob)
+    assert sessions(ada) == set() and len(sessions(bob)) == 1 and me(cookie) == 401
+    assert userinfo(server, first["access_token"]).status_code == 401
+    actions = [entry["action"] for entry in ada.call("GET", "/v1/me/audit").json()["entries"]]
+    assert actions[0] == "session.removed"
 
 
 def test_sign_in_with_second_factor(server, ada):

@@ -14,6 +14,7 @@ enum {
     SESSION_LIST,
     SESSION_SEEN,
     SESSION_AUTHENTICATED,
+    SESSION_RENEW,
     SESSION_RENAME,
     SESSION_REMOVE,
     SESSION_REMOVE_ALL,
@@ -46,6 +47,11 @@ const DbStatement session_statements[_SESSION_STATEMENT_MAX] = {
                                "UPDATE user_session SET authenticated_us = ?, methods = ? "
                                "WHERE user_id = ? AND session_id = ?",
                                4, 0},
+    [SESSION_RENEW] = {"session_renew",
+                       "UPDATE user_session SET secret_hash = ?, methods = ?, "
+                       "authenticated_us = ?, seen_us = ?, expires_us = ? "
+                       "WHERE user_id = ? AND session_id = ?",
+                       7, 0},
     [SESSION_RENAME] = {"session_rename",
                         "UPDATE user_session SET device_sealed = ? "
                         "WHERE user_id = ? AND session_id = ?",
@@ -99,11 +105,14 @@ int session_token_parse(Str token, Uuid *ret_user_id, Uuid *ret_session_id,
 }
 
 void session_token_new(Session *session, char ret_token[SESSION_TOKEN_LEN + 1]) {
-    TokenBytes bytes = {.user_id = session->user_id};
+    session->session_id = uuid_new();
+    session_token_renew(session, ret_token);
+}
+
+void session_token_renew(Session *session, char ret_token[SESSION_TOKEN_LEN + 1]) {
+    TokenBytes bytes = {.user_id = session->user_id, .session_id = session->session_id};
     Buf text = BUF_INIT;
 
-    session->session_id = uuid_new();
-    bytes.session_id = session->session_id;
     random_bytes(bytes.secret, sizeof(bytes.secret));
     digest_sha256((Str){(const char *)bytes.secret, sizeof(bytes.secret)}, session->secret_hash);
     base64url_encode((Str){(const char *)&bytes, sizeof(bytes)}, &text);
@@ -243,6 +252,22 @@ int session_store_authenticated(DbTx *tx, const Session *session, uint32_t metho
                (DbValue[]){DB_INT(now_us), DB_INT(methods), DB_BLOB(uuid_str(&session->user_id)),
                            DB_BLOB(uuid_str(&session->session_id))},
                NULL);
+}
+
+int session_store_renew(DbTx *tx, const Session *session) {
+    uint64_t changed;
+    int r = run(tx, SESSION_RENEW,
+                (DbValue[]){DB_BLOB(((Str){(const char *)session->secret_hash, VAULT_HASH_LEN})),
+                            DB_INT(session->methods), DB_INT(session->authenticated_us),
+                            DB_INT(session->seen_us), DB_INT(session->expires_us),
+                            DB_BLOB(uuid_str(&session->user_id)),
+                            DB_BLOB(uuid_str(&session->session_id))},
+                &changed);
+
+    if (r < 0) {
+        return err_trace(r);
+    }
+    return changed > 0 ? 0 : SESSION_E_NONE;
 }
 
 int session_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Uuid *session_id,

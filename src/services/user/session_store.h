@@ -49,6 +49,9 @@ int session_token_parse(Str token, Uuid *ret_user_id, Uuid *ret_session_id,
 /* Fills session_id, secret_hash and *ret_token (NUL-terminated); the rest is the caller's. */
 void session_token_new(Session *session, char ret_token[SESSION_TOKEN_LEN + 1]);
 
+/* Another secret for the same session; the token before it is good no more once that is stored. */
+void session_token_renew(Session *session, char ret_token[SESSION_TOKEN_LEN + 1]);
+
 int session_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Session *session);
 /* 0 or SESSION_E_NONE: not there, expired at `now_us`, or of another secret. */
 int session_store_get(DbTx *tx, const Uuid *user_id, const Uuid *session_id,
@@ -60,6 +63,9 @@ int session_store_list(DbTx *tx, const VaultKey *key, int64_t now_us, Arena *are
 int session_store_seen(DbTx *tx, const Session *session, int64_t now_us);
 /* The proof was given anew. */
 int session_store_authenticated(DbTx *tx, const Session *session, uint32_t methods, int64_t now_us);
+/* The proof was given anew and there is a new token: session_token_renew() was called. 0 or
+ * SESSION_E_NONE. */
+int session_store_renew(DbTx *tx, const Session *session);
 int session_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Uuid *session_id,
                          const SessionDevice *device);
 /* With what clients were given in it, but for offline access. 0 or SESSION_E_NONE. */

@@ -187,6 +187,45 @@ int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t method
     return 0;
 }
 
+/* Of another account than the one that signs in. */
+static int end_other(DbTx *tx, UserCall *call, const Session *session) {
+    AuditEvent event = user_call_event(call, "session.removed", NULL);
+    _cleanup_(account_done) Account account = {0};
+    int r = session_store_remove(tx, &session->user_id, &session->session_id);
+
+    if (r == 0) {
+        r = account_store_get(tx, call->service->vault, &session->user_id, call->arena, &account);
+    }
+    if (r == 0) {
+        r = audit_append(tx, call->service->vault, &account.key, call->now_us, call->arena, &event);
+    }
+    return r < 0 ? err_trace(r) : 0; /* one that has ended meanwhile has ended */
+}
+
+int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+                    const Session *before, Session *ret_session,
+                    char ret_token[SESSION_TOKEN_LEN + 1]) {
+    int64_t days = (int64_t)call->service->options.settings->session_days;
+    Session session = *before;
+    int r;
+
+    if (!uuid_equal(&before->user_id, &key->user_id)) {
+        r = end_other(tx, call, before);
+        return r < 0 ? err_trace(r)
+                     : sessions_open(tx, call, key, methods, "", ret_session, ret_token);
+    }
+    session.methods = methods;
+    session.authenticated_us = session.seen_us = call->now_us;
+    session.expires_us = call->now_us + days * DAY_US;
+    session_token_renew(&session, ret_token);
+    r = session_store_renew(tx, &session);
+    if (r == SESSION_E_NONE) {
+        return sessions_open(tx, call, key, methods, "", ret_session, ret_token);
+    }
+    *ret_session = session;
+    return r < 0 ? err_trace(r) : 0;
+}
+
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n) {
     for (size_t i = 0; i < n; i++) {
         /* A mark that is no session, not merely nothing: a request that has read the row before it

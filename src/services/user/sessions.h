@@ -25,6 +25,15 @@ int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t method
                   const char *device_name, Session *ret_session,
                   char ret_token[SESSION_TOKEN_LEN + 1]);
 
+/*
+ * The same in the place of the session that the device has: renewed when it is of that account,
+ * with its id and all that clients were given in it, but with another token; else ended, which is
+ * noted in the trail of the account that it was of. sessions_forget() `before` afterwards.
+ */
+int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+                    const Session *before, Session *ret_session,
+                    char ret_token[SESSION_TOKEN_LEN + 1]);
+
 /* After the transaction that removed or changed it: the table is asked again from now on. */
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n);
 

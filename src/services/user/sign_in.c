@@ -48,6 +48,15 @@ static int find(DbTx *tx, void *userdata) {
                               attempt->call->arena, &attempt->account);
 }
 
+static int add_session(DbTx *tx, SignIn *attempt, const VaultKey *key) {
+    const SignInBody *body = attempt->body;
+
+    return body->before ? sessions_reopen(tx, attempt->call, key, attempt->methods, body->before,
+                                          &attempt->session, attempt->token)
+                        : sessions_open(tx, attempt->call, key, attempt->methods, body->device,
+                                        &attempt->session, attempt->token);
+}
+
 /* Ends the transaction with what `r` says when that is not 0. */
 static int open_session(DbTx *tx, void *userdata) {
     SignIn *attempt = userdata;
@@ -77,8 +86,7 @@ static int open_session(DbTx *tx, void *userdata) {
     }
     account.password = attempt->new_phc ? attempt->new_phc : account.password;
     if ((r = account_store_put(tx, vault, call->arena, &account)) != 0 ||
-        (r = sessions_open(tx, call, &account.key, attempt->methods, attempt->body->device,
-                           &attempt->session, attempt->token)) != 0 ||
+        (r = add_session(tx, attempt, &account.key)) != 0 ||
         (r = audit_append(tx, vault, &account.key, call->now_us, call->arena, &event)) != 0) {
         return err_trace(r < 0 ? r : -EIO);
     }
@@ -178,6 +186,9 @@ static UserFailure sign_in_with(SignIn *attempt) {
     r = db_write(call->service->options.db, open_session, attempt, NULL);
     if (r != 0) {
         return explain(attempt, r);
+    }
+    if (attempt->body->before) {
+        sessions_forget(call, &attempt->body->before->session_id, 1);
     }
     throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex));
     if (attempt->methods & SESSION_METHOD_RECOVERY) {

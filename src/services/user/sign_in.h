@@ -8,6 +8,7 @@
 typedef struct SignInBody {
     const char *email, *password, *code, *device; /* code NULL: none */
     bool cookie;
+    const Session *before; /* that the device has, and that this one takes the place of; or NULL */
 } SignInBody;
 
 /*

@@ -16,8 +16,14 @@ bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page) {
                        .cookie = true};
     char token[SESSION_TOKEN_LEN + 1];
     UserFailure failure;
+    Session before;
 
     call->set_cookie = NULL;
+    if (sessions_authenticate_cookie(call) == USER_FAILURE_NONE) {
+        before = call->session;
+        body.before = &before;
+        call->signed_in = false; /* until the password has been looked at */
+    }
     if (!body.email || !body.password || strlen(body.email) > EMAIL_SHOWN_MAX ||
         strlen(body.password) > PASSWORD_LEN_MAX) {
         page.email = NULL;
