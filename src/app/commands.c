@@ -65,6 +65,13 @@ static const char keys_rotate_details[] =
     "complete. With --master-key-command add the key there first: here only is wrapped anew. The "
     "old key stays until 'imagesync keys retire' takes it out; backups made before need it.\n";
 
+static const char keys_rotate_signing_details[] =
+    "Makes a new key of each kind that tokens are signed with. Servers that run publish them "
+    "within "
+    "a minute (at once on SIGHUP), and sign with them seven minutes from now, when whoever keeps a "
+    "copy of the keys has had to fetch them again. The old ones verify what they have signed for "
+    "two days more. Without this, keys follow each other every --signing-key-days.\n";
+
 static const char keys_retire_details[] =
     "Takes the key out of the master key file. Refused (exit status 1) while anything is wrapped "
     "by it, and for the newest.\n";
@@ -201,6 +208,12 @@ const CliCommand cli_commands[] = {
      .details = keys_rotate_details,
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
      .run = keys_rotate_command},
+    {.name = "keys rotate-signing",
+     .arguments = "",
+     .summary = "Make the keys anew that tokens are signed with",
+     .details = keys_rotate_signing_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = keys_rotate_signing_command},
     {.name = "keys retire",
      .arguments = "ID",
      .summary = "Take out a master key that wraps nothing any more",

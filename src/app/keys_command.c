@@ -2,8 +2,12 @@
 #include "app/keys_command.h"
 
 #include "app/key_access.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "services/user/key_rotation.h"
+#include "services/user/oidc/signing_keys.h"
+
+#include <time.h>
 
 /* A pass finds what a server wrapped by an older key during the one before; seldom a second. */
 #define PASSES_MAX 10
@@ -118,6 +122,33 @@ int keys_rotate_command(const CliCall *call) {
                             r < 0 ? strerrordesc_np(-r) : "a key in the database does not open");
     }
     printf("Wrapped %llu keys with %s.\n", (unsigned long long)n, newest(&keys));
+    return EXIT_OK;
+}
+
+int keys_rotate_signing_command(const CliCall *call) {
+    _cleanup_(key_access_done) KeyAccess access = {0};
+    const char *error = "";
+    char when[32];
+    int64_t from_us = 0;
+    time_t from;
+    struct tm utc;
+    int r;
+
+    if (key_access_start(call->settings, call->arena, &access, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    r = signing_keys_rotate(access.db, access.vault, clock_unix_us(), &from_us);
+    if (r == SIGNING_KEYS_E_FULL) {
+        fprintf(stderr, "imagesync keys rotate-signing: many keys are published already; one goes "
+                        "two days after the next has begun\n");
+        return EXIT_SOME_FAILED;
+    }
+    if (r < 0) {
+        return cli_no_start("no key could be made: %s", strerrordesc_np(-r));
+    }
+    from = (time_t)(from_us / 1000000);
+    strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&from, &utc));
+    printf("Made new signing keys, which sign from %s on.\n", when);
     return EXIT_OK;
 }
 

@@ -73,6 +73,7 @@ void user_part_reload_keys(UserPart *part) {
     } else {
         log_error("master keys not read", LOG_STR("error", r > 0 ? reason : strerrordesc_np(-r)));
     }
+    user_service_reload_keys(part->service);
 }
 
 void user_part_drain(UserPart *part, uint32_t timeout_ms) {

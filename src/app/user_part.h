@@ -28,7 +28,8 @@ typedef struct UserPartBase {
 int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                     const char **reterr_text);
 
-/* Reads the master keys again: on SIGHUP. What is wrong is logged, and the old ones stay. */
+/* Reads the master keys again, and has the signing keys read again: on SIGHUP. What is wrong is
+ * logged, and the old ones stay. */
 void user_part_reload_keys(UserPart *part);
 
 /* Lets requests and mails under way end, at most so long: after the server has drained. */

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 COMMANDS = ["cutout", "serve", "login", "logout", "whoami", "models list", "models verify",
-            "models add", "models remove", "migrate up", "migrate status", "config", "completions",
+            "models add", "models remove", "migrate up", "migrate status", "keys rotate-signing", "config", "completions",
             "manual", "version", "help"]
 
 

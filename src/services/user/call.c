@@ -8,13 +8,33 @@
 #include "base/log.h"
 #include "services/user/sessions.h"
 
+const char *user_call_challenge(UserCall *call, const char *error) {
+    static const Str bearer = {"bearer ", 7};
+    Str sent = str_from(http_request_header(call->request, "Authorization"));
+
+    if (!error && sent.len >= bearer.len && str_equal_nocase((Str){sent.ptr, bearer.len}, bearer)) {
+        error = "invalid_token";
+    }
+    return error && error[0]
+               ? arena_printf(call->arena, "Bearer realm=\"imagesync\", error=\"%s\"", error)
+               : "Bearer realm=\"imagesync\"";
+}
+
 static void respond_failure(UserCall *call, UserFailure failure) {
     const UserFailureInfo *info = user_failure_info(failure);
-    HttpHeader headers[3] = {{"Cache-Control", "no-store"}};
+    HttpHeader headers[4] = {{"Cache-Control", "no-store"}};
+    size_t n = 1;
 
     if (call->retry_after_s > 0) {
-        headers[1] =
+        headers[n++] =
             (HttpHeader){"Retry-After", arena_printf(call->arena, "%u", call->retry_after_s)};
+    }
+    if (info->status == 401 || call->bearer_error) {
+        /* A wrong password beside a good token says nothing of the token. */
+        const char *error = failure == USER_FAILURE_SIGNED_OUT ? NULL : "";
+        headers[n++] = (HttpHeader){
+            "WWW-Authenticate",
+            user_call_challenge(call, call->bearer_error ? call->bearer_error : error)};
     }
     http_respond_problem_coded(call->request, &(HttpProblem){.status = info->status,
                                                              .code = info->code,

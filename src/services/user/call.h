@@ -30,11 +30,12 @@ typedef struct UserCall {
     Session session; /* when signed_in */
 
     /* The answer's. */
-    unsigned status;        /* 200 unless the handler says otherwise; 204 has no body */
-    const char *detail;     /* of a failure: what is wrong and what to do, or NULL */
-    uint32_t retry_after_s; /* of a failure; 0: none */
-    const char *set_cookie; /* NULL: none */
-    int64_t version;        /* sent as ETag when > 0 */
+    unsigned status;          /* 200 unless the handler says otherwise; 204 has no body */
+    const char *detail;       /* of a failure: what is wrong and what to do, or NULL */
+    uint32_t retry_after_s;   /* of a failure; 0: none */
+    const char *set_cookie;   /* NULL: none */
+    const char *bearer_error; /* of a failure: what the challenge says of the token, or NULL */
+    int64_t version;          /* sent as ETag when > 0 */
 } UserCall;
 
 /* Gives a new JSON object or array in *ret_body, or NULL for 204. */
@@ -57,6 +58,12 @@ AuditEvent user_call_event(UserCall *call, const char *action, const char *subje
 
 /* What the request says of the device: the agent is cut to what the table takes. */
 SessionDevice user_call_device(UserCall *call, const char *name);
+
+/*
+ * What a reply of 401 asks for (RFC 6750 3); in the arena. `error` "": nothing is said of a token;
+ * NULL: "invalid_token" when one was sent.
+ */
+const char *user_call_challenge(UserCall *call, const char *error);
 
 /* The cookie of a session; `token` NULL takes it back. */
 const char *user_call_cookie(UserCall *call, const char *token);

@@ -177,6 +177,10 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
     oidc_set_public_url(service);
 }
 
+void user_service_reload_keys(UserService *service) {
+    oidc_reload_keys(service);
+}
+
 UserService *user_service_free(UserService *service) {
     if (service) {
         user_access_done(service);

@@ -51,6 +51,8 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
  * said once, before the first request.
  */
 void user_service_set_public_url(UserService *service, const char *public_url);
+/* The keys that tokens are signed with are read again at the next request. Thread-safe. */
+void user_service_reload_keys(UserService *service);
 /* Last: after the server and both executors have ended. Accepts NULL. */
 UserService *user_service_free(UserService *service);
 DEFINE_CLEANUP(UserService *, user_service_free)

@@ -94,6 +94,10 @@ void oidc_set_public_url(UserService *service) {
     access_verifier_set_keys(oidc->verifier, signing_keys_set(oidc->keys));
 }
 
+void oidc_reload_keys(UserService *service) {
+    signing_keys_reload(service->oidc->keys);
+}
+
 HttpRouteGroup oidc_group(UserService *service) {
     return (HttpRouteGroup){.prefix = "/oauth/",
                             .routes = service->oidc->routes,

@@ -14,6 +14,8 @@ int oidc_new(UserService *service, UserOidc **ret_oidc, const char **reterr);
 UserOidc *oidc_free(UserOidc *oidc); /* accepts NULL */
 /* The issuer is known now. */
 void oidc_set_public_url(UserService *service);
+/* The signing keys are read again at the next request. */
+void oidc_reload_keys(UserService *service);
 HttpRouteGroup oidc_group(UserService *service);
 
 /* Whether an access token was sent, and is good: then fills call->session's user. Needs the scope

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #define KEYS_MAX   16
+#define KEYS_SPARE 4 /* that rotations by hand leave to those in their time */
 #define RELOAD_US  (60 * 1000000LL)
 #define DAY_US     (86400 * 1000000LL)
 #define LEAD_US    (SIGNING_LEAD_S * 1000000LL)
@@ -266,6 +267,39 @@ int signing_keys_refresh(SigningKeys *keys, int64_t now_us, AccessVerifier *veri
         access_verifier_set_keys(verifier, signing_keys_set(keys));
     }
     return 0;
+}
+
+void signing_keys_reload(SigningKeys *keys) {
+    pthread_mutex_lock(&keys->lock);
+    keys->loaded_us = 0;
+    pthread_mutex_unlock(&keys->lock);
+}
+
+static int rotate(DbTx *tx, void *userdata) {
+    static const JwkAlg algs[] = {JWK_ALG_ES256, JWK_ALG_EDDSA};
+    Turn *turn = userdata;
+    int r = read_ring(tx, turn);
+
+    if (r == 0 && turn->ring.n + ARRAY_LEN(algs) > KEYS_MAX - KEYS_SPARE) {
+        return SIGNING_KEYS_E_FULL;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(algs) && r == 0; i++) {
+        r = make_key(tx, turn, algs[i], turn->now_us + SIGNING_ROTATE_S * 1000000LL);
+    }
+    return r < 0 ? err_trace(r) : 0;
+}
+
+int signing_keys_rotate(Db *db, const Vault *vault, int64_t now_us, int64_t *ret_signs_from_us) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    SigningKeys keys = {.db = db, .vault = vault};
+    Turn turn = {.keys = &keys, .arena = arena, .now_us = now_us};
+    int r = db_write(db, rotate, &turn, NULL);
+
+    ring_done(&turn.ring);
+    if (r == 0) {
+        *ret_signs_from_us = now_us + SIGNING_ROTATE_S * 1000000LL;
+    }
+    return r < 0 ? err_trace(r) : r;
 }
 
 Jwk *signing_keys_current(SigningKeys *keys, JwkAlg alg, int64_t now_us) {

@@ -17,7 +17,15 @@
 #define SIGNING_LEAD_S   86400
 #define SIGNING_RETAIN_S (2 * 86400LL) /* after the next has begun; tokens live an hour at most */
 
+/* After an operator's rotation: a minute until each process has read the table, five for which
+ * copies of the set are good (their max-age), and one more. */
+#define SIGNING_ROTATE_S 420
+
 typedef struct SigningKeys SigningKeys;
+
+enum {
+    SIGNING_KEYS_E_FULL = 1, /* so many are published already: wait until the oldest have gone */
+};
 
 extern const DbStatement signing_key_statements[];
 extern const size_t signing_key_statements_len;
@@ -31,6 +39,16 @@ DEFINE_CLEANUP(SigningKeys *, signing_keys_free)
 /* When a minute has passed: reads the table again, and does what is due. Gives `verifier` the
  * public keys when they have changed. Waits for the database; a fault leaves things as they are. */
 int signing_keys_refresh(SigningKeys *keys, int64_t now_us, AccessVerifier *verifier);
+
+/* The next refresh reads the table, whether a minute has passed or not. */
+void signing_keys_reload(SigningKeys *keys);
+
+/*
+ * A new key of each algorithm, now: servers publish it within a minute, and it signs from
+ * *ret_signs_from_us. Those before it verify what they have signed for as long as ever. For an
+ * operator, beside servers that run. 0, SIGNING_KEYS_E_FULL or a fault.
+ */
+int signing_keys_rotate(Db *db, const Vault *vault, int64_t now_us, int64_t *ret_signs_from_us);
 
 /* The one that signs now, as a new reference. */
 Jwk *signing_keys_current(SigningKeys *keys, JwkAlg alg, int64_t now_us);

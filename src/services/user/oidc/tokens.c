@@ -163,13 +163,18 @@ UserFailure oidc_bearer(UserCall *call, AccessToken *ret_token) {
 
 UserFailure oidc_authenticate(UserCall *call) {
     AccessToken token;
-    UserFailure failure = oidc_bearer(call, &token);
+    UserFailure failure;
 
+    /* It may be signed by a key that another process has made. A fault keeps those there were. */
+    (void)signing_keys_refresh(call->service->oidc->keys, call->now_us,
+                               call->service->oidc->verifier);
+    failure = oidc_bearer(call, &token);
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
     if (!(token.scopes & SCOPE_ACCOUNT)) {
         call->detail = "This needs an access token with the scope account.";
+        call->bearer_error = "insufficient_scope";
         return USER_FAILURE_FORBIDDEN;
     }
     call->session = (Session){.user_id = token.user_id,

@@ -6,12 +6,14 @@
 #include "base/error.h"
 #include "services/user/oidc/oidc.h"
 
+/* RFC 6750 3.1: nothing is said of a token that was not sent. */
 static void respond_bearer_error(UserCall *call, unsigned status, const char *error) {
-    const HttpHeader headers[] = {
-        {"WWW-Authenticate", arena_printf(call->arena, "Bearer error=\"%s\"", error)},
-        {"Access-Control-Expose-Headers", "WWW-Authenticate"},
-        {0}};
-    _cleanup_(json_decrefp) json_t *body = json_pack("{s:s}", "error", error);
+    const char *challenge = user_call_challenge(call, error);
+    const HttpHeader headers[] = {{"WWW-Authenticate", challenge},
+                                  {"Access-Control-Expose-Headers", "WWW-Authenticate"},
+                                  {0}};
+    _cleanup_(json_decrefp) json_t *body =
+        json_pack("{s:s}", "error", error ? error : "invalid_token");
 
     oidc_respond_json(call, status, body, headers);
 }
@@ -72,7 +74,7 @@ void oidc_userinfo_handle(HttpRequest *request, void *context) {
         return;
     }
     if (failure != USER_FAILURE_NONE) {
-        respond_bearer_error(&call, 401, "invalid_token");
+        respond_bearer_error(&call, 401, NULL);
         return;
     }
     if (!(token.scopes & SCOPE_OPENID)) {
@@ -84,7 +86,7 @@ void oidc_userinfo_handle(HttpRequest *request, void *context) {
     if (r < 0) {
         oidc_respond_fault(&call, r);
     } else if (r > 0 || shown.account.status == ACCOUNT_LOCKED) {
-        respond_bearer_error(&call, 401, "invalid_token");
+        respond_bearer_error(&call, 401, NULL);
     } else {
         claims = claims_of(&call, &shown.account, token.scopes);
         oidc_respond_json(&call, 200, claims, NULL);
