@@ -121,11 +121,10 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
     }
 }
 
-UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct) {
+UserFailure user_call_json(UserCall *call, json_t **ret_json) {
     const char *type = http_request_header(call->request, "Content-Type");
     Str body = http_request_body(call->request);
-    _cleanup_(json_decrefp) json_t *json = NULL;
-    const char *where = NULL;
+    json_t *json;
 
     /* Only application/json: a form of another site cannot send that without being asked first. */
     if (!type || strncasecmp(type, "application/json", strlen("application/json")) != 0) {
@@ -136,6 +135,18 @@ UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_st
     if (!json) {
         call->detail = "The body is no JSON (RFC 8259).";
         return USER_FAILURE_MALFORMED_BODY;
+    }
+    *ret_json = json;
+    return USER_FAILURE_NONE;
+}
+
+UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct) {
+    _cleanup_(json_decrefp) json_t *json = NULL;
+    const char *where = NULL;
+    UserFailure failure = user_call_json(call, &json);
+
+    if (failure != USER_FAILURE_NONE) {
+        return failure;
     }
     if (json_read(json, fields, call->arena, ret_struct, &where) < 0) {
         call->detail =

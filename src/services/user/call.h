@@ -44,6 +44,9 @@ typedef UserFailure UserHandler(UserCall *call, json_t **ret_body);
 /* The whole of an HttpHandler. */
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle);
 
+/* The JSON body, whatever it is, as a new reference. */
+UserFailure user_call_json(UserCall *call, json_t **ret_json);
+
 /* Reads the JSON body; members that the table does not have are refused. */
 UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct);
 

@@ -46,3 +46,5 @@ HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
 HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
+HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,
+    admin_client_put_handle, admin_client_secret_handle, admin_client_remove_handle;

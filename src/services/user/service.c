@@ -51,6 +51,12 @@ static void build_routes(UserService *service) {
         {"GET", "/v1/admin/users/{id}", admin_get_handle},
         {"PATCH", "/v1/admin/users/{id}", admin_patch_handle},
         {"POST", "/v1/admin/users/{id}/credits", admin_grant_handle},
+        {"GET", "/v1/admin/clients", admin_client_list_handle},
+        {"POST", "/v1/admin/clients", admin_client_create_handle},
+        {"GET", "/v1/admin/clients/{id}", admin_client_get_handle},
+        {"PUT", "/v1/admin/clients/{id}", admin_client_put_handle},
+        {"DELETE", "/v1/admin/clients/{id}", admin_client_remove_handle},
+        {"POST", "/v1/admin/clients/{id}/secret", admin_client_secret_handle},
     };
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 

@@ -15,6 +15,7 @@
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff
+ *   GET, POST /v1/admin/clients, GET, PUT, DELETE .../{id}, POST .../{id}/secret  OAuth clients
  */
 
 #include "base/crypto/master_key_ring.h"
