@@ -14,7 +14,7 @@
 
 /*
  * Tuned on composites whose alpha is known and by eye on hair, fur, wings, crockery and a
- * motorcycle (decision 0004): a wider window lets dark things in the background grow fringes on
+ * motorcycle (decision 0007): a wider window lets dark things in the background grow fringes on
  * the subject, a narrower one leaves the model's steps and its soft haze around crisp outlines.
  */
 #define FILTER_RADIUS  8
