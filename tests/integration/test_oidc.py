@@ -8,7 +8,6 @@ import html
 import json
 import re
 import secrets
-import sqlite3
 import time
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -17,7 +16,7 @@ import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
-from harness import Server
+from backends import rows, running
 from people import PASSWORD, Person, problem
 from test_accounts import CHEAP, add_totp, totp
 
@@ -38,13 +37,15 @@ CLIENTS = {"clients": [
 ]}
 
 
+BACKENDS = ["embedded", "servers"]
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(backend, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oidc")
     (folder / "clients.json").write_text(json.dumps(CLIENTS))
-    server = Server(folder / "server", oidc_clients=folder / "clients.json", **CHEAP)
-    yield server
-    server.stop()
+    with running(backend, folder, oidc_clients=folder / "clients.json", **CHEAP) as server:
+        yield server
 
 
 @pytest.fixture
@@ -560,9 +561,8 @@ def test_errors_of_the_authorization_endpoint(server, more, error):
 # Keys over time, with the clock set back in the database
 
 def move_keys(server, days):
-    with sqlite3.connect(server.data / "imagesync.db") as database:
-        database.execute("UPDATE user_signing_key SET signs_from_us = signs_from_us - ?",
-                         (int(days * 86400e6),))
+    rows(server, "UPDATE user_signing_key SET signs_from_us = signs_from_us - "
+                 f"{int(days * 86400e6)}")
 
 
 def kids(server, alg="ES256"):
@@ -570,11 +570,10 @@ def kids(server, alg="ES256"):
     return {key["kid"] for key in keys if key["alg"] == alg}
 
 
-def test_keys_rotate(tmp_path):
+def test_keys_rotate(backend, tmp_path):
     (tmp_path / "clients.json").write_text(json.dumps(CLIENTS))
-    server = Server(tmp_path / "server", oidc_clients=tmp_path / "clients.json",
-                    public_url="http://issuer.example.com", **CHEAP)
-    try:
+    with running(backend, tmp_path, oidc_clients=tmp_path / "clients.json",
+                 public_url="http://issuer.example.com", **CHEAP) as server:
         first = kids(server)
         assert len(first) == 1
         server.stop(), move_keys(server, 89.5), server.start()
@@ -597,5 +596,3 @@ def test_keys_rotate(tmp_path):
         server.stop(), move_keys(server, 3), server.start()
         assert kids(server) == both - first
         assert userinfo(server, token).status_code == 401
-    finally:
-        server.stop()

@@ -165,6 +165,8 @@ typedef struct HttpProblem {
     const HttpHeader *headers; /* as in HttpResponse */
 } HttpProblem;
 void http_respond_problem_coded(HttpRequest *request, const HttpProblem *problem);
-/* With the code that the server's own refusals of that status have. */
+/* The word for programs in what the server itself refuses with that status. */
+const char *http_code_of_status(unsigned status);
+/* With that code. */
 void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
                           const char *detail);
