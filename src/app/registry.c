@@ -209,6 +209,12 @@ int registry_open_database(const Settings *settings, bool must_exist, Arena *are
     return -EINVAL;
 }
 
+void registry_database_metrics(const Settings *settings, Db *db, Metrics *metrics) {
+    if (str_starts_with(str_from(settings->database), str_lit("postgres"))) {
+        db_postgres_register_metrics(db, metrics);
+    }
+}
+
 /* 0 or 1, or -EINVAL with a sentence. */
 static int wants_migration(const Settings *settings, const Db *db, const char **reterr_text) {
     const char *when = settings->migrate_on_start;

@@ -42,6 +42,9 @@ int registry_open_mailer(const Settings *settings, Arena *arena, Mailer **ret_ma
 int registry_open_database(const Settings *settings, bool must_exist, Arena *arena, Db **ret_db,
                            const char **reterr_text);
 
+/* Its metrics, where it has some; they outlive it. */
+void registry_database_metrics(const Settings *settings, Db *db, Metrics *metrics);
+
 /*
  * Brings the tables up to date, or only looks whether they are, as migrate-on-start says; counts
  * what was applied. 0, or -EINVAL or a fault with a sentence that says what to do.

@@ -113,6 +113,7 @@ static int start_database(Server *server) {
         registry_prepare_database(settings, server->db, arena, &n_applied, &error) < 0) {
         return cli_no_start("%s", error);
     }
+    registry_database_metrics(settings, server->db, server->metrics);
     if (n_applied > 0) {
         log_info("database migrated", LOG_INT("applied", n_applied));
     }

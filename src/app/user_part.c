@@ -84,6 +84,7 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
         options.local_cache = part->local_cache;
         options.master_key = part->master_keys;
         options.service_verifier = part->verifier;
+        options.reads_replicas = base->settings->db_replicas[0] != '\0';
         options.service_executor = part->service_executor;
         *reterr_text = NULL;
         r = user_service_new(&options, &part->service, reterr_text);

@@ -41,6 +41,7 @@ typedef struct UserServiceOptions {
     MasterKeyRing *master_key;
     ServiceVerifier *service_verifier; /* NULL: no other process asks this service */
     Executor *service_executor;        /* for those, so that they do not wait behind passwords */
+    bool reads_replicas;               /* `db` has some */
     Metrics *metrics;
     const UserSettings *settings;
     Arena *arena; /* for what is said in *reterr */
