@@ -3,6 +3,7 @@
 what is left of each while the other, or Redis, is away."""
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -206,6 +207,16 @@ def test_cookies_are_secure_by_the_public_url(tmp_path):
 
 # What is left while the other is away
 
+@contextlib.contextmanager
+def killed(part):
+    """Until the end of the block; then it is there again, whatever happened."""
+    part.kill()
+    try:
+        yield
+    finally:
+        part.start()
+
+
 def reservations(server):
     return rows(server, "SELECT count(*) FROM user_reservation")[0][0]
 
@@ -237,19 +248,18 @@ def under_way(server, large, key):
 def test_without_the_user_part_users_wait_and_others_do_not(server, small):
     _, key = rich(server)
     assert server.removebg(small, key=key, size="full").status_code == 200
-    server.user.kill()
-    assert error(server.removebg(small, key=key, size="full")) == (503, "unavailable")
-    reply = server.get("/v1.0/account", key)
-    assert reply.status_code == 503 and reply.headers["Retry-After"] == "1"
-    for path, files in (("/v1.0/removebg", "image_file"), ("/v1/segment", "image_file"),
-                        ("/v1/cutout", "image")):
-        reply = server.post(path, key, files={files: small})
-        assert reply.status_code == 503 and reply.headers["Retry-After"] == "1", path
-    assert server.removebg(small, key=KEY).status_code == 200
-    assert server.image.metric("imagesync_user_service_up") == 0
-    assert server.image.metric('imagesync_user_service_calls_total{result="failed"}') > 0
-    assert requests.get(server.image.url + "/readyz", timeout=10).status_code == 200
-    server.user.start()
+    with killed(server.user):
+        assert error(server.removebg(small, key=key, size="full")) == (503, "unavailable")
+        reply = server.get("/v1.0/account", key)
+        assert reply.status_code == 503 and reply.headers["Retry-After"] == "1"
+        for path, files in (("/v1.0/removebg", "image_file"), ("/v1/segment", "image_file"),
+                            ("/v1/cutout", "image")):
+            reply = server.post(path, key, files={files: small})
+            assert reply.status_code == 503 and reply.headers["Retry-After"] == "1", path
+        assert server.removebg(small, key=KEY).status_code == 200
+        assert server.image.metric("imagesync_user_service_up") == 0
+        assert server.image.metric('imagesync_user_service_calls_total{result="failed"}') > 0
+        assert requests.get(server.image.url + "/readyz", timeout=10).status_code == 200
     assert eventually(lambda: server.removebg(small, key=key, size="full").status_code == 200)
     assert server.image.metric("imagesync_user_service_up") == 1
     assert server.balance(key) == 3
@@ -274,9 +284,8 @@ def test_a_user_part_that_hangs_holds_nobody_up(server, small):
 def test_the_user_part_killed_under_a_picture_charges_once_or_never(server, large):
     person, key = rich(server)
     thread, replies = under_way(server, large, key)
-    server.user.kill()
-    thread.join()
-    server.user.start()
+    with killed(server.user):
+        thread.join()
     # The picture was delivered or not; its reservation is charged, or ends by itself.
     assert eventually(lambda: server.get("/v1.0/account", key).status_code == 200)
     assert eventually(lambda: server.balance(key) in (4, 5) and server.balance(key) ==
@@ -291,11 +300,10 @@ def test_the_user_part_killed_under_a_picture_charges_once_or_never(server, larg
 def test_the_image_part_killed_gives_its_reservation_back(server, large):
     person, key = rich(server)
     thread, replies = under_way(server, large, key)
-    server.image.kill()
-    thread.join()
-    assert getattr(replies[0], "status_code", 502) == 502  # the proxy's
-    assert account(server, person) == (500, 100)
-    server.image.start()
+    with killed(server.image):
+        thread.join()
+        assert getattr(replies[0], "status_code", 502) == 502  # the proxy's
+        assert account(server, person) == (500, 100)
     assert eventually(lambda: server.balance(key) == 5)
     assert server.removebg(large, key=key, size="full").status_code == 200
     assert account(server, person) == (400, 0) and reservations(server) == 0

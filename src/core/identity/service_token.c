@@ -63,7 +63,7 @@ ServiceSigner *service_signer_free(ServiceSigner *signer) {
 int service_token_sign(const ServiceSigner *signer, int64_t now_s, Buf *out) {
     _cleanup_(json_decrefp) json_t *claims =
         json_pack("{s:s,s:s,s:I,s:I}", "iss", signer->from, "aud", signer->to, "iat",
-                  (json_int_t)now_s, "exp", (json_int_t)(now_s + SERVICE_TOKEN_TTL_S));
+                  (json_int_t)now_s, "exp", (json_int_t)now_s + SERVICE_TOKEN_TTL_S);
 
     return err_trace(jwt_sign(signer->key, TYP, claims, out));
 }
