@@ -42,10 +42,12 @@ def meson_suite(name, folder, options=(), full_only=False, environment=None):
                  environment=environment or {})
 
 
-def pytest_suite(folder, full_only=False, arguments=()):
-    report = REPORTS / f"{folder.replace('/', '-')}.xml"
-    return Suite(folder, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder,
-                          f"--junit-xml={report}", *arguments],
+def pytest_suite(folder, full_only=False, arguments=(), note="", files=()):
+    report = REPORTS / f"{folder.replace('/', '-')}{'-' + note.replace(' ', '-') if note else ''}.xml"
+    paths = [f"{folder}/{name}" for name in files] or [folder]
+    return Suite(f"{folder}{', ' + note if note else ''}",
+                 [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths,
+                  f"--junit-xml={report}", *arguments],
                  junit=report, full_only=full_only,
                  environment=BINARY)
 
@@ -71,6 +73,12 @@ def suites():
         pytest_suite("tests/contract"),
         pytest_suite("tests/cli"),
         pytest_suite("tests/integration"),
+        # Those that are about what a caller sees; test_split.py and the API keys run always.
+        pytest_suite("tests/integration", full_only=True, note="two processes",
+                     arguments=["--backend", "split"],
+                     files=[f"test_{name}.py" for name in (
+                         "accounts", "oidc", "removebg", "segment", "cutout_api", "openapi",
+                         "urls", "bad_input")]),
         pytest_suite("tests/clients"),
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],

@@ -34,31 +34,64 @@ int registry_check_model(const Settings *settings, Arena *arena, const char **re
     return 0;
 }
 
-int registry_check_services(const Settings *settings, Arena *arena, const char **reterr_text) {
-    Str rest = str_from(settings->services), word;
-    bool image = false, worker = false;
+static int read_parts(const char *text, Arena *arena, unsigned *ret_parts,
+                      const char **reterr_text) {
+    static const struct {
+        Str name;
+        unsigned parts;
+    } names[] = {
+        {str_lit("all"), PART_IMAGE | PART_USER},
+        {str_lit("image"), PART_IMAGE},
+        {str_lit("user"), PART_USER},
+        {str_lit("worker"), 0}, /* those of the image part, as it says */
+    };
+    Str rest = str_from(text), word;
+    unsigned parts = 0;
 
     while (str_next_token(&rest, ",", &word)) {
+        size_t i = 0;
         word = str_trim(word);
-        if (str_equal(word, str_lit("all"))) {
-            image = worker = true;
-        } else if (str_equal(word, str_lit("image"))) {
-            image = true;
-        } else if (str_equal(word, str_lit("worker"))) {
-            worker = true;
-        } else {
+        while (i < ARRAY_LEN(names) && !str_equal(word, names[i].name)) {
+            i++;
+        }
+        if (i == ARRAY_LEN(names)) {
             *reterr_text = arena_printf(arena,
                                         "--services: there is no part '%.*s' in this version; "
-                                        "there are image and worker",
+                                        "there are user, image and worker",
                                         (int)word.len, word.ptr);
             return -EINVAL;
         }
+        parts |= names[i].parts;
     }
-    if (!image || !worker) {
-        *reterr_text = "--services: image and worker run together in this version; "
-                       "give 'image,worker' or 'all'";
+    *ret_parts = parts;
+    return 0;
+}
+
+int registry_services(const Settings *settings, Arena *arena, unsigned *ret_parts,
+                      const char **reterr_text) {
+    bool elsewhere = settings->user_service[0] != '\0';
+    unsigned parts;
+    int r = read_parts(settings->services, arena, &parts, reterr_text);
+
+    if (r < 0) {
+        return r;
+    }
+    if (parts == 0) {
+        *reterr_text = "--services: workers run together with the image part; give 'image', "
+                       "'user' or 'all'";
         return -EINVAL;
     }
+    if (parts == PART_IMAGE && !elsewhere) {
+        *reterr_text = "--services image: say with --user-service URL where the user part runs, or "
+                       "with --user-service none that there is none";
+        return -EINVAL;
+    }
+    if (parts & PART_USER && elsewhere) {
+        *reterr_text = "--user-service is for a process without the user part; take it away, or "
+                       "give --services image";
+        return -EINVAL;
+    }
+    *ret_parts = parts;
     return 0;
 }
 
@@ -174,6 +207,12 @@ int registry_open_database(const Settings *settings, bool must_exist, Arena *are
                                 "or postgresql://USER@HOST:PORT/NAME",
                                 (int)strcspn(url, ":/@ "), url);
     return -EINVAL;
+}
+
+void registry_database_metrics(const Settings *settings, Db *db, Metrics *metrics) {
+    if (str_starts_with(str_from(settings->database), str_lit("postgres"))) {
+        db_postgres_register_metrics(db, metrics);
+    }
 }
 
 /* 0 or 1, or -EINVAL with a sentence. */

@@ -15,11 +15,18 @@
  */
 int registry_check_model(const Settings *settings, Arena *arena, const char **reterr_text);
 
+/* The parts of a process; bits. */
+enum {
+    PART_IMAGE = 1 << 0, /* with its workers */
+    PART_USER = 1 << 1,
+};
+
 /*
- * Whether the parts that --services names are all there and can run together. 0, or -EINVAL with
- * a sentence.
+ * Which parts --services names, and whether the other settings go with them. 0, or -EINVAL with a
+ * sentence.
  */
-int registry_check_services(const Settings *settings, Arena *arena, const char **reterr_text);
+int registry_services(const Settings *settings, Arena *arena, unsigned *ret_parts,
+                      const char **reterr_text);
 
 /*
  * Opens what sends mail. -EINVAL with a sentence that names the setting, also when the folder
@@ -34,6 +41,9 @@ int registry_open_mailer(const Settings *settings, Arena *arena, Mailer **ret_ma
  */
 int registry_open_database(const Settings *settings, bool must_exist, Arena *arena, Db **ret_db,
                            const char **reterr_text);
+
+/* Its metrics, where it has some; they outlive it. */
+void registry_database_metrics(const Settings *settings, Db *db, Metrics *metrics);
 
 /*
  * Brings the tables up to date, or only looks whether they are, as migrate-on-start says; counts

@@ -4,6 +4,7 @@
 
 #include "app/cli.h"
 #include "app/file_io.h"
+#include "app/image_part.h"
 #include "app/listen_address.h"
 #include "app/registry.h"
 #include "app/roles.h"
@@ -11,10 +12,8 @@
 #include "app/user_part.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/http/fetch.h"
 #include "base/log.h"
 #include "inference/model.h"
-#include "services/image/service.h"
 
 #include <signal.h>
 #include <time.h>
@@ -22,22 +21,19 @@
 
 #define READY_POLL_MS      100
 #define CERTIFICATE_POLL_S 1
-#define ACCESS_THREADS     4
 
 typedef struct Server {
     const CliCall *call;
     ListenAddress listen;
-    Netguard guard;
+    unsigned parts;
+    Netguard guard, proxies;
     HttpTls *tls; /* NULL: plain HTTP */
     Metric *tls_expires;
     Metrics *metrics;
     Cache *cache;
     Db *db;
-    Renderer *renderer;
     Mailer *mailer;
-    Fetcher *fetcher;
-    ImageService *image;
-    Executor *access_executor;
+    ImagePart image;
     UserPart user;
     SystemContext system;
     HttpServer *http;
@@ -45,20 +41,8 @@ typedef struct Server {
 
 static void server_done(Server *server) {
     http_server_stop(server->http);
-    /* What asks for a user's key goes on to the renderer, so it ends before that does. */
-    if (server->access_executor) {
-        executor_drain(server->access_executor, UINT32_MAX);
-    }
     http_tls_free(server->tls);
-    /* What is still fetched or rendered ends here, and tells the image service so. */
-    if (server->fetcher) {
-        fetcher_free(server->fetcher);
-    }
-    renderer_free(server->renderer);
-    executor_free(server->access_executor);
-    if (server->image) {
-        image_service_free(server->image);
-    }
+    image_part_done(&server->image);
     user_part_done(&server->user);
     mailer_free(server->mailer);
     cache_free(server->cache);
@@ -79,6 +63,11 @@ static int read_addresses(Server *server) {
     }
     if (netguard_allow(&server->guard, str_from(settings->fetch_allow), &at) < 0) {
         return cli_no_start("--fetch-allow: '%.*s' is no range of addresses such as 10.1.0.0/16",
+                            (int)at.len, at.ptr ? at.ptr : "");
+    }
+    if (netguard_allow(&server->proxies, str_from(settings->trusted_proxies), &at) < 0) {
+        return cli_no_start("--trusted-proxies: '%.*s' is no range of addresses such as "
+                            "10.1.0.0/16",
                             (int)at.len, at.ptr ? at.ptr : "");
     }
     return EXIT_OK;
@@ -124,51 +113,26 @@ static int start_database(Server *server) {
         registry_prepare_database(settings, server->db, arena, &n_applied, &error) < 0) {
         return cli_no_start("%s", error);
     }
+    registry_database_metrics(settings, server->db, server->metrics);
     if (n_applied > 0) {
         log_info("database migrated", LOG_INT("applied", n_applied));
     }
     return EXIT_OK;
 }
 
-static int start_parts(Server *server) {
-    const Settings *settings = server->call->settings;
-    PoolOptions pool = registry_pool_options(settings);
-    FetchOptions fetch = {
-        .threads = (unsigned)settings->fetch_threads,
-        .queue_max = (unsigned)settings->fetch_queue_max,
-        .size_max = (size_t)settings->image.file_max_mib << 20,
-        .timeout_ms = (uint32_t)settings->fetch_timeout_s * 1000,
-        .connect_timeout_ms = (uint32_t)settings->fetch_connect_timeout_s * 1000,
-        .redirects_max = (unsigned)settings->fetch_redirects_max,
-        .guard = &server->guard,
-    };
-    int r;
+static int start_user(Server *server) {
+    UserPartBase base = {.settings = server->call->settings,
+                         .cache = server->cache,
+                         .metrics = server->metrics,
+                         .serves_services = !(server->parts & PART_IMAGE)};
+    Arena *arena = server->call->arena;
+    const char *error = "";
+    int r = start_database(server);
 
-    server->metrics = metrics_new();
-    r = open_cache(server);
     if (r != EXIT_OK) {
         return r;
     }
-    pool.metrics = server->metrics;
-    r = renderer_pool_new(&pool, &server->renderer);
-    if (r < 0) {
-        return cli_no_start("cannot start the workers: %s", strerror(-r));
-    }
-    r = fetcher_new(&fetch, &server->fetcher);
-    if (r < 0) {
-        return cli_no_start("cannot start the fetcher: %s", strerror(-r));
-    }
-    return EXIT_OK;
-}
-
-static int start_user(Server *server) {
-    UserPartBase base = {.settings = server->call->settings,
-                         .db = server->db,
-                         .cache = server->cache,
-                         .metrics = server->metrics};
-    Arena *arena = server->call->arena;
-    const char *error = "";
-
+    base.db = server->db;
     if (registry_open_mailer(base.settings, arena, &server->mailer, &error) < 0) {
         return cli_no_start("%s", error);
     }
@@ -179,31 +143,34 @@ static int start_user(Server *server) {
     return EXIT_OK;
 }
 
-/* Users' keys have threads of their own, so that they do not wait behind passwords. */
 static int start_image(Server *server) {
-    const Settings *settings = server->call->settings;
-    ImageServiceOptions image = {.renderer = server->renderer,
-                                 .fetcher = server->fetcher,
-                                 .metrics = server->metrics,
-                                 .settings = &settings->image,
-                                 .access = user_service_access(server->user.service),
-                                 .listen_address = server->listen.address,
-                                 .data_dir = settings->data};
+    ImagePartBase base = {.settings = server->call->settings,
+                          .access = server->user.service ? user_service_access(server->user.service)
+                                                         : NULL,
+                          .cache = server->cache,
+                          .metrics = server->metrics,
+                          .guard = &server->guard,
+                          .listen_address = server->listen.address};
     const char *error = "";
-    int r = executor_new(&(ExecutorOptions){.name = "access",
-                                            .threads = ACCESS_THREADS,
-                                            .queue_max = (unsigned)settings->connections_max * 2,
-                                            .metrics = server->metrics},
-                         &server->access_executor);
 
-    if (r < 0) {
-        return cli_no_start("cannot start threads: %s", strerror(-r));
-    }
-    image.executor = server->access_executor;
-    if (image_service_new(&image, &server->image, &error) < 0) {
+    if (image_part_start(&base, server->call->arena, &server->image, &error) < 0) {
         return cli_no_start("%s", error);
     }
     return EXIT_OK;
+}
+
+static int start_parts(Server *server) {
+    int r;
+
+    server->metrics = metrics_new();
+    r = open_cache(server);
+    if (r == EXIT_OK && server->parts & PART_USER) {
+        r = start_user(server);
+    }
+    if (r == EXIT_OK && server->parts & PART_IMAGE) {
+        r = start_image(server);
+    }
+    return r;
 }
 
 /* Where people reach it, as links in mails say. */
@@ -213,6 +180,9 @@ static void set_public_url(uint16_t port, void *userdata) {
     bool v6 = strchr(server->listen.address, ':') != NULL;
     Str url = str_from(configured);
 
+    if (!server->user.service) {
+        return;
+    }
     if (url.len == 0) {
         url =
             str_from(arena_printf(server->call->arena, "http%s://%s%s%s:%u", server->tls ? "s" : "",
@@ -305,21 +275,29 @@ static int start_http(Server *server) {
         .idle_timeout_s = (unsigned)settings->idle_timeout_s,
         .receive_timeout_s = (unsigned)settings->receive_timeout_s,
         .tls = server->tls,
+        .trusted_proxies = settings->trusted_proxies[0] ? &server->proxies : NULL,
         .body_memory_max = settings->body_memory_mib << 20,
         .metrics = server->metrics,
         .on_finished = log_request,
         .on_listening = set_public_url,
         .on_listening_userdata = server,
     };
+    size_t n = 0;
     int r;
 
-    server->system = (SystemContext){server->renderer, server->metrics};
-    memcpy(groups, image_service_groups(server->image), IMAGE_SERVICE_GROUPS * sizeof(groups[0]));
-    memcpy(groups + IMAGE_SERVICE_GROUPS, user_service_groups(server->user.service),
-           USER_SERVICE_GROUPS * sizeof(groups[0]));
-    groups[IMAGE_SERVICE_GROUPS + USER_SERVICE_GROUPS] =
-        system_routes(&server->system, server->call->arena);
-    r = http_server_start(&options, groups, ARRAY_LEN(groups), &server->http);
+    server->system = (SystemContext){server->image.renderer, server->metrics};
+    if (server->image.service) {
+        memcpy(groups, image_service_groups(server->image.service),
+               IMAGE_SERVICE_GROUPS * sizeof(groups[0]));
+        n += IMAGE_SERVICE_GROUPS;
+    }
+    if (server->user.service) {
+        memcpy(groups + n, user_service_groups(server->user.service),
+               USER_SERVICE_GROUPS * sizeof(groups[0]));
+        n += USER_SERVICE_GROUPS;
+    }
+    groups[n++] = system_routes(&server->system, server->call->arena);
+    r = http_server_start(&options, groups, n, &server->http);
     return r < 0 ? explain_address(server, r) : EXIT_OK;
 }
 
@@ -331,8 +309,12 @@ static void say_listening(const Server *server) {
     const char *where;
 
     log_info("listening", LOG_STR("address", server->listen.address), LOG_INT("port", port),
-             LOG_STR("model", settings->model));
-    if (isatty(STDERR_FILENO)) {
+             LOG_STR("services", settings->services),
+             LOG_STR("model", server->image.service ? settings->model : "-"));
+    if (isatty(STDERR_FILENO) && !server->image.service) {
+        fprintf(stderr, "Image Sync's user part is serving on http%s://%s%s%s:%u\n",
+                server->tls ? "s" : "", v6 ? "[" : "", server->listen.address, v6 ? "]" : "", port);
+    } else if (isatty(STDERR_FILENO)) {
         model_manifest_load(settings->models_dir, settings->model, server->call->arena, &model,
                             &where);
         fprintf(stderr, "Image Sync is serving on http%s://%s%s%s:%u (model %s, %s)\n",
@@ -345,7 +327,7 @@ static void say_listening(const Server *server) {
 static void wait_for_end(Server *server, const sigset_t *signals) {
     const struct timespec until_ready = {.tv_nsec = READY_POLL_MS * 1000000L};
     const struct timespec certificate = {.tv_sec = CERTIFICATE_POLL_S};
-    bool ready = false;
+    bool ready = !server->image.renderer;
 
     for (;;) {
         int signal = ready && !server->tls
@@ -355,14 +337,14 @@ static void wait_for_end(Server *server, const sigset_t *signals) {
         if (signal == SIGTERM) {
             return;
         }
-        if (signal == SIGHUP) {
+        if (signal == SIGHUP && server->user.service) {
             user_part_reload_keys(&server->user);
         }
         if (server->tls) {
             renew_certificate(server);
         }
         if (!ready) {
-            renderer_stats(server->renderer, &stats);
+            renderer_stats(server->image.renderer, &stats);
             ready = stats.ready;
             if (ready) {
                 log_info("ready", LOG_INT("workers", stats.workers_alive));
@@ -375,6 +357,7 @@ static int serve(const CliCall *call) {
     uint32_t drain_ms = (uint32_t)call->settings->drain_timeout_s * 1000;
     _cleanup_(server_done) Server server = {.call = call};
     LogLevel level = LOG_LEVEL_INFO;
+    const char *error = "";
     sigset_t signals;
     int status;
 
@@ -386,11 +369,12 @@ static int serve(const CliCall *call) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (registry_services(call->settings, call->arena, &server.parts, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
     if ((status = read_addresses(&server)) != EXIT_OK ||
         (status = make_folders(call->settings)) != EXIT_OK ||
-        (status = start_database(&server)) != EXIT_OK ||
-        (status = start_parts(&server)) != EXIT_OK || (status = start_user(&server)) != EXIT_OK ||
-        (status = start_image(&server)) != EXIT_OK || (status = open_tls(&server)) != EXIT_OK ||
+        (status = start_parts(&server)) != EXIT_OK || (status = open_tls(&server)) != EXIT_OK ||
         (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
@@ -398,8 +382,12 @@ static int serve(const CliCall *call) {
     wait_for_end(&server, &signals);
     log_info("draining", LOG_INT("timeout_ms", drain_ms));
     http_server_drain(server.http, drain_ms);
-    user_part_drain(&server.user, drain_ms);
-    renderer_drain(server.renderer, drain_ms);
+    if (server.user.service) {
+        user_part_drain(&server.user, drain_ms);
+    }
+    if (server.image.renderer) {
+        renderer_drain(server.image.renderer, drain_ms);
+    }
     log_info("stopped");
     return EXIT_OK;
 }

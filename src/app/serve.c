@@ -9,13 +9,14 @@
 
 int serve_command(const CliCall *call) {
     const char *error = "";
+    unsigned parts;
     char **argv;
 
     /* Said here, by the process that a person started, and before anything else is. */
-    if (registry_check_services(call->settings, call->arena, &error) < 0) {
+    if (registry_services(call->settings, call->arena, &parts, &error) < 0) {
         return cli_usage(call->command, "%s", error);
     }
-    if (registry_check_model(call->settings, call->arena, &error) < 0) {
+    if (parts & PART_IMAGE && registry_check_model(call->settings, call->arena, &error) < 0) {
         return cli_no_start("%s", error);
     }
     argv = arena_alloc(call->arena, ((size_t)call->argc + 4) * sizeof(*argv));

@@ -79,7 +79,23 @@ static const ConfigField server_fields[] = {
          "A PEM file: the server's certificate and those that lead to its root. With tls-key the "
          "server speaks HTTPS; both are read again when they change."),
     TEXT("tls-key", tls_key, "", "A PEM file: the certificate's private key, not encrypted."),
-    TEXT("services", services, "all", "Which parts run: all, or image,worker."),
+    TEXT("services", services, "all",
+         "Which parts run here: user, image (with its workers), or all of them."),
+    TEXT("user-service", user_service, "",
+         "Where the image part finds the user part when that runs in another process: "
+         "http://HOST:PORT, past any public proxy; or none, for the configuration's keys alone."),
+    TEXT("user-service-ca", user_service_ca, "",
+         "A PEM file of the authorities that the user service's certificate may come from. "
+         "Default: the system's."),
+    NUMBER("user-service-timeout-ms", user_service_timeout_ms, "2000", 10, 60000, "ms",
+           "Longest time for one try to ask the user service."),
+    TEXT("service-key", service_key, "",
+         "The file of the key by which parts in several processes know each other: the same for "
+         "all, and only for their owner to read. Default: service.key in the data folder, made by "
+         "the user part when it is not there."),
+    TEXT("trusted-proxies", trusted_proxies, "",
+         "Ranges of addresses whose X-Forwarded-For is believed: 127.0.0.2/32,10.0.0.0/8. Only "
+         "proxies may have addresses in them."),
     NUMBER("http-threads", http_threads, "2", 1, 64, NULL, "Threads that talk to clients."),
     NUMBER("connections-max", connections_max, "512", 1, 100000, NULL, "Most connections."),
     NUMBER("connections-per-address-max", connections_per_address_max, "0", 0, 100000, NULL,
@@ -209,6 +225,9 @@ static void choose_rest(Settings *settings, Arena *arena) {
     settings->mail_dir = arena_printf(arena, "%s/mail", settings->data);
     if (settings->master_key[0] == '\0') {
         settings->master_key = arena_printf(arena, "%s/master.key", settings->data);
+    }
+    if (settings->service_key[0] == '\0') {
+        settings->service_key = arena_printf(arena, "%s/service.key", settings->data);
     }
     if (settings->database[0] == '\0') {
         settings->database = arena_printf(arena, "sqlite:%s/imagesync.db", settings->data);

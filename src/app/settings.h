@@ -43,6 +43,10 @@ typedef struct Settings {
     const char *listen;
     const char *tls_certificate, *tls_key; /* both or none */
     const char *services;
+    const char *user_service, *user_service_ca; /* user_service "": it runs here */
+    uint64_t user_service_timeout_ms;
+    const char *service_key; /* "" until chosen */
+    const char *trusted_proxies;
     uint64_t http_threads, connections_max, connections_per_address_max;
     uint64_t body_memory_mib, idle_timeout_s, receive_timeout_s, drain_timeout_s;
     const char *fetch_allow;

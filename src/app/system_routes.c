@@ -15,9 +15,11 @@ static void get_health(HttpRequest *request, void *context) {
 
 static void get_ready(HttpRequest *request, void *context) {
     SystemContext *system = context;
-    RendererStats stats;
+    RendererStats stats = {.ready = true};
 
-    renderer_stats(system->renderer, &stats);
+    if (system->renderer) {
+        renderer_stats(system->renderer, &stats);
+    }
     if (stats.ready) {
         respond(request, 200, "application/json", str_lit("{\"ready\":true}\n"));
     } else if (stats.workers_alive == 0) {

@@ -3,11 +3,13 @@
 
 #include "adapters/cache/memory/memory.h"
 #include "app/key_access.h"
+#include "app/service_key.h"
 #include "base/error.h"
 #include "base/log.h"
 
 #define LOCAL_CACHE_MAX ((size_t)8 << 20)
 #define MAIL_THREADS    2
+#define SERVICE_THREADS 8
 #define MAIL_QUEUE_MAX  1000
 
 static int start_executors(const UserPartBase *base, UserPart *part) {
@@ -28,6 +30,29 @@ static int start_executors(const UserPartBase *base, UserPart *part) {
     return r < 0 ? err_trace(r) : 0;
 }
 
+static int start_for_services(const UserPartBase *base, Arena *arena, UserPart *part,
+                              const char **reterr_text) {
+    _cleanup_(master_keys_freep) MasterKeys *keys = NULL;
+    int r = service_key_open(base->settings, true, arena, &keys, reterr_text);
+
+    if (r < 0) {
+        return r;
+    }
+    r = service_verifier_new(keys, SERVICE_IMAGE, SERVICE_USER, &part->verifier);
+    if (r == 0) {
+        r = executor_new(
+            &(ExecutorOptions){.name = "service",
+                               .threads = SERVICE_THREADS,
+                               .queue_max = (unsigned)base->settings->blocking_queue_max,
+                               .metrics = base->metrics},
+            &part->service_executor);
+    }
+    if (r < 0) {
+        *reterr_text = arena_printf(arena, "cannot serve services: %s", strerrordesc_np(-r));
+    }
+    return r;
+}
+
 int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                     const char **reterr_text) {
     UserPart *part = ret_part;
@@ -42,6 +67,12 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     if (r < 0) {
         return r;
     }
+    if (base->serves_services) {
+        r = start_for_services(base, arena, part, reterr_text);
+    }
+    if (r < 0) {
+        return r;
+    }
     r = start_executors(base, part);
     if (r == 0) {
         r = cache_memory_new(&(CacheMemoryOptions){.bytes_max = LOCAL_CACHE_MAX},
@@ -52,6 +83,9 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
         options.mail_executor = part->mail_executor;
         options.local_cache = part->local_cache;
         options.master_key = part->master_keys;
+        options.service_verifier = part->verifier;
+        options.reads_replicas = base->settings->db_replicas[0] != '\0';
+        options.service_executor = part->service_executor;
         *reterr_text = NULL;
         r = user_service_new(&options, &part->service, reterr_text);
     } else {
@@ -77,6 +111,9 @@ void user_part_reload_keys(UserPart *part) {
 }
 
 void user_part_drain(UserPart *part, uint32_t timeout_ms) {
+    if (part->service_executor) {
+        executor_drain(part->service_executor, timeout_ms);
+    }
     executor_drain(part->executor, timeout_ms);
     executor_drain(part->mail_executor, timeout_ms);
 }
@@ -84,9 +121,11 @@ void user_part_drain(UserPart *part, uint32_t timeout_ms) {
 void user_part_done(UserPart *part) {
     executor_free(part->executor);
     executor_free(part->mail_executor);
+    executor_free(part->service_executor);
     if (part->service) {
         user_service_free(part->service);
     }
+    service_verifier_free(part->verifier);
     cache_free(part->local_cache);
     if (part->master_keys) {
         master_key_ring_free(part->master_keys);

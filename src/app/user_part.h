@@ -12,6 +12,8 @@ typedef struct UserPart {
     MasterKeyRing *master_keys;
     Cache *local_cache;
     Executor *executor, *mail_executor;
+    ServiceVerifier *verifier; /* with its executor: NULL when no other process asks */
+    Executor *service_executor;
     UserService *service;
 } UserPart;
 
@@ -22,6 +24,7 @@ typedef struct UserPartBase {
     Cache *cache;
     Mailer *mailer;
     Metrics *metrics;
+    bool serves_services; /* the image part runs in another process */
 } UserPartBase;
 
 /* 0, or a negative with a whole sentence in *reterr_text, from the arena. */

@@ -9,8 +9,8 @@
 #include <math.h>
 
 /* Refined alphas this near to the ends are the filter's murmur, not the subject's. */
-#define ALPHA_LOW  8.0f
-#define ALPHA_HIGH 247.0f
+#define ALPHA_LOW  12.0f
+#define ALPHA_HIGH 245.0f
 
 /* Where a full pixel falls on a smaller grid: the pixel before it, the one after, and between. */
 typedef struct Tap {

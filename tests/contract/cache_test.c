@@ -103,6 +103,27 @@ static void add_refuses_what_is_there(void **state) {
     assert_value(key, str_lit("third"));
 }
 
+static void the_greatest_is_kept(void **state) {
+    Str key = str_lit("raise/a");
+
+    (void)state;
+    assert_int_equal(cache_raise(cache, key, str_lit("00000001-00000000/00000009"), LONG_MS), 0);
+    assert_value(key, str_lit("00000001-00000000/00000009"));
+    assert_int_equal(cache_raise(cache, key, str_lit("00000001-00000000/0000000A"), LONG_MS), 0);
+    assert_int_equal(cache_raise(cache, key, str_lit("00000001-00000000/00000002"), LONG_MS), 0);
+    assert_value(key, str_lit("00000001-00000000/0000000A"));
+    assert_int_equal(cache_raise(cache, key, str_lit("00000002-00000000/00000000"), LONG_MS), 0);
+    assert_value(key, str_lit("00000002-00000000/00000000"));
+    assert_int_equal(cache_raise(cache, key, str_lit("primary"), LONG_MS), 0);
+    assert_int_equal(cache_raise(cache, key, str_lit("00000003-00000000/00000000"), LONG_MS), 0);
+    assert_value(key, str_lit("primary"));
+    assert_int_equal(cache_raise(cache, key, str_lit(""), LONG_MS), 0);
+    assert_value(key, str_lit("primary"));
+    assert_int_equal(cache_remove(cache, key), 0);
+    assert_int_equal(cache_raise(cache, key, str_lit(""), LONG_MS), 0);
+    assert_value(key, str_lit(""));
+}
+
 static void counts_and_reads_counters(void **state) {
     Str key = str_lit("count/a");
 
@@ -381,6 +402,7 @@ static int run(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_is_got_until_it_is_removed),
         cmocka_unit_test(add_refuses_what_is_there),
+        cmocka_unit_test(the_greatest_is_kept),
         cmocka_unit_test(counts_and_reads_counters),
         cmocka_unit_test(a_counter_is_never_wrapped),
         cmocka_unit_test(what_is_no_number_is_not_counted_on),

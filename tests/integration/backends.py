@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real servers beneath the binary: PostgreSQL and Redis of this test run, on 127.0.0.1."""
+"""What the binary runs on: nothing else, or PostgreSQL and Redis of this test run, on 127.0.0.1;
+as one process, or as its user and its image part behind nginx."""
 
 import contextlib
+import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 
-from harness import ROOT
+from harness import KEY, ROOT, Server
 
 sys.path.insert(0, str(ROOT / "tests" / "contract"))
 
-from postgres_server import Cluster, ending_with_us, free_port, wait_for  # noqa: E402
+from postgres_server import (  # noqa: E402
+    BINARIES, Cluster, ending_with_us, free_port, psql, wait_for)
 
 
 @contextlib.contextmanager
-def redis_server(folder):
-    """The address of a Redis that keeps nothing."""
+def redis_server(folder, processes=None):
+    """The address of a Redis that keeps nothing; its process is added to `processes`."""
     port = free_port()
     with open(folder / "redis.log", "wb") as log:
         process = subprocess.Popen(
@@ -31,6 +35,8 @@ def redis_server(folder):
             return False
 
         wait_for(answers, 30, "redis-server does not answer")
+        if processes is not None:
+            processes.append(process)
         yield f"redis://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -45,8 +51,144 @@ def embedded(folder):
 
 
 @contextlib.contextmanager
-def servers(folder):
+def servers(folder, processes=None):
     """PostgreSQL and Redis, as settings of the binary."""
-    with Cluster() as cluster, redis_server(folder) as cache:
+    with Cluster() as cluster, redis_server(folder, processes) as cache:
         database = cluster.start("server", {"fsync": "off"})
         yield {"database": database.url, "cache": cache, "migrate_on_start": "yes"}
+
+
+# The proxy calls from an address of its own, so that what comes from 127.0.0.1 is not believed.
+PROXY_ADDRESS = "127.0.0.2"
+
+
+def free_address():
+    return f"127.0.0.1:{free_port()}"
+
+
+class Proxy:
+    """nginx with the configuration that deploy/dev brings."""
+
+    def __init__(self, folder, user, image):
+        self.folder, self.port = folder, free_port()
+        folder.mkdir()
+        text = (ROOT / "deploy" / "dev" / "nginx.conf").read_text()
+        for word, value in {"FOLDER": folder, "PORT": self.port, "USER": user, "IMAGE": image,
+                            "FROM": PROXY_ADDRESS}.items():
+            text = text.replace(f"@{word}@", str(value))
+        (folder / "nginx.conf").write_text(text)
+        with open(folder / "log", "wb") as log:
+            self.process = subprocess.Popen(
+                ending_with_us([shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-p", folder,
+                                "-c", folder / "nginx.conf"]),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for(self.answers, 30, "nginx does not answer")
+
+    def answers(self):
+        assert self.process.poll() is None, (self.folder / "log").read_text()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+class SplitServer(Server):
+    """The user and the image part as processes that share nothing but a key and a Redis."""
+
+    def __init__(self, folder, keys=KEY, **settings):
+        folder.mkdir(parents=True)
+        self.folder = folder
+        addresses = free_address(), free_address()
+        self.proxy = Proxy(folder / "proxy", *addresses)
+        self.port = self.proxy.port
+        self.url = f"http://127.0.0.1:{self.port}"
+        common = {"trusted_proxies": PROXY_ADDRESS, "public_url": self.url, **settings}
+        alone = {name: value for name, value in common.items()
+                 if name not in ("database", "db_replicas", "migrate_on_start", "master_key")}
+        self.user = self.image = None
+        try:
+            self.user = Server(folder / "user", "", addresses[0], services="user", **common)
+            self.image = Server(folder / "image", keys, addresses[1], services="image",
+                                user_service=self.user.url,
+                                service_key=self.user.data / "service.key", **alone)
+        except BaseException:
+            self.stop()
+            raise
+        # Where tests look for what either of them keeps.
+        self.data, self.environment = self.user.data, self.user.environment
+        (self.data / "improve").symlink_to(self.image.data / "improve")
+
+    @property
+    def process(self):
+        return self.user.process
+
+    def parts(self):
+        return [part for part in (self.user, self.image) if part]
+
+    def start(self):
+        for part in self.parts():
+            part.start()
+
+    def stop(self):
+        statuses = [part.stop() for part in reversed(self.parts())]
+        return max(statuses, default=0)
+
+    def close(self):
+        self.stop()
+        self.proxy.stop()
+
+    def alive(self):
+        return all(part.alive() for part in self.parts())
+
+    def log_text(self):
+        return "".join(part.log_text() for part in self.parts())
+
+    def memory_peaks(self):
+        return self.image.memory_peaks()
+
+    def metric(self, line_start):
+        return sum(part.metric(line_start) for part in self.parts())
+
+
+NAMES = ("embedded", "servers", "split")
+
+
+@contextlib.contextmanager
+def running(name, folder, keys=KEY, **settings):
+    """A server on the back end of that name, which it has as `backend`."""
+    processes = []
+    with contextlib.ExitStack() as stack:
+        settings.update(stack.enter_context(
+            embedded(folder) if name == "embedded" else servers(folder, processes)))
+        server = (SplitServer if name == "split" else Server)(folder / "server", keys, **settings)
+        server.backend = name
+        server.redis = processes[0] if processes else None
+        server.embedded = name == "embedded"
+        stack.callback(getattr(server, "close", server.stop))
+        yield server
+
+
+def rows(server, sql):
+    """What a statement gives on the server's database: whole numbers as such, the rest as text."""
+    url = server.environment.get("IMAGESYNC_DATABASE", "")
+    if not url.startswith("postgresql"):
+        with contextlib.closing(sqlite3.connect(server.data / "imagesync.db")) as database:
+            with database:
+                return database.execute(sql).fetchall()
+    return [tuple(int(value) if re.fullmatch(r"-?\d+", value) else value for value in row)
+            for row in psql(url, sql)]
+
+
+def stored(server):
+    """All bytes that its database keeps, with a name for each piece."""
+    url = server.environment.get("IMAGESYNC_DATABASE", "")
+    if not url.startswith("postgresql"):
+        return {path.name: path.read_bytes() for path in server.data.glob("imagesync.db*")}
+    dump = subprocess.run([BINARIES / "pg_dump", "-d", url], capture_output=True, check=True,
+                          timeout=60).stdout
+    blobs = b" ".join(bytes.fromhex(text.decode())
+                      for text in re.findall(rb"\\\\x([0-9a-f]*)", dump))
+    return {"dump": dump, "blobs": blobs}

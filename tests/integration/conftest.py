@@ -3,18 +3,32 @@
 
 import pytest
 
+import backends
 from harness import KEY, Server, Site, encode, photo
 
 KEYS = ",".join([KEY, "poor:0.25", "empty:0", "ten:10", "broke:1.5"])
 
 
+def pytest_addoption(parser):
+    parser.addoption("--backend", choices=backends.NAMES, action="append",
+                     help="what the servers run on, instead of what a file's BACKENDS says")
+
+
+def pytest_generate_tests(metafunc):
+    """`backend`: the name of one of a file's BACKENDS, for backends.running()."""
+    if "backend" in metafunc.fixturenames:
+        names = metafunc.config.getoption("backend") or getattr(
+            metafunc.module, "BACKENDS", ["embedded"])
+        metafunc.parametrize("backend", names, scope="session")
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server(backend, tmp_path_factory):
     """Most tests talk to this one: no rate limit, and it may fetch from 127.0.0.1."""
-    server = Server(tmp_path_factory.mktemp("server"), KEYS, megapixels_per_minute=0,
-                    fetch_allow="127.0.0.1/32", receive_timeout_s=4, fetch_timeout_s=4)
-    yield server
-    server.stop()
+    with backends.running(backend, tmp_path_factory.mktemp("server"), KEYS,
+                          megapixels_per_minute=0, fetch_allow="127.0.0.1/32",
+                          receive_timeout_s=4, fetch_timeout_s=4) as server:
+        yield server
 
 
 @pytest.fixture

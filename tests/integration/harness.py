@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the real binary, talks to it, and stops it by its process id."""
 
+import contextlib
 import importlib.util
 import io
 import json
@@ -45,8 +46,9 @@ def descendants(pid):
 class Server:
     """`imagesync serve` on a free port of 127.0.0.1, with a data folder of its own."""
 
-    def __init__(self, folder, keys=KEY, **settings):
+    def __init__(self, folder, keys=KEY, listen="127.0.0.1:0", **settings):
         self.folder = folder
+        self.listen = listen
         self.data = folder / "data"
         self.log_path = folder / "server.log"
         self.data.mkdir(parents=True)
@@ -59,11 +61,11 @@ class Server:
         self.environment = environment
         self.start()
 
-    def start(self, port=0):
-        """Once more on the same data, after it has ended; on another port unless told which."""
+    def start(self):
+        """Once more on the same data, after it has ended; on another port."""
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--listen", f"127.0.0.1:{port}", "--data", self.data],
+                [BINARY, "serve", "--listen", self.listen, "--data", self.data],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment)
         try:
             self.port = self._wait_for_port()
@@ -95,15 +97,18 @@ class Server:
     def log(self):
         """The log's lines so far, as objects."""
         lines = []
-        for line in self.log_path.read_text(errors="replace").splitlines():
+        for line in self.log_text().splitlines():
             try:
                 lines.append(json.loads(line))
             except ValueError:
                 continue
         return lines
 
+    def log_text(self):
+        return self.log_path.read_text(errors="replace")
+
     def log_tail(self, lines=10):
-        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self.log_text().splitlines()[-lines:])
 
     def alive(self):
         return self.process.poll() is None
@@ -123,6 +128,15 @@ class Server:
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        """All its processes at once and without a word, as a machine that fails."""
+        pids = [self.process.pid, *descendants(self.process.pid)]
+        os.kill(self.process.pid, signal.SIGSTOP)  # so that it restarts none of them
+        for pid in reversed(pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
 
     def stop(self):
         """Ends it; returns its exit status."""

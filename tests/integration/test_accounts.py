@@ -12,7 +12,7 @@ import uuid
 import pytest
 import requests
 
-from backends import embedded, servers
+from backends import running
 from harness import Server, eventually
 from people import PASSWORD, Person, mails, new_address, problem, token_in, wait_for_mail
 
@@ -20,15 +20,14 @@ from people import PASSWORD, Person, mails, new_address, problem, token_in, wait
 CHEAP = {"password_ops": 1, "password_memory_mib": 8, "attempts_per_address": 100000}
 
 
-@pytest.fixture(scope="module", params=[embedded, servers], ids=["embedded", "servers"])
-def server(request, tmp_path_factory):
-    """The same promises on SQLite with a cache of its own, and on PostgreSQL with Redis."""
-    folder = tmp_path_factory.mktemp("accounts")
-    with request.param(folder) as settings:
-        server = Server(folder / "server", **CHEAP, **settings)
-        server.embedded = not settings
+# The same promises on SQLite with a cache of its own, and on PostgreSQL with Redis.
+BACKENDS = ["embedded", "servers"]
+
+
+@pytest.fixture(scope="module")
+def server(backend, tmp_path_factory):
+    with running(backend, tmp_path_factory.mktemp("accounts"), **CHEAP) as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture
@@ -415,7 +414,7 @@ def test_nothing_about_a_person_is_readable_on_disk(server):
         content = path.read_bytes()
         for text in secrets:
             assert text.encode() not in content, f"{text} in {path.name}"
-    log = server.log_path.read_text(errors="replace")
+    log = server.log_text()
     assert not [text for text in secrets if text in log]
 
 

@@ -130,6 +130,8 @@ def test_no_cors(server, astronaut):
 
 
 def test_behind_a_proxy_a_key_is_needed(server, astronaut):
+    if server.backend == "split":
+        pytest.skip("its proxy is believed: see test_split.py")
     reply = post(server, astronaut, {**PAGE, "X-Forwarded-For": "203.0.113.9"})
     assert problem(reply) == (403, "auth_failed")
     assert post(server, astronaut, {"X-Api-Key": KEY}).status_code == 200

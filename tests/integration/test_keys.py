@@ -12,22 +12,24 @@ import threading
 
 import pytest
 
-from harness import BINARY, Server, eventually
+from backends import BINARIES, psql, running
+from harness import BINARY, eventually
 from people import Person
 
+BACKENDS = ["embedded", "servers"]
 CHEAP = {"password_ops": 1, "password_memory_mib": 8, "attempts_per_address": 100000}
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("IMAGESYNC_")}
 
 
-def keys(data, *words):
-    done = subprocess.run([BINARY, "keys", *words, "--data", data], env=ENV, capture_output=True,
-                          text=True, timeout=60, check=False)
+def keys(data, *words, env=None):
+    done = subprocess.run([BINARY, "keys", *words, "--data", data], env=env or ENV,
+                          capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
-def wraps(data):
+def wraps(data, env=None):
     """{id: (users, of the service)}, the newest last."""
-    status, said = keys(data, "list")
+    status, said = keys(data, "list", env=env)
     assert status == 0, said
     return {id: (int(users), int(service)) for id, users, service in
             re.findall(r"^(\S+) +(\d+) users +(\d+) of the service", said, re.M)}
@@ -42,19 +44,43 @@ def copy_of(data, folder):
     return folder
 
 
+class Copy:
+    """Database and master key as they are now, apart from the server that goes on."""
+
+    def __init__(self, server, folder):
+        self.data, self.env = folder, ENV
+        url = server.environment.get("IMAGESYNC_DATABASE")
+        if not url:
+            copy_of(server.data, folder)
+            return
+        folder.mkdir()
+        shutil.copy(server.data / "master.key", folder / "master.key")
+        psql(url, f"CREATE DATABASE {folder.name}")
+        own = url.rsplit("/", 1)[0] + "/" + folder.name
+        dump = subprocess.run([BINARIES / "pg_dump", "-d", url], capture_output=True, check=True)
+        subprocess.run([BINARIES / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-d", own],
+                       input=dump.stdout, capture_output=True, check=True)
+        self.env = {**ENV, "IMAGESYNC_DATABASE": own}
+
+    def with_key(self, text):
+        """What `keys list` says of it with another master key."""
+        (self.data / "master.key").write_text(text)
+        return keys(self.data, "list", env=self.env)[0]
+
+
 @pytest.fixture
-def server(tmp_path):
-    server = Server(tmp_path / "server", **CHEAP)
-    yield server
-    server.stop()
+def server(backend, tmp_path):
+    with running(backend, tmp_path, **CHEAP) as server:
+        yield server
 
 
 def test_rotation_while_people_sign_in(server, tmp_path):
     people = [Person(server) for _ in range(3)]
-    (old,) = wraps(server.data)
-    before = copy_of(server.data, tmp_path / "before")
+    env = server.environment
+    (old,) = wraps(server.data, env)
+    before = Copy(server, tmp_path / "before")
     old_text = (server.data / "master.key").read_text()
-    assert keys(server.data, "retire", old)[0] == 1, "in use"
+    assert keys(server.data, "retire", old, env=env)[0] == 1, "in use"
     seen, stop = [], threading.Event()
 
     def sign_in():
@@ -65,7 +91,7 @@ def test_rotation_while_people_sign_in(server, tmp_path):
     thread.start()
     try:
         for _ in range(3):
-            status, said = keys(server.data, "rotate")
+            status, said = keys(server.data, "rotate", env=env)
             assert status == 0 and "Wrapped 6 keys" in said, said
             assert people[1].sign_in().status_code == 201
     finally:
@@ -73,14 +99,14 @@ def test_rotation_while_people_sign_in(server, tmp_path):
         thread.join()
     assert seen and set(seen) == {201}
     late = Person(server)
-    table = wraps(server.data)
+    table = wraps(server.data, env)
     assert list(table.values()) == [(0, 0)] * 3 + [(4, 3)], "new accounts have the new key"
     *olds, new = table
-    assert keys(server.data, "retire", new)[0] == 1, "the newest"
-    assert keys(server.data, "retire", "none")[0] == 1
+    assert keys(server.data, "retire", new, env=env)[0] == 1, "the newest"
+    assert keys(server.data, "retire", "none", env=env)[0] == 1
     for id in olds:
-        assert keys(server.data, "retire", id)[0] == 0
-    assert list(wraps(server.data)) == [new]
+        assert keys(server.data, "retire", id, env=env)[0] == 0
+    assert list(wraps(server.data, env)) == [new]
     assert not any(line in (server.data / "master.key").read_text()
                    for line in old_text.splitlines() if line)
     server.stop()
@@ -88,16 +114,15 @@ def test_rotation_while_people_sign_in(server, tmp_path):
     for person in [*people, late]:
         assert person.sign_in().status_code == 201
     # The copy from before opens with the old key only, the one from after with the new only.
-    after = copy_of(server.data, tmp_path / "after")
-    assert list(wraps(before).values()) == [(3, 3)]
-    new_text = (after / "master.key").read_text()
-    (after / "master.key").write_text(old_text)
-    assert keys(after, "list")[0] == 3
-    (before / "master.key").write_text(new_text)
-    assert keys(before, "list")[0] == 3
+    after = Copy(server, tmp_path / "after")
+    new_text = (after.data / "master.key").read_text()
+    assert list(wraps(before.data, before.env).values()) == [(3, 3)]
+    assert before.with_key(new_text) == 3 and after.with_key(old_text) == 3
 
 
 def test_a_rotation_that_is_killed_goes_on(server, tmp_path):
+    if not server.embedded:
+        pytest.skip("copies SQLite's file")
     person = Person(server)
     server.stop()
     seen = set()

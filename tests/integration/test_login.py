@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import threading
@@ -14,20 +15,20 @@ import threading
 import pytest
 import requests
 
-from backends import embedded, servers
-from harness import BINARY, Server, Site, eventually
+from backends import running
+from harness import BINARY, Site, eventually
 from people import Person
 from test_accounts import CHEAP
 from test_device_grant import Reader
 
 
-@pytest.fixture(scope="module", params=[embedded, servers], ids=["embedded", "servers"])
-def server(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("login")
-    with request.param(folder) as settings:
-        server = Server(folder / "server", device_poll_s=1, **CHEAP, **settings)
+BACKENDS = ["embedded", "servers"]
+
+
+@pytest.fixture(scope="module")
+def server(backend, tmp_path_factory):
+    with running(backend, tmp_path_factory.mktemp("login"), device_poll_s=1, **CHEAP) as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture
@@ -202,10 +203,10 @@ def test_the_server_is_away(server, ada, terminal):
 def test_a_server_that_goes_away_meanwhile_is_waited_for(server, ada, terminal):
     with terminal.begin("login", "--server", server.url) as process:
         code = code_of(process)
-        port = server.port
+        server.listen = f"127.0.0.1:{server.port}"
         server.stop()
         assert "does not answer now" in process.stderr.readline()
-        server.start(port)
+        server.start()
         Reader(server).decide(ada, code)
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 0 and ada.address in out
@@ -220,6 +221,30 @@ def test_a_server_that_is_none_of_ours(terminal, start):
             {"issuer": "https://evil.example.com", "device_authorization_endpoint": "x"}).encode()
         status, _, err = terminal.run("login", "--server", site.url)
         assert status == 3 and "https://evil.example.com" in err
+    finally:
+        site.close()
+
+
+def test_certificates_are_verified(terminal, tmp_path):
+    """A stranger's certificate is refused; with --ca what is asked next is asked."""
+    certificate, key = tmp_path / "site.pem", tmp_path / "site.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
+                    "-days", "2", "-subj", "/CN=site", "-addext", "subjectAltName=IP:127.0.0.1"],
+                   check=True, capture_output=True, timeout=60)
+    site = Site()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    site.server.socket = context.wrap_socket(site.server.socket, server_side=True)
+    url = f"https://127.0.0.1:{site.port}"
+    site.pages["/.well-known/openid-configuration"] = json.dumps(
+        {"issuer": url, "device_authorization_endpoint": url + "/x"}).encode()
+    try:
+        status, _, err = terminal.run("login", "--server", url)
+        assert status == 3 and "certificate" in err and site.requests == []
+        status, _, err = terminal.run("login", "--server", url, "--ca", certificate)
+        assert status == 3 and f"{url} answers with 501" in err  # it takes no POST
+        assert site.requests == ["/.well-known/openid-configuration"]
     finally:
         site.close()
 

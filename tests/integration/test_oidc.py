@@ -8,7 +8,6 @@ import html
 import json
 import re
 import secrets
-import sqlite3
 import time
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -17,8 +16,7 @@ import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
-from backends import embedded, servers
-from harness import Server
+from backends import rows, running
 from people import PASSWORD, Person, problem
 from test_accounts import CHEAP, add_totp, totp
 
@@ -39,15 +37,15 @@ CLIENTS = {"clients": [
 ]}
 
 
-@pytest.fixture(scope="module", params=[embedded, servers], ids=["embedded", "servers"])
-def server(request, tmp_path_factory):
+BACKENDS = ["embedded", "servers"]
+
+
+@pytest.fixture(scope="module")
+def server(backend, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oidc")
     (folder / "clients.json").write_text(json.dumps(CLIENTS))
-    with request.param(folder) as settings:
-        server = Server(folder / "server", oidc_clients=folder / "clients.json", **CHEAP,
-                        **settings)
+    with running(backend, folder, oidc_clients=folder / "clients.json", **CHEAP) as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture
@@ -597,9 +595,8 @@ def test_errors_of_the_authorization_endpoint(server, more, error):
 # Keys over time, with the clock set back in the database
 
 def move_keys(server, days):
-    with sqlite3.connect(server.data / "imagesync.db") as database:
-        database.execute("UPDATE user_signing_key SET signs_from_us = signs_from_us - ?",
-                         (int(days * 86400e6),))
+    rows(server, "UPDATE user_signing_key SET signs_from_us = signs_from_us - "
+                 f"{int(days * 86400e6)}")
 
 
 def kids(server, alg="ES256"):
@@ -607,11 +604,10 @@ def kids(server, alg="ES256"):
     return {key["kid"] for key in keys if key["alg"] == alg}
 
 
-def test_keys_rotate(tmp_path):
+def test_keys_rotate(backend, tmp_path):
     (tmp_path / "clients.json").write_text(json.dumps(CLIENTS))
-    server = Server(tmp_path / "server", oidc_clients=tmp_path / "clients.json",
-                    public_url="http://issuer.example.com", **CHEAP)
-    try:
+    with running(backend, tmp_path, oidc_clients=tmp_path / "clients.json",
+                 public_url="http://issuer.example.com", **CHEAP) as server:
         first = kids(server)
         assert len(first) == 1
         server.stop(), move_keys(server, 89.5), server.start()
@@ -634,5 +630,3 @@ def test_keys_rotate(tmp_path):
         server.stop(), move_keys(server, 3), server.start()
         assert kids(server) == both - first
         assert userinfo(server, token).status_code == 401
-    finally:
-        server.stop()

@@ -19,12 +19,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from backends import embedded, servers
+from backends import rows, running
 from harness import BINARY, Server, eventually
 from people import Person, problem
 from test_accounts import CHEAP
 from test_oidc import CLIENTS, OWN, SHOP, Browser, b64, kids, unb64, userinfo, verify
 
+BACKENDS = ["embedded", "servers"]
 LEEWAY_S = 5  # ACCESS_TOKEN_LEEWAY_S
 
 
@@ -187,57 +188,45 @@ def rotate(server):
 
 def move_keys(server, seconds):
     """As if so much time had passed since the keys were made."""
-    sql = f"UPDATE user_signing_key SET signs_from_us = signs_from_us - {int(seconds * 1e6)}"
-    url = server.environment.get("IMAGESYNC_DATABASE")
-    if url:
-        subprocess.run([shutil.which("psql"), "-q", url, "-c", sql], check=True, timeout=60)
-    else:
-        with contextlib.closing(sqlite3.connect(server.data / "imagesync.db")) as database:
-            with database:
-                database.execute(sql)
+    rows(server, "UPDATE user_signing_key SET signs_from_us = signs_from_us - "
+                 f"{int(seconds * 1e6)}")
 
 
-@pytest.mark.parametrize("backend", [embedded, servers], ids=["embedded", "servers"])
-def test_signing_keys_are_made_anew_while_the_server_runs(tmp_path, backend):
+def test_signing_keys_are_made_anew_while_the_server_runs(backend, tmp_path):
     (tmp_path / "clients.json").write_text(json.dumps(CLIENTS))
-    with backend(tmp_path) as settings:
-        server = Server(tmp_path / "server", oidc_clients=tmp_path / "clients.json", **CHEAP,
-                        **settings)
-        try:
-            browser = Browser(server, OWN, "https://own.example.com/cb", "openid")
-            browser.sign_in(browser.start(), Person(server))
+    with running(backend, tmp_path, oidc_clients=tmp_path / "clients.json", **CHEAP) as server:
+        browser = Browser(server, OWN, "https://own.example.com/cb", "openid")
+        browser.sign_in(browser.start(), Person(server))
 
-            def token():
-                answer = browser.answer(browser.start(prompt="none"))
-                return browser.redeem(answer["code"]).json()["access_token"]
+        def token():
+            answer = browser.answer(browser.start(prompt="none"))
+            return browser.redeem(answer["code"]).json()["access_token"]
 
-            def signer(token):
-                return json.loads(unb64(token.split(".")[0]))["kid"]
+        def signer(token):
+            return json.loads(unb64(token.split(".")[0]))["kid"]
 
-            def read_again():
-                os.kill(server.process.pid, signal.SIGHUP)
+        def read_again():
+            os.kill(server.process.pid, signal.SIGHUP)
 
-            old, before = kids(server), token()
-            status, said = rotate(server)
-            assert status == 0 and "which sign from" in said, said
-            read_again()
-            assert eventually(lambda: len(kids(server)) == 2 and len(kids(server, "EdDSA")) == 2)
-            assert {signer(token())} == old  # who keeps a copy of the keys has not got the new one
-            move_keys(server, 419)
-            read_again()
-            assert {signer(token())} == old
-            move_keys(server, 2)
-            read_again()
-            assert eventually(lambda: {signer(token())} == kids(server) - old)
-            assert userinfo(server, before).status_code == 200
-            assert userinfo(server, token()).status_code == 200
-            # All at once would fill the set that is published.
-            statuses = [rotate(server)[0] for _ in range(5)]
-            assert statuses[0] == 0 and statuses[-1] == 1
-            assert "two days" in rotate(server)[1]
-            move_keys(server, 3 * 86400)
-            read_again()
-            assert eventually(lambda: not old & kids(server))
-            assert userinfo(server, before).status_code == 401  # it would have expired long ago
-        finally:
-            server.stop()
+        old, before = kids(server), token()
+        status, said = rotate(server)
+        assert status == 0 and "which sign from" in said, said
+        read_again()
+        assert eventually(lambda: len(kids(server)) == 2 and len(kids(server, "EdDSA")) == 2)
+        assert {signer(token())} == old  # who keeps a copy of the keys has not got the new one
+        move_keys(server, 419)
+        read_again()
+        assert {signer(token())} == old
+        move_keys(server, 2)
+        read_again()
+        assert eventually(lambda: {signer(token())} == kids(server) - old)
+        assert userinfo(server, before).status_code == 200
+        assert userinfo(server, token()).status_code == 200
+        # All at once would fill the set that is published.
+        statuses = [rotate(server)[0] for _ in range(5)]
+        assert statuses[0] == 0 and statuses[-1] == 1
+        assert "two days" in rotate(server)[1]
+        move_keys(server, 3 * 86400)
+        read_again()
+        assert eventually(lambda: not old & kids(server))
+        assert userinfo(server, before).status_code == 401  # it would have expired long ago

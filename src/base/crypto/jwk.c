@@ -95,6 +95,12 @@ int jwk_generate(JwkAlg alg, Jwk **ret_jwk) {
     return pkey ? jwk_wrap(pkey, alg, true, NULL, ret_jwk) : err_trace(-EIO);
 }
 
+int jwk_from_seed(const uint8_t seed[JWK_SEED_LEN], Jwk **ret_jwk) {
+    EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, JWK_SEED_LEN);
+
+    return pkey ? jwk_wrap(pkey, JWK_ALG_EDDSA, true, NULL, ret_jwk) : err_trace(-EIO);
+}
+
 Jwk *jwk_ref(Jwk *jwk) {
     atomic_fetch_add(&jwk->refs, 1);
     return jwk;

@@ -37,6 +37,11 @@ typedef struct Jwks Jwks;
 /* A new private key, ES256 or EdDSA, whose kid is its thumbprint. 0, or -EIO. */
 int jwk_generate(JwkAlg alg, Jwk **ret_jwk);
 
+/* The EdDSA private key of a seed (RFC 8032 5.1.5), for keys that are derived from another. 0, or
+ * -EIO. */
+#define JWK_SEED_LEN 32
+int jwk_from_seed(const uint8_t seed[JWK_SEED_LEN], Jwk **ret_jwk);
+
 /*
  * A public key. Its kid is the member "kid" (1..255 bytes) or else its thumbprint. Refused: private
  * members (somebody published a secret), points off the curve, RSA below 2048 or above 8192 bits or

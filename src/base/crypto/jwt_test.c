@@ -109,10 +109,13 @@ static void thumbprints_are_the_rfcs(void **state) {
 static void a_stored_ed25519_key_signs_as_in_the_rfc(void **state) {
     uint8_t secret[AEAD_KEY_LEN] = {3}, der[48], sealed[48 + AEAD_OVERHEAD], signature[64];
     uint8_t expected[64];
-    _cleanup_(jwk_unrefp) Jwk *jwk = NULL, *public = read_jwk(ed_jwk);
+    _cleanup_(jwk_unrefp) Jwk *jwk = NULL, *seeded = NULL, *public = read_jwk(ed_jwk);
 
     (void)state;
     assert_int_equal(hex_decode(str_from(ed_pkcs8_hex), der, sizeof(der)), 0);
+    assert_int_equal(jwk_from_seed(der + sizeof(der) - JWK_SEED_LEN, &seeded), 0);
+    assert_string_equal(jwk_kid(seeded), jwk_kid(public));
+    assert_true(jwk_is_private(seeded));
     assert_int_equal(aead_seal(secret, (Str){(char *)der, sizeof(der)}, str_lit("key"), sealed), 0);
     assert_int_equal(jwk_open((Str){(char *)sealed, sizeof(sealed)}, secret, str_lit("key"), &jwk),
                      0);

@@ -80,6 +80,16 @@ static bool is_public(int family, const uint8_t *address) {
            !in_any(family, address, refused_v6, ARRAY_LEN(refused_v6));
 }
 
+static bool is_allowed(const Netguard *guard, int family, const uint8_t *address) {
+    for (size_t i = 0; i < guard->n_allowed; i++) {
+        const NetRange *range = &guard->allowed[i];
+        if (range->family == family && same_bits(address, range->address, range->bits)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool netguard_permits(const Netguard *guard, const struct sockaddr *address) {
     const uint8_t *bytes;
 
@@ -90,13 +100,14 @@ bool netguard_permits(const Netguard *guard, const struct sockaddr *address) {
     } else {
         return false;
     }
-    for (size_t i = 0; i < guard->n_allowed; i++) {
-        const NetRange *range = &guard->allowed[i];
-        if (range->family == address->sa_family && same_bits(bytes, range->address, range->bits)) {
-            return true;
-        }
-    }
-    return is_public(address->sa_family, bytes);
+    return is_allowed(guard, address->sa_family, bytes) || is_public(address->sa_family, bytes);
+}
+
+bool netguard_lists(const Netguard *guard, const char *address) {
+    int family = strchr(address, ':') ? AF_INET6 : AF_INET;
+    uint8_t bytes[16];
+
+    return inet_pton(family, address, bytes) == 1 && is_allowed(guard, family, bytes);
 }
 
 /* "10.1.0.0/16", or an address alone. */

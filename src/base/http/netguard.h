@@ -23,6 +23,9 @@ typedef struct Netguard {
 /* Adds "10.1.0.0/16,fd00::/8" to the exceptions. -EINVAL with the part at fault, -E2BIG. */
 int netguard_allow(Netguard *guard, Str ranges, Str *reterr_at);
 
+/* Whether the exceptions have this numeric address; false for any other text. */
+bool netguard_lists(const Netguard *guard, const char *address);
+
 /*
  * False for everything that is not plain public unicast: loopback, private, link-local, CGNAT,
  * multicast, reserved, documentation, cloud metadata, unique local, and IPv6 forms that carry an

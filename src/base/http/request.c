@@ -2,6 +2,7 @@
 #include "base/http/server_internal.h"
 
 #include "base/clock.h"
+#include "base/http/forwarded.h"
 
 #include <assert.h>
 #include <netdb.h>
@@ -94,6 +95,35 @@ static const char *numeric_peer(HttpRequest *request) {
                         str_from(strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text));
 }
 
+/* Takes the header away when it has told who calls, so that nobody looks at what is left in it. */
+static void look_behind_proxies(HttpRequest *request) {
+    static const Str name = {"X-Forwarded-For", 15};
+    const Netguard *trusted = request->server->options.trusted_proxies;
+    _cleanup_(buf_done) Buf hops = BUF_INIT;
+    const char *client;
+    size_t n = 0;
+
+    for (size_t i = 0; trusted && i < request->n_headers; i++) {
+        if (str_equal_nocase(str_from(request->headers[i].name), name)) {
+            buf_addf(&hops, "%s%s", hops.len > 0 ? "," : "", request->headers[i].value);
+        }
+    }
+    if (hops.len == 0) {
+        return;
+    }
+    client = forwarded_peer(trusted, request->peer, buf_str(&hops), request->arena);
+    if (client == request->peer) {
+        return;
+    }
+    request->peer = client;
+    for (size_t i = 0; i < request->n_headers; i++) {
+        if (!str_equal_nocase(str_from(request->headers[i].name), name)) {
+            request->headers[n++] = request->headers[i];
+        }
+    }
+    request->n_headers = n;
+}
+
 HttpRequest *request_new(HttpServer *server, Slot *slot, struct MHD_Connection *connection,
                          const char *method, const char *path) {
     HttpRequest *request = calloc(1, sizeof(*request));
@@ -122,6 +152,7 @@ HttpRequest *request_new(HttpServer *server, Slot *slot, struct MHD_Connection *
     request->query = copy_pairs(request, MHD_GET_ARGUMENT_KIND, &request->n_query);
     decode_address(request, path);
     request->peer = numeric_peer(request);
+    look_behind_proxies(request);
     request->id = make_request_id(request);
     return request;
 }

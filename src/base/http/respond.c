@@ -156,8 +156,29 @@ void http_respond_problem_coded(HttpRequest *request, const HttpProblem *told) {
                                           .body = str_from(text)});
 }
 
+const char *http_code_of_status(unsigned status) {
+    switch (status) {
+    case 404:
+        return "not_found";
+    case 405:
+        return "method_not_allowed";
+    case 408:
+        return "request_timeout";
+    case 413:
+        return "file_too_large";
+    case 429:
+        return "too_many_connections";
+    case 503:
+        return "unavailable";
+    default:
+        return status < 500 ? "bad_request" : "internal_error";
+    }
+}
+
 void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
                           const char *detail) {
-    http_respond_problem_coded(request,
-                               &(HttpProblem){.status = status, .title = title, .detail = detail});
+    http_respond_problem_coded(request, &(HttpProblem){.status = status,
+                                                       .code = http_code_of_status(status),
+                                                       .title = title,
+                                                       .detail = detail});
 }

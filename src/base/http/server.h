@@ -74,8 +74,11 @@ typedef struct HttpOptions {
     unsigned connections_max;
     unsigned connections_per_address_max;
     unsigned idle_timeout_s;
-    unsigned receive_timeout_s;  /* for a whole request, however it trickles */
-    HttpTls *tls;                /* NULL: plain HTTP; must outlive the server */
+    unsigned receive_timeout_s; /* for a whole request, however it trickles */
+    HttpTls *tls;               /* NULL: plain HTTP; must outlive the server */
+    /* Proxies whose X-Forwarded-For is believed, see http_request_peer(); NULL: none. Outlives the
+     * server. */
+    const struct Netguard *trusted_proxies;
     uint64_t body_memory_max;    /* bytes of all bodies held at once, else 503; 0: no limit */
     Metrics *metrics;            /* may be NULL */
     HttpOnFinished *on_finished; /* called once a request, on any thread; may be NULL */
@@ -114,9 +117,14 @@ const char *http_request_query(HttpRequest *request,
                                const char *name); /* decoded, UTF-8; NULL: absent */
 /* How many times it was sent. */
 size_t http_request_query_count(HttpRequest *request, const char *name);
-const char *http_request_peer(HttpRequest *request); /* numeric address */
-int http_request_body_fd(HttpRequest *request);      /* sealed memory file; -1: no body */
-Str http_request_body(HttpRequest *request);         /* the same, mapped */
+/*
+ * The client's numeric address. From a trusted proxy it is the last hop in X-Forwarded-For that is
+ * no trusted proxy itself: what stands before that, anybody may have written. The header is not
+ * there any more then; that of anybody else stays and means nothing.
+ */
+const char *http_request_peer(HttpRequest *request);
+int http_request_body_fd(HttpRequest *request); /* sealed memory file; -1: no body */
+Str http_request_body(HttpRequest *request);    /* the same, mapped */
 
 /*
  * Called (once, on a thread of the server) when the client goes away before it was answered. The
@@ -157,6 +165,8 @@ typedef struct HttpProblem {
     const HttpHeader *headers; /* as in HttpResponse */
 } HttpProblem;
 void http_respond_problem_coded(HttpRequest *request, const HttpProblem *problem);
-/* With the code that the server's own refusals of that status have. */
+/* The word for programs in what the server itself refuses with that status. */
+const char *http_code_of_status(unsigned status);
+/* With that code. */
 void http_respond_problem(HttpRequest *request, unsigned status, const char *title,
                           const char *detail);

@@ -17,6 +17,38 @@
 /* What every key of a user begins with, so that a leaked one is recognised as what it is. */
 #define ACCESS_KEY_PREFIX "isk_"
 
+/*
+ * A key is the prefix and base64url of its id, its user's id and a random secret. The id comes
+ * first, so that the characters that tell keys apart are none of the secret's.
+ */
+#define ACCESS_KEY_SECRET_LEN 32
+#define ACCESS_KEY_HASH_LEN   32 /* SHA-256 of the secret */
+#define ACCESS_KEY_TEXT_LEN   90
+
+/* 0, or -EINVAL: not of a key's form. Says nothing of whether there is such a key. */
+int access_key_parse(Str text, Uuid *ret_user_id, Uuid *ret_key_id,
+                     uint8_t ret_secret_hash[ACCESS_KEY_HASH_LEN]);
+void access_key_write(const Uuid *user_id, const Uuid *key_id,
+                      const uint8_t secret[ACCESS_KEY_SECRET_LEN],
+                      char ret_text[ACCESS_KEY_TEXT_LEN + 1]);
+
+/*
+ * What a look-up found, as caches keep it under access_key_cache_key(): the name tells user and
+ * key, the hash proves the secret. The user service and its clients write the same, so that those
+ * who share a cache share this, and a key that is revoked is gone from all of them at once.
+ */
+typedef struct AccessKeyRecord {
+    uint8_t secret_hash[ACCESS_KEY_HASH_LEN];
+    uint32_t scopes;
+    int64_t expires_us; /* 0: never */
+    int64_t used_us;    /* 0: never, or not known to who wrote this */
+} AccessKeyRecord;
+
+#define ACCESS_KEY_TTL_MS         10000
+#define ACCESS_KEY_CACHE_KEY_SIZE 100
+Str access_key_cache_key(const Uuid *user_id, const Uuid *key_id,
+                         char text[ACCESS_KEY_CACHE_KEY_SIZE]);
+
 /* What a key may do; bits. */
 enum {
     ACCESS_SCOPE_IMAGES = 1 << 0,  /* have pictures cut out, at the user's cost */
@@ -27,6 +59,7 @@ enum {
 typedef struct AccessKey {
     Uuid user_id, key_id;
     uint32_t scopes;
+    int64_t expires_us; /* 0: never */
 } AccessKey;
 
 typedef struct AccessReservation {

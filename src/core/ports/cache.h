@@ -29,6 +29,7 @@ typedef struct CacheImpl {
     int (*get)(Cache *self, Str key, Arena *arena, Str *ret_value);
     int (*put)(Cache *self, Str key, Str value, uint32_t ttl_ms);
     int (*add)(Cache *self, Str key, Str value, uint32_t ttl_ms);
+    int (*raise)(Cache *self, Str key, Str value, uint32_t ttl_ms);
     int (*remove)(Cache *self, Str key);
     int (*count)(Cache *self, Str key, uint64_t by, uint32_t ttl_ms, uint64_t *ret_count);
     Cache *(*free)(Cache *self);
@@ -51,6 +52,13 @@ static inline int cache_put(Cache *self, Str key, Str value, uint32_t ttl_ms) {
 /* Only when it is not there; of calls at the same time exactly one gets 0. */
 static inline int cache_add(Cache *self, Str key, Str value, uint32_t ttl_ms) {
     return self->impl->add(self, key, value, ttl_ms);
+}
+
+/* As cache_put(), unless what is there is greater (byte by byte), which then stays as it is: of
+ * values that come in any order the greatest is kept. Atomic. For values of ASCII letters of one
+ * case, digits, '-' and '/'. */
+static inline int cache_raise(Cache *self, Str key, Str value, uint32_t ttl_ms) {
+    return self->impl->raise(self, key, value, ttl_ms);
 }
 
 static inline int cache_remove(Cache *self, Str key) {

@@ -75,13 +75,16 @@ typedef struct DbTx DbTx;
 
 /*
  * Where a write stands in the primary's log, for reading it back from a replica that has replayed
- * it: a word without blanks, "" when there is nothing to wait for. Text from a client is checked
- * with db_token_parse().
+ * it: a word without blanks, "" when there is nothing to wait for. Of two tokens of one database
+ * the one that is greater, byte by byte, stands for what the other does, and more. Text from a
+ * client is checked with db_token_parse(); DB_TOKEN_PRIMARY is "ask the primary", and greater than
+ * all others.
  */
 #define DB_TOKEN_LEN_MAX 31
 typedef struct DbToken {
     char text[DB_TOKEN_LEN_MAX + 1];
 } DbToken;
+#define DB_TOKEN_PRIMARY ((DbToken){"primary"})
 
 /* 1 to 31 of [0-9A-Za-z/_-], or empty; -EINVAL otherwise. */
 int db_token_parse(Str text, DbToken *ret_token);

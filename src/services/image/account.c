@@ -8,6 +8,7 @@
 #define UNLIMITED_SHOWN (1000000000ull * CREDIT)
 
 static void refuse(HttpRequest *request, Failure failure, ErrorShape shape) {
+    static const HttpHeader later[] = {{"Retry-After", "1"}, {0}};
     _cleanup_(buf_done) Buf body = BUF_INIT;
     const FailureInfo *info = failure_info(failure);
     const ErrorText text = {info->status, info->code, info->title, NULL, http_request_id(request)};
@@ -15,6 +16,7 @@ static void refuse(HttpRequest *request, Failure failure, ErrorShape shape) {
     error_body(shape, &text, &body);
     http_respond(request, &(HttpResponse){.status = info->status,
                                           .content_type = error_content_type(shape),
+                                          .headers = info->status == 503 ? later : NULL,
                                           .body = buf_str(&body)});
 }
 

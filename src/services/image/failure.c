@@ -125,29 +125,10 @@ const char *error_content_type(ErrorShape shape) {
     return shape == ERROR_SHAPE_PROBLEM ? "application/problem+json" : "application/json";
 }
 
-static const char *code_of_status(unsigned status) {
-    switch (status) {
-    case 404:
-        return "not_found";
-    case 405:
-        return "method_not_allowed";
-    case 408:
-        return "request_timeout";
-    case 413:
-        return "file_too_large";
-    case 429:
-        return "too_many_connections";
-    case 503:
-        return "unavailable";
-    default:
-        return status < 500 ? "bad_request" : "internal_error";
-    }
-}
-
 static void refuse(HttpRequest *request, unsigned status, const char *title, const char *detail,
                    ErrorShape shape) {
     _cleanup_(buf_done) Buf body = BUF_INIT;
-    const ErrorText text = {status, code_of_status(status), title, detail,
+    const ErrorText text = {status, http_code_of_status(status), title, detail,
                             http_request_id(request)};
 
     error_body(shape, &text, &body);

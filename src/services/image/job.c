@@ -515,7 +515,7 @@ void image_job_fail(ImageJob *job, Failure failure, const char *detail) {
     if (failure == FAILURE_BUSY || failure == FAILURE_INTERNAL) {
         refund_rate(job);
     }
-    if (info->status == 429) {
+    if (info->status == 429 || info->status == 503) {
         header_add(&headers, job->arena, "Retry-After", "%u", MAX(job->rate.retry_after_s, 1u));
     }
     image_job_rate_headers(job, &headers);

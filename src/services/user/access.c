@@ -7,20 +7,9 @@
 #include "services/user/api_key_store.h"
 #include "services/user/credit_store.h"
 
-#include <stdio.h>
-
-#define KEY_TTL_MS    10000 /* as core/contracts/access.h promises */
-#define LOAD_WAIT_MS  10000
-#define USED_STEP_MS  60000
-#define SETTLE_TRIES  3
-#define CACHE_KEY_MAX 100
-
-/* What the cache keeps; its key names user and API key, the hash proves the secret. */
-typedef struct CachedKey {
-    uint8_t secret_hash[VAULT_HASH_LEN];
-    uint32_t scopes;
-    int64_t expires_us, used_us;
-} CachedKey;
+#define LOAD_WAIT_MS 10000
+#define USED_STEP_MS 60000
+#define SETTLE_TRIES 3
 
 typedef struct Lookup {
     UserService *service;
@@ -34,17 +23,6 @@ static UserService *service_of(Access *self) {
     return ((UserAccess *)self)->service;
 }
 
-/* With the user's id, which is the caller's word until the row is found under both. */
-static Str cache_key(const char *kind, const Uuid *user_id, const Uuid *key_id,
-                     char text[CACHE_KEY_MAX]) {
-    char user[UUID_TEXT_SIZE], key[UUID_TEXT_SIZE];
-
-    uuid_text(user_id, user);
-    uuid_text(key_id, key);
-    snprintf(text, CACHE_KEY_MAX, "%s/%s/%s", kind, user, key);
-    return str_from(text);
-}
-
 static int read_key(DbTx *tx, void *userdata) {
     Lookup *lookup = userdata;
 
@@ -53,7 +31,7 @@ static int read_key(DbTx *tx, void *userdata) {
 
 static int load_key(void *userdata, Arena *arena, Str *ret_value) {
     Lookup *lookup = userdata;
-    CachedKey *cached;
+    AccessKeyRecord *cached;
     int r;
 
     lookup->arena = arena;
@@ -78,13 +56,15 @@ static int write_used(DbTx *tx, void *userdata) {
 
 /* Once a minute, by one of those who use the key. */
 static int mark_used(Lookup *lookup, int64_t used_us) {
-    char text[CACHE_KEY_MAX];
+    _cleanup_(buf_done) Buf name = BUF_INIT;
+    char key_id[UUID_TEXT_SIZE];
     int r;
 
+    uuid_text(&lookup->key_id, key_id);
+    buf_addf(&name, "api-key-used/%s", key_id);
     if (lookup->now_us - used_us < USED_STEP_MS * 1000ll ||
-        cache_add(lookup->service->options.cache,
-                  cache_key("api-key-used", &lookup->user_id, &lookup->key_id, text), str_lit("1"),
-                  USED_STEP_MS) == CACHE_E_EXISTS) {
+        cache_add(lookup->service->options.cache, buf_str(&name), str_lit("1"), USED_STEP_MS) ==
+            CACHE_E_EXISTS) {
         return 0;
     }
     r = db_write(lookup->service->options.db, write_used, lookup, NULL);
@@ -92,20 +72,20 @@ static int mark_used(Lookup *lookup, int64_t used_us) {
 }
 
 static int find_key(Access *self, Str text, AccessKey *ret_key) {
-    static const ReadThroughPolicy policy = {.ttl_ms = KEY_TTL_MS, .wait_ms = LOAD_WAIT_MS};
+    static const ReadThroughPolicy policy = {.ttl_ms = ACCESS_KEY_TTL_MS, .wait_ms = LOAD_WAIT_MS};
     _cleanup_(arena_freep) Arena *arena = arena_new();
     Lookup lookup = {.service = service_of(self), .now_us = clock_unix_us()};
     uint8_t secret_hash[VAULT_HASH_LEN];
-    char key[CACHE_KEY_MAX];
-    CachedKey cached;
+    char key[ACCESS_KEY_CACHE_KEY_SIZE];
+    AccessKeyRecord cached;
     Str value;
     int r;
 
-    if (api_key_parse(text, &lookup.user_id, &lookup.key_id, secret_hash) < 0) {
+    if (access_key_parse(text, &lookup.user_id, &lookup.key_id, secret_hash) < 0) {
         return ACCESS_E_NONE;
     }
     r = read_through_get(lookup.service->api_keys,
-                         cache_key("api-key", &lookup.user_id, &lookup.key_id, key), &policy,
+                         access_key_cache_key(&lookup.user_id, &lookup.key_id, key), &policy,
                          load_key, &lookup, arena, &value);
     if (r != 0) {
         return r == READ_THROUGH_E_NONE ? ACCESS_E_NONE : err_trace(r);
@@ -122,7 +102,7 @@ static int find_key(Access *self, Str text, AccessKey *ret_key) {
     if (r < 0) {
         return err_trace(r);
     }
-    *ret_key = (AccessKey){lookup.user_id, lookup.key_id, cached.scopes};
+    *ret_key = (AccessKey){lookup.user_id, lookup.key_id, cached.scopes, cached.expires_us};
     return 0;
 }
 
@@ -220,9 +200,9 @@ void user_access_done(UserService *service) {
 
 void user_access_forget(UserService *service, const Uuid *user_id, const Uuid *key_ids, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        char text[CACHE_KEY_MAX];
+        char text[ACCESS_KEY_CACHE_KEY_SIZE];
         /* An unreachable cache forgets by itself when the time is over. */
         (void)read_through_forget(service->api_keys,
-                                  cache_key("api-key", user_id, &key_ids[i], text));
+                                  access_key_cache_key(user_id, &key_ids[i], text));
     }
 }

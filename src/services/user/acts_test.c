@@ -37,14 +37,14 @@ static void a_key_is_read_back_and_nothing_else(void **state) {
     (void)state;
     api_key_new(&key, arena, text);
     assert_int_equal(strlen(text), API_KEY_TEXT_LEN);
-    assert_int_equal(api_key_parse(str_from(text), &user_id, &key_id, hash), 0);
+    assert_int_equal(access_key_parse(str_from(text), &user_id, &key_id, hash), 0);
     assert_true(uuid_equal(&user_id, &key.user_id) && uuid_equal(&key_id, &key.key_id));
     assert_memory_equal(hash, key.secret_hash, VAULT_HASH_LEN);
     assert_memory_equal(text, key.hint, API_KEY_HINT_LEN);
-    assert_int_equal(api_key_parse((Str){text, API_KEY_TEXT_LEN - 1}, &user_id, &key_id, hash),
+    assert_int_equal(access_key_parse((Str){text, API_KEY_TEXT_LEN - 1}, &user_id, &key_id, hash),
                      -EINVAL);
     text[0] = 'I';
-    assert_int_equal(api_key_parse(str_from(text), &user_id, &key_id, hash), -EINVAL);
+    assert_int_equal(access_key_parse(str_from(text), &user_id, &key_id, hash), -EINVAL);
 }
 
 int main(void) {

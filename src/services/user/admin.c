@@ -6,6 +6,7 @@
 #include "services/user/access.h"
 #include "services/user/account_json.h"
 #include "services/user/acts.h"
+#include "services/user/read_token.h"
 #include "services/user/roles.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -159,10 +160,11 @@ static UserFailure act_on(UserCall *call, Act act, json_t **ret_body) {
     work.act.session = session;
     work.act.now_us = call->now_us;
     work.act.arena = call->arena;
-    r = db_write(call->service->options.db, write_act, &work, NULL);
+    r = db_write(call->service->options.db, write_act, &work, read_token_noted(call));
     if (r != 0) {
         return explain(call, r);
     }
+    call->whose = work.act.user_id;
     sessions_forget(call, work.act.session_ids, work.act.n_sessions);
     user_access_forget(call->service, &work.act.user_id, work.act.key_ids, work.act.n_keys);
     return show_user(call, &work.act.user_id, ret_body);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/user/api_key_store.h"
 
-#include "base/crypto/base64url.h"
 #include "base/crypto/digest.h"
 #include "base/crypto/random.h"
 #include "base/crypto/secret.h"
 #include "base/error.h"
-#include "core/contracts/access.h"
 #include "services/user/account_store.h"
 
 enum {
@@ -45,45 +43,15 @@ const size_t api_key_statements_len = _API_KEY_STATEMENT_MAX;
 
 const char *const api_key_scope_names[] = {"images", "account", NULL};
 
-typedef struct KeyBytes {
-    Uuid key_id, user_id;
-    uint8_t secret[API_KEY_SECRET_LEN];
-} KeyBytes;
-_Static_assert(sizeof(KeyBytes) == 64, "no padding: it is what the key encodes");
-
-int api_key_parse(Str text, Uuid *ret_user_id, Uuid *ret_key_id,
-                  uint8_t ret_secret_hash[VAULT_HASH_LEN]) {
-    static const Str prefix = {ACCESS_KEY_PREFIX, sizeof(ACCESS_KEY_PREFIX) - 1};
-    KeyBytes bytes;
-
-    if (text.len != API_KEY_TEXT_LEN || !str_starts_with(text, prefix) ||
-        base64url_decode_fixed((Str){text.ptr + prefix.len, text.len - prefix.len},
-                               (uint8_t *)&bytes, sizeof(bytes)) < 0) {
-        return -EINVAL;
-    }
-    *ret_user_id = bytes.user_id;
-    *ret_key_id = bytes.key_id;
-    digest_sha256((Str){(const char *)bytes.secret, sizeof(bytes.secret)}, ret_secret_hash);
-    secret_wipe(&bytes, sizeof(bytes));
-    return 0;
-}
-
 void api_key_new(ApiKey *key, Arena *arena, char ret_text[API_KEY_TEXT_LEN + 1]) {
-    KeyBytes bytes = {.key_id = uuid_new(), .user_id = key->user_id};
-    Buf text = BUF_INIT;
+    uint8_t secret[API_KEY_SECRET_LEN];
 
-    key->key_id = bytes.key_id;
-    random_bytes(bytes.secret, sizeof(bytes.secret));
-    digest_sha256((Str){(const char *)bytes.secret, sizeof(bytes.secret)}, key->secret_hash);
-    /* At once as long as it gets, so that no part of it is left where the buffer was before. */
-    buf_reserve(&text, API_KEY_TEXT_LEN + 1);
-    buf_add_str(&text, str_lit(ACCESS_KEY_PREFIX));
-    base64url_encode((Str){(const char *)&bytes, sizeof(bytes)}, &text);
-    memcpy(ret_text, text.data, API_KEY_TEXT_LEN + 1);
+    key->key_id = uuid_new();
+    random_bytes(secret, sizeof(secret));
+    digest_sha256((Str){(const char *)secret, sizeof(secret)}, key->secret_hash);
+    access_key_write(&key->user_id, &key->key_id, secret, ret_text);
     key->hint = arena_strdup(arena, (Str){ret_text, API_KEY_HINT_LEN});
-    secret_wipe(&bytes, sizeof(bytes));
-    secret_wipe(text.data, text.len);
-    buf_done(&text);
+    secret_wipe(secret, sizeof(secret));
 }
 
 /* No statement here has a condition that it expects. */

@@ -2,16 +2,15 @@
 #pragma once
 
 /*
- * The table user_api_key. A key is "isk_" and base64url of its id, its user's id and a random
- * secret of 32 bytes; the table keeps SHA-256 of the secret. The id comes first, so that the
- * characters that tell keys apart (the hint) are none of the secret's. Calls run in a transaction
- * of the caller's.
+ * The table user_api_key: of a key (see core/contracts/access.h) it keeps SHA-256 of the secret.
+ * Calls run in a transaction of the caller's.
  */
 
+#include "core/contracts/access.h"
 #include "services/user/vault.h"
 
-#define API_KEY_SECRET_LEN 32
-#define API_KEY_TEXT_LEN   90  /* the prefix and base64url of 64 bytes */
+#define API_KEY_SECRET_LEN ACCESS_KEY_SECRET_LEN
+#define API_KEY_TEXT_LEN   ACCESS_KEY_TEXT_LEN
 #define API_KEY_HINT_LEN   16  /* the prefix and 9 bytes of the id */
 #define API_KEY_NAME_MAX   100 /* bytes */
 #define API_KEYS_MAX       100 /* of one user */
@@ -35,10 +34,6 @@ enum {
 
 extern const DbStatement api_key_statements[];
 extern const size_t api_key_statements_len;
-
-/* 0, or -EINVAL: not of a key's form. */
-int api_key_parse(Str text, Uuid *ret_user_id, Uuid *ret_key_id,
-                  uint8_t ret_secret_hash[VAULT_HASH_LEN]);
 
 /* Fills key_id, secret_hash and, in the arena, hint; user_id is there already. */
 void api_key_new(ApiKey *key, Arena *arena, char ret_text[API_KEY_TEXT_LEN + 1]);

@@ -9,6 +9,7 @@
 #include "services/user/account_store.h"
 #include "services/user/api_key_store.h"
 #include "services/user/call.h"
+#include "services/user/read_token.h"
 #include "services/user/text.h"
 
 typedef struct Keys {
@@ -59,7 +60,7 @@ static int load_all(DbTx *tx, void *userdata) {
 static UserFailure list(UserCall *call, json_t **ret_body) {
     Keys keys = {.call = call};
     json_t *array;
-    int r = db_read(call->service->options.db, NULL, load_all, &keys);
+    int r = db_read(call->service->options.db, read_token_after(call), load_all, &keys);
 
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
@@ -169,7 +170,7 @@ static UserFailure create(UserCall *call, json_t **ret_body) {
         return failure;
     }
     api_key_new(&keys.key, call->arena, text);
-    r = db_write(call->service->options.db, add_key, &keys, NULL);
+    r = db_write(call->service->options.db, add_key, &keys, read_token_noted(call));
     if (r == 0) {
         *ret_body = key_json(&keys.key);
         json_object_set_new(*ret_body, "key", json_string(text));
@@ -214,7 +215,7 @@ static UserFailure revoke(UserCall *call, json_t **ret_body) {
     if (uuid_parse(str_from(id), &keys.key.key_id) < 0) {
         return USER_FAILURE_NOT_FOUND;
     }
-    r = db_write(call->service->options.db, remove_key, &keys, NULL);
+    r = db_write(call->service->options.db, remove_key, &keys, read_token_noted(call));
     /* Also when it is not known whether it is gone. */
     if (r <= 0) {
         user_access_forget(call->service, &keys.key.user_id, &keys.key.key_id, 1);

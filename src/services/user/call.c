@@ -6,6 +6,7 @@
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
 #include "base/log.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
 const char *user_call_challenge(UserCall *call, const char *error) {
@@ -45,11 +46,14 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 
 static void respond(UserCall *call, const json_t *body) {
     _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    HttpHeader headers[4] = {{"Cache-Control", "no-store"}};
+    HttpHeader headers[5] = {{"Cache-Control", "no-store"}};
     size_t n = 1;
 
     if (call->set_cookie) {
         headers[n++] = (HttpHeader){"Set-Cookie", call->set_cookie};
+    }
+    if (call->written.text[0] != '\0') {
+        headers[n++] = (HttpHeader){READ_TOKEN_HEADER, call->written.text};
     }
     if (call->version > 0) {
         headers[n++] =
@@ -114,6 +118,7 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
     if (failure == USER_FAILURE_NONE) {
         failure = handle(&call, &body);
     }
+    read_token_keep(&call, failure);
     if (failure == USER_FAILURE_NONE) {
         respond(&call, body);
     } else {

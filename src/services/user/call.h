@@ -26,8 +26,10 @@ typedef struct UserCall {
     Arena *arena; /* the request's */
     int64_t now_us;
     bool signed_in;
-    bool by_token;   /* with an access token: the session has no id then */
-    Session session; /* when signed_in */
+    bool by_token;          /* with an access token: the session has no id then */
+    Session session;        /* when signed_in */
+    DbToken written, after; /* read_token.h */
+    Uuid whose; /* the user whose rows were written, when it is not the caller; or nil */
 
     /* The answer's. */
     unsigned status;          /* 200 unless the handler says otherwise; 204 has no body */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "services/user/account_store.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
 
@@ -34,7 +35,7 @@ static int load(DbTx *tx, void *userdata) {
 
 static UserFailure list(UserCall *call, json_t **ret_body) {
     Devices devices = {.call = call};
-    int r = db_read(call->service->options.db, NULL, load, &devices);
+    int r = db_read(call->service->options.db, read_token_after(call), load, &devices);
 
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
@@ -112,7 +113,7 @@ static UserFailure rename_device(UserCall *call, json_t **ret_body) {
         return USER_FAILURE_NOT_FOUND;
     }
     devices.name = body.name;
-    r = db_write(call->service->options.db, give_name, &devices, NULL);
+    r = db_write(call->service->options.db, give_name, &devices, read_token_noted(call));
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_NOT_FOUND;
     }
@@ -156,7 +157,7 @@ static UserFailure end(UserCall *call, json_t **ret_body) {
     if (!read_id(call, &devices.session_id)) {
         return USER_FAILURE_NOT_FOUND;
     }
-    r = db_write(call->service->options.db, end_one, &devices, NULL);
+    r = db_write(call->service->options.db, end_one, &devices, read_token_noted(call));
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_NOT_FOUND;
     }
@@ -194,7 +195,7 @@ static UserFailure end_every(UserCall *call, json_t **ret_body) {
         call->detail = "keep: can only be current.";
         return USER_FAILURE_INVALID_FIELD;
     }
-    r = db_write(call->service->options.db, end_all, &devices, NULL);
+    r = db_write(call->service->options.db, end_all, &devices, read_token_noted(call));
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }

@@ -7,6 +7,7 @@
 #include "services/user/mail_start.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
+#include "services/user/read_token.h"
 #include "services/user/text.h"
 
 typedef struct StartBody {
@@ -73,6 +74,7 @@ static int move(DbTx *tx, void *userdata) {
         return r < 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
     }
     moved->old_email = account.email;
+    call->whose = token.user_id;
     account.email = token.email;
     r = account_store_put(tx, vault, call->arena, &account);
     if (r == ACCOUNT_E_EXISTS) {
@@ -96,7 +98,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
         return failure;
     }
     moved.token = str_from(body.token);
-    r = db_write(call->service->options.db, move, &moved, NULL);
+    r = db_write(call->service->options.db, move, &moved, read_token_noted(call));
     if (r > 0) {
         return mail_link_stale(call);
     }

@@ -5,12 +5,14 @@
 
 #include "base/crypto/password.h"
 #include "core/cache/read_through.h"
+#include "core/contracts/access_wire.h"
 #include "services/user/service.h"
 #include "services/user/throttle.h"
 #include "services/user/vault.h"
 
 typedef struct UserMetrics {
     Metric *sign_ins, *sign_ins_refused, *registrations, *mails_sent, *mails_failed;
+    Metric *service_calls_refused;
 } UserMetrics;
 
 #define USER_ROUTES_MAX 48
@@ -32,7 +34,7 @@ struct UserService {
     char *public_url;
     bool secure; /* public_url is https: cookies are __Host- and Secure */
     struct UserOidc *oidc;
-    HttpRoute routes[USER_ROUTES_MAX];
+    HttpRoute routes[USER_ROUTES_MAX], service_routes[_ACCESS_VERB_MAX + 1];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };
 

@@ -8,6 +8,7 @@
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
 
@@ -39,7 +40,7 @@ static int load(DbTx *tx, void *userdata) {
 
 static UserFailure get(UserCall *call, json_t **ret_body) {
     _cleanup_(own_done) Own own = {.call = call};
-    int r = db_read(call->service->options.db, NULL, load, &own);
+    int r = db_read(call->service->options.db, read_token_after(call), load, &own);
 
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
@@ -92,7 +93,7 @@ static UserFailure patch(UserCall *call, json_t **ret_body) {
             USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, write_profile, &own, NULL);
+    r = db_write(call->service->options.db, write_profile, &own, read_token_noted(call));
     if (r == ACCOUNT_E_STALE) {
         call->detail = "It was changed from elsewhere: read it again.";
         return USER_FAILURE_STALE_VERSION;
@@ -159,7 +160,7 @@ static UserFailure change_password(UserCall *call, json_t **ret_body) {
         return failure;
     }
     account_done(&own.account);
-    r = db_write(call->service->options.db, write_password, &own, NULL);
+    r = db_write(call->service->options.db, write_password, &own, read_token_noted(call));
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
@@ -204,7 +205,7 @@ static UserFailure trail(UserCall *call, json_t **ret_body) {
         return USER_FAILURE_INVALID_FIELD;
     }
     own.before_seq = (int64_t)seq;
-    r = db_read(call->service->options.db, NULL, load_trail, &own);
+    r = db_read(call->service->options.db, read_token_after(call), load_trail, &own);
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }

@@ -14,6 +14,7 @@
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
 
@@ -130,7 +131,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, open_account, &completion, NULL);
+    r = db_write(call->service->options.db, open_account, &completion, read_token_noted(call));
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : mail_link_stale(call);
     }

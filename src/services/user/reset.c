@@ -11,6 +11,7 @@
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
 static UserFailure start(UserCall *call, json_t **ret_body) {
@@ -72,6 +73,7 @@ static int set_password(DbTx *tx, void *userdata) {
         return err_trace(r < 0 ? r : -EIO);
     }
     reset->email = account.email;
+    call->whose = token.user_id;
     return 0;
 }
 
@@ -95,7 +97,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, set_password, &reset, NULL);
+    r = db_write(call->service->options.db, set_password, &reset, read_token_noted(call));
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : mail_link_stale(call);
     }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/mails.h"
+#include "services/user/read_token.h"
 
 /* 80 bits, shown as four groups of four. */
 #define RECOVERY_BYTES 10
@@ -218,7 +219,7 @@ static UserFailure put(UserCall *call, json_t **ret_body) {
         call->detail = "code: not the code of this secret now. Is the phone's clock right?";
         return USER_FAILURE_INVALID_FIELD;
     }
-    r = db_write(call->service->options.db, change_totp, &change, NULL);
+    r = db_write(call->service->options.db, change_totp, &change, read_token_noted(call));
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
@@ -237,7 +238,7 @@ void totp_put_handle(HttpRequest *request, void *context) {
 
 static UserFailure take_away(UserCall *call, json_t **ret_body) {
     Change change = {.call = call};
-    int r = db_write(call->service->options.db, change_totp, &change, NULL);
+    int r = db_write(call->service->options.db, change_totp, &change, read_token_noted(call));
 
     *ret_body = NULL;
     if (r != 0) {

@@ -14,6 +14,7 @@
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
 #include "services/user/second_factor.h"
+#include "services/user/service_api.h"
 #include "services/user/session_store.h"
 
 #define BODY_MAX         (16u << 10)
@@ -72,6 +73,7 @@ static void build_routes(UserService *service) {
                                           .context = service,
                                           .executor = service->options.executor};
     service->groups[1] = oidc_group(service);
+    service->groups[2] = service_api_group(service);
 }
 
 static void register_metrics(UserService *service) {
@@ -89,6 +91,9 @@ static void register_metrics(UserService *service) {
     ours->mails_sent = metrics_counter(metrics, "imagesync_mails_total", "result=\"sent\"", mails);
     ours->mails_failed =
         metrics_counter(metrics, "imagesync_mails_total", "result=\"failed\"", mails);
+    ours->service_calls_refused =
+        metrics_counter(metrics, "imagesync_service_calls_refused_total", "",
+                        "Calls to what is for our services alone, without a good service token.");
 }
 
 static int check_statements(Db *db, const char **reterr) {

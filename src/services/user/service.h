@@ -16,12 +16,15 @@
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff
  *   GET, POST /v1/admin/clients, GET, PUT, DELETE .../{id}, POST .../{id}/secret  OAuth clients
+ *   POST /internal/v1/access/...                                 for our other services:
+ * service_api.h
  */
 
 #include "base/crypto/master_key_ring.h"
 #include "base/executor.h"
 #include "base/http/server.h"
 #include "core/contracts/access.h"
+#include "core/identity/service_token.h"
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
 #include "core/ports/mail.h"
@@ -37,12 +40,15 @@ typedef struct UserServiceOptions {
     Executor *executor;      /* for requests */
     Executor *mail_executor; /* for mails: nobody waits for these */
     MasterKeyRing *master_key;
+    ServiceVerifier *service_verifier; /* NULL: no other process asks this service */
+    Executor *service_executor;        /* for those, so that they do not wait behind passwords */
+    bool reads_replicas;               /* `db` has some */
     Metrics *metrics;
     const UserSettings *settings;
     Arena *arena; /* for what is said in *reterr */
 } UserServiceOptions;
 
-#define USER_SERVICE_GROUPS 2
+#define USER_SERVICE_GROUPS 3
 
 /* 0; -EINVAL with a whole sentence in *reterr; or a fault of the database. */
 int user_service_new(const UserServiceOptions *options, UserService **ret_service,

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "services/user/account_json.h"
 #include "services/user/oidc/part.h"
+#include "services/user/read_token.h"
 
 /* How long what the table said is believed. In one process a session that ends is taken out of the
  * cache at once; with a cache of its own in each process this is how long it may outlive its end.
@@ -140,7 +141,7 @@ static UserFailure authenticate(UserCall *call, Str token) {
         return USER_FAILURE_SIGNED_OUT;
     }
     if (call->now_us - call->session.seen_us > SEEN_STEP_US) {
-        r = db_write(call->service->options.db, mark_seen, call, NULL);
+        r = db_write(call->service->options.db, mark_seen, call, read_token_noted(call));
         if (r < 0) {
             return user_call_fault(call, r);
         }

@@ -6,11 +6,13 @@
  */
 
 #include "services/user/sign_in.h"
+
 #include "base/crypto/digest.h"
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
+#include "services/user/read_token.h"
 #include "services/user/second_factor.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -127,8 +129,9 @@ static UserFailure refuse(SignIn *attempt, UserFailure failure) {
 
     metric_add(call->service->metrics.sign_ins_refused, 1);
     if (attempt->account.email && failure == USER_FAILURE_WRONG_CREDENTIALS) {
+        call->whose = attempt->account.key.user_id;
         /* Best effort: a trail that cannot be written must not tell more than the answer does. */
-        (void)db_write(call->service->options.db, note_refusal, attempt, NULL);
+        (void)db_write(call->service->options.db, note_refusal, attempt, read_token_noted(call));
     }
     return failure;
 }
@@ -183,7 +186,7 @@ static UserFailure sign_in_with(SignIn *attempt) {
     if (failure != USER_FAILURE_NONE || (failure = compare(attempt)) != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, open_session, attempt, NULL);
+    r = db_write(call->service->options.db, open_session, attempt, read_token_noted(call));
     if (r != 0) {
         return explain(attempt, r);
     }
@@ -220,6 +223,7 @@ UserFailure sign_in(UserCall *call, const SignInBody *body, char ret_token[SESSI
         call->signed_in = true;
         memcpy(ret_token, attempt.token, SESSION_TOKEN_LEN + 1);
     }
+    read_token_keep(call, failure); /* here, because pages end their calls in their own way */
     account_done(&attempt.account);
     return failure;
 }
@@ -309,7 +313,7 @@ static UserFailure prove(UserCall *call, json_t **ret_body) {
         failure = passwords_verify(call, proof.password, attempt.account.password);
     }
     if (failure == USER_FAILURE_NONE) {
-        r = db_write(call->service->options.db, renew_proof, &attempt, NULL);
+        r = db_write(call->service->options.db, renew_proof, &attempt, read_token_noted(call));
         failure = r == 0 ? USER_FAILURE_NONE : explain(&attempt, r);
         if (r == 0) {
             throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt.email_hex));

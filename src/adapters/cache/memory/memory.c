@@ -112,6 +112,35 @@ static int add(Cache *cache, Str key, Str value, uint32_t ttl_ms) {
     return put_entry(cache, key, value, ttl_ms, true);
 }
 
+static int compare(Str a, Str b) {
+    int order = memcmp(a.ptr, b.ptr, MIN(a.len, b.len));
+
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int raise_value(Cache *cache, Str key, Str value, uint32_t ttl_ms) {
+    Call call;
+    Entry *entry, *there;
+    int r = cache_check_entry(key, value, ttl_ms);
+
+    if (r < 0) {
+        return err_trace(r);
+    }
+    call = call_of(memory_of(cache), key);
+    entry = entry_new(call.hash, key, value, value.len, call.now_ms + ttl_ms);
+    there = call_lock(&call);
+    if (!entry) {
+        /* What was there is no longer true. */
+        shard_remove(call.shard, call.hash, key, &call.garbage);
+        r = -ENOMEM;
+    } else if (!there || compare((Str){entry_value(there), there->value_len}, value) <= 0) {
+        shard_put(call.shard, TAKE_PTR(entry), &call.garbage);
+    }
+    call_end(&call);
+    free(entry);
+    return err_trace(r);
+}
+
 static int drop(Cache *cache, Str key) {
     Call call;
     int r = cache_check_key(key);
@@ -220,6 +249,7 @@ static const CacheImpl memory_impl = {
     .get = get,
     .put = put,
     .add = add,
+    .raise = raise_value,
     .remove = drop,
     .count = count,
     .free = memory_free,

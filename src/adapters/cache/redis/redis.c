@@ -158,6 +158,27 @@ static int add(Cache *cache, Str key, Str value, uint32_t ttl_ms) {
     return set(cache, key, value, ttl_ms, true);
 }
 
+static int raise_value(Cache *cache, Str key, Str value, uint32_t ttl_ms) {
+    static const Str script = str_lit("local there = redis.call('GET', KEYS[1]) "
+                                      "if not there or there <= ARGV[1] then "
+                                      "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end "
+                                      "return 1");
+    CacheRedis *self = redis_of(cache);
+    _cleanup_(reply_freep) redisReply *reply = NULL;
+    char ttl[NUMBER_SIZE];
+    FullKey full;
+    int r = cache_check_entry(key, value, ttl_ms);
+
+    if (r < 0) {
+        return err_trace(r);
+    }
+    return call(self,
+                &(RedisCommand){6,
+                                {str_lit("EVAL"), script, str_lit("1"), full_key(self, key, &full),
+                                 value, number(ttl, ttl_ms)}},
+                1, &reply);
+}
+
 static int drop(Cache *cache, Str key) {
     CacheRedis *self = redis_of(cache);
     _cleanup_(reply_freep) redisReply *reply = NULL;
@@ -236,6 +257,7 @@ static const CacheImpl redis_impl = {
     .get = get,
     .put = put,
     .add = add,
+    .raise = raise_value,
     .remove = drop,
     .count = count,
     .free = redis_free,

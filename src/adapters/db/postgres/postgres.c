@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapters/db/postgres/postgres.h"
 
+#include "adapters/db/postgres/metrics.h"
 #include "adapters/db/postgres/replicas.h"
 #include "adapters/db/postgres/sqlstate.h"
 #include "adapters/db/postgres/tx.h"
@@ -29,6 +30,7 @@ typedef struct PostgresDb {
     unsigned wait_ms;
     unsigned answer_ms;
     _Atomic uint64_t n_primary, n_replica, n_behind, n_conflicts, n_lost;
+    struct PostgresMetrics *metrics; /* or NULL */
 } PostgresDb;
 
 /* How often a transaction was run, and until when it may be. */
@@ -216,6 +218,7 @@ static int postgres_check(Db *base, const DbStatement *statements, size_t n,
 static Db *postgres_free(Db *base) {
     PostgresDb *self = (PostgresDb *)base;
 
+    postgres_metrics_free(self->metrics);
     pg_pool_free(self->primary);
     replicas_free(self->replicas);
     free(self);
@@ -301,6 +304,13 @@ int db_postgres_new(const DbPostgresOptions *options, Db **ret_db) {
     self->answer_ms = filled.statement_timeout_ms + ANSWER_MS;
     *ret_db = &self->base;
     return 0;
+}
+
+void db_postgres_register_metrics(Db *db, Metrics *metrics) {
+    PostgresDb *self = (PostgresDb *)db;
+
+    assert(db->impl == &impl && !self->metrics);
+    self->metrics = postgres_metrics_new(db, metrics);
 }
 
 void db_postgres_stats(const Db *db, DbPostgresStats *ret_stats) {

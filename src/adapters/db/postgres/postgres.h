@@ -7,6 +7,7 @@
  * after a conflict or a failover. Why it is as it is: docs/decisions/0005-postgresql.md.
  */
 
+#include "base/metrics.h"
 #include "core/ports/db.h"
 
 typedef struct DbPostgresOptions {
@@ -50,3 +51,6 @@ typedef struct DbPostgresStats {
 
 /* `db` is one of db_postgres_new(). Thread-safe. */
 void db_postgres_stats(const Db *db, DbPostgresStats *ret_stats);
+
+/* The same as metrics, which go on until db_free(). `metrics` outlives the database; once. */
+void db_postgres_register_metrics(Db *db, Metrics *metrics);

@@ -117,7 +117,7 @@ static void positions_are_words(void **state) {
     assert_int_equal(wal_position_parse(&checked, &back), 0);
     assert_true(back.timeline == place.timeline && back.lsn == place.lsn);
     wal_position_format((WalPosition){.timeline = 1, .lsn = 0x16B3748}, &token);
-    assert_string_equal(token.text, "1-0/16B3748");
+    assert_string_equal(token.text, "00000001-00000000/016B3748");
     assert_int_equal(wal_position_parse(&(DbToken){""}, &back), 0);
     assert_true(back.timeline == 0 && back.lsn == 0);
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -125,7 +125,7 @@ static void positions_are_words(void **state) {
         memcpy(token.text, wrong[i], strlen(wrong[i]));
         assert_int_equal(wal_position_parse(&token, &back), -EINVAL);
     }
-    assert_int_equal(wal_position_parse(&WAL_POSITION_PRIMARY_ONLY, &back), -EINVAL);
+    assert_int_equal(wal_position_parse(&DB_TOKEN_PRIMARY, &back), -EINVAL);
 }
 
 /* A replica that went on beyond the fork, on the branch that ended, has not the new one's writes.

@@ -29,7 +29,7 @@ static void read_token(PgConnection *connection, const Results *results, size_t 
     const PGresult *last;
     DbRows rows;
 
-    *ret_token = WAL_POSITION_PRIMARY_ONLY;
+    *ret_token = DB_TOKEN_PRIMARY;
     for (size_t i = first; i < results->n; i++) {
         if (sqlstate_is(results->at[i], "42883") || sqlstate_is(results->at[i], "0A000") ||
             sqlstate_is(results->at[i], "42501")) {

@@ -33,7 +33,7 @@ static int parse_hex32(const char **at, char end, uint32_t *ret_value) {
 
 void wal_position_format(WalPosition position, DbToken *ret_token) {
     *ret_token = (DbToken){0};
-    snprintf(ret_token->text, sizeof(ret_token->text), "%" PRIX32 "-%" PRIX32 "/%" PRIX32,
+    snprintf(ret_token->text, sizeof(ret_token->text), "%08" PRIX32 "-%08" PRIX32 "/%08" PRIX32,
              position.timeline, (uint32_t)(position.lsn >> 32), (uint32_t)position.lsn);
 }
 

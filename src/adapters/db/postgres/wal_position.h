@@ -19,14 +19,9 @@ static inline bool wal_position_covers(WalPosition replayed, WalPosition wanted)
     return replayed.timeline >= wanted.timeline && replayed.lsn >= wanted.lsn;
 }
 
-/* As a token, "1-0/16B3748": the LSN as PostgreSQL writes it. */
+/* As a token, "00000001-00000000/016B3748": time line and LSN, of one length, so that tokens
+ * compare as bytes. */
 void wal_position_format(WalPosition position, DbToken *ret_token);
 
 /* An empty token is position 0, which every replica covers. -EINVAL when it is none of ours. */
 int wal_position_parse(const DbToken *token, WalPosition *ret_position);
-
-/*
- * The token for "only the primary", when a write is done but where it stands could not be asked.
- * wal_position_parse() refuses it, as any word that it does not know.
- */
-#define WAL_POSITION_PRIMARY_ONLY ((DbToken){"primary"})

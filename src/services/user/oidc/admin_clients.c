@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "services/user/oidc/client_store.h"
 #include "services/user/oidc/oidc.h"
+#include "services/user/read_token.h"
 #include "services/user/roles.h"
 #include "services/user/text.h"
 
@@ -226,7 +227,7 @@ static UserFailure create(UserCall *call, json_t **ret_body) {
     if (confidential) {
         make_secret(&work.client.client, secret);
     }
-    r = db_write(call->service->options.db, add, &work, NULL);
+    r = db_write(call->service->options.db, add, &work, read_token_noted(call));
     if (r != 0) {
         return explain(call, r);
     }
@@ -282,7 +283,7 @@ static UserFailure replace(UserCall *call, json_t **ret_body) {
         return failure;
     }
     work.client.version = version;
-    r = db_write(call->service->options.db, put, &work, NULL);
+    r = db_write(call->service->options.db, put, &work, read_token_noted(call));
     if (r != 0) {
         return explain(call, r);
     }
@@ -334,7 +335,7 @@ static UserFailure renew_secret(UserCall *call, json_t **ret_body) {
     }
     make_secret(&made, secret);
     memcpy(work.secret_hash, made.secret_hash, DIGEST_LEN);
-    r = db_write(call->service->options.db, renew, &work, NULL);
+    r = db_write(call->service->options.db, renew, &work, read_token_noted(call));
     if (r == RENEW_E_PUBLIC) {
         call->detail = "It is a public client: it has no secret.";
         return USER_FAILURE_CONFLICT;
@@ -368,7 +369,7 @@ static UserFailure remove_it(UserCall *call, json_t **ret_body) {
         (failure = refuse_configured(call, work.client.client.id)) != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, remove_client, &work, NULL);
+    r = db_write(call->service->options.db, remove_client, &work, read_token_noted(call));
     return r == 0 ? USER_FAILURE_NONE : explain(call, r);
 }
 

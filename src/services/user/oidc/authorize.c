@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "services/user/oidc/pages.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
 #define REQUEST_LEN_MAX 4000
@@ -288,12 +289,14 @@ static void respond_fault(Authorize *authorize, int r) {
 static void answer_code(Authorize *authorize) {
     _cleanup_(buf_done) Buf params = BUF_INIT;
     char code[GRANT_CREDENTIAL_LEN + 1];
-    int r = db_write(authorize->call->service->options.db, give_code, authorize, NULL);
+    int r = db_write(authorize->call->service->options.db, give_code, authorize,
+                     read_token_noted(authorize->call));
 
     if (r != 0) {
         respond_fault(authorize, r < 0 ? r : -EIO);
         return;
     }
+    read_token_keep(authorize->call, USER_FAILURE_NONE);
     if (authorize->gone) {
         redirect_error(authorize, "access_denied", NULL);
         return;

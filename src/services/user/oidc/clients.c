@@ -225,7 +225,7 @@ json_t *oauth_client_write(const OauthClient *client) {
                      client->device_grant, "trusted", client->trusted);
     if (client->confidential) {
         hex_encode((Str){(const char *)client->secret_hash, DIGEST_LEN}, secret);
-        json_object_set_new(json, "secret_sha256", json_stringn(secret, 2 * DIGEST_LEN));
+        json_object_set_new(json, "secret_sha256", json_stringn(secret, sizeof(secret) - 1));
     }
     return json;
 }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "services/user/mails.h"
 #include "services/user/oidc/pages.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
 typedef struct Device {
@@ -320,7 +321,8 @@ void oidc_device_decide_handle(HttpRequest *request, void *context) {
     }
     decision = oidc_field(&call, &form, "decision");
     device.allow = decision && strcmp(decision, "allow") == 0;
-    r = db_write(call.service->options.db, decide, &device, NULL);
+    r = db_write(call.service->options.db, decide, &device, read_token_noted(&call));
+    read_token_keep(&call, USER_FAILURE_NONE);
     if (r != 0) {
         refuse_fault(&call, r < 0 ? r : -EIO);
         return;

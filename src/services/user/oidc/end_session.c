@@ -5,6 +5,7 @@
 #include "base/crypto/jwt.h"
 #include "base/error.h"
 #include "services/user/oidc/pages.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
 #define HINT_LEEWAY_S (10u * 365 * 86400) /* an ID token is a hint long after it has expired */
@@ -115,12 +116,13 @@ static void finish(EndSession *end) {
     const HttpHeader headers[] = {{"Set-Cookie", cookie}, {0}};
 
     if (call->signed_in) {
-        int r = db_write(call->service->options.db, remove_session, call, NULL);
+        int r = db_write(call->service->options.db, remove_session, call, read_token_noted(call));
         if (r != 0) {
             page_message(call, user_failure_info(user_call_fault(call, r))->status,
                          "You are still signed in", "Please try again in a moment.");
             return;
         }
+        read_token_keep(call, USER_FAILURE_NONE);
         sessions_forget(call, &call->session.session_id, 1);
     }
     if (end->redirect_uri) {

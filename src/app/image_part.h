@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * The image service with what only it needs: the pool of workers, what fetches, threads that ask
+ * for users' keys, and, where the user part runs elsewhere, the client that asks it.
+ */
+
+#include "app/registry.h"
+#include "base/executor.h"
+#include "base/http/fetch.h"
+#include "core/identity/service_token.h"
+#include "services/image/service.h"
+
+typedef struct ImagePart {
+    Renderer *renderer;
+    Fetcher *fetcher;
+    ServiceSigner *signer;
+    Access *remote; /* NULL: the user part is in this process, or nowhere */
+    Executor *access_executor;
+    ImageService *service;
+} ImagePart;
+
+/* What it is built on; all of it outlives the part. */
+typedef struct ImagePartBase {
+    const Settings *settings;
+    Access *access; /* of the user part in this process; NULL: ask where the settings say */
+    Cache *cache;
+    Metrics *metrics;
+    const Netguard *guard;
+    const char *listen_address;
+} ImagePartBase;
+
+/* 0, or a negative with a whole sentence in *reterr_text, from the arena. */
+int image_part_start(const ImagePartBase *base, Arena *arena, ImagePart *ret_part,
+                     const char **reterr_text);
+
+/* After the server has stopped. Whatever was built, also half. */
+void image_part_done(ImagePart *part);
