@@ -6,6 +6,7 @@
 #include "base/crypto/random.h"
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
+#include "services/user/issuer/part.h"
 
 #define BROWSER_COOKIE(secure) ((secure) ? "__Host-browser" : "browser")
 #define BROWSER_LEN            32
@@ -18,7 +19,11 @@ static const char style[] =
     "border-radius:.4rem}"
     "button{font:inherit;width:100%;padding:.7rem;margin-top:1rem;border:1px solid #1f5fbf;"
     "border-radius:.4rem;background:#1f5fbf;color:#fff;cursor:pointer}"
+    "a.button{display:block;box-sizing:border-box;padding:.7rem;margin-top:.75rem;"
+    "border:1px solid #767676;border-radius:.4rem;color:inherit;text-align:center;"
+    "text-decoration:none;overflow-wrap:anywhere}"
     "button.plain{background:transparent;color:inherit;border-color:#767676}"
+    ".or{margin:1.25rem 0 0;text-align:center;opacity:.8}"
     ".problem{border-left:.25rem solid #c0392b;padding-left:.75rem}";
 
 void oidc_style_handle(HttpRequest *request, void *context) {
@@ -80,42 +85,42 @@ const char *page_browser(UserCall *call) {
     return word;
 }
 
-static void add_text(Buf *out, const char *text) {
+void page_add_text(Buf *html, const char *text) {
     for (; *text; text++) {
         switch (*text) {
         case '&':
-            buf_addf(out, "&amp;");
+            buf_addf(html, "&amp;");
             break;
         case '<':
-            buf_addf(out, "&lt;");
+            buf_addf(html, "&lt;");
             break;
         case '>':
-            buf_addf(out, "&gt;");
+            buf_addf(html, "&gt;");
             break;
         case '"':
-            buf_addf(out, "&quot;");
+            buf_addf(html, "&quot;");
             break;
         default:
-            buf_add(out, text, 1);
+            buf_add(html, text, 1);
         }
     }
 }
 
-static void begin(Buf *out, const char *title) {
-    buf_addf(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-                  "<title>");
-    add_text(out, title);
-    buf_addf(out, "</title><link rel=\"stylesheet\" href=\"/oauth/style.css\"></head><body><main>"
-                  "<h1>");
-    add_text(out, title);
-    buf_addf(out, "</h1>");
+void page_begin(Buf *html, const char *title) {
+    buf_addf(html, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+                   "<title>");
+    page_add_text(html, title);
+    buf_addf(html, "</title><link rel=\"stylesheet\" href=\"/oauth/style.css\"></head><body><main>"
+                   "<h1>");
+    page_add_text(html, title);
+    buf_addf(html, "</h1>");
 }
 
-static void add_hidden(Buf *out, const char *name, const char *value) {
-    buf_addf(out, "<input type=\"hidden\" name=\"%s\" value=\"", name);
-    add_text(out, value);
-    buf_addf(out, "\">");
+void page_add_hidden(Buf *html, const char *name, const char *value) {
+    buf_addf(html, "<input type=\"hidden\" name=\"%s\" value=\"", name);
+    page_add_text(html, value);
+    buf_addf(html, "\">");
 }
 
 /* Browsers hold redirects of a form's answer against form-action too, so the client's place has to
@@ -162,27 +167,29 @@ void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
     const char *browser = page_browser(call);
     Buf html = BUF_INIT;
 
-    begin(&html, "Sign in");
+    page_begin(&html, "Sign in");
     buf_addf(&html, "<p>to go on to <strong>");
-    add_text(&html, page->client_name);
+    page_add_text(&html, page->client_name);
     buf_addf(&html, "</strong></p>");
     if (page->problem) {
         buf_addf(&html, "<p class=\"problem\" role=\"alert\">");
-        add_text(&html, page->problem);
+        page_add_text(&html, page->problem);
         buf_addf(&html, "</p>");
     }
     buf_addf(&html, "<form method=\"post\" action=\"/oauth/sign-in\">");
-    add_hidden(&html, "request", page->request);
-    add_hidden(&html, "token", page_form_token(call, "sign-in", str_from(browser), page->request));
+    page_add_hidden(&html, "request", page->request);
+    page_add_hidden(&html, "token",
+                    page_form_token(call, "sign-in", str_from(browser), page->request));
     buf_addf(&html, "<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" "
                     "type=\"email\" autocomplete=\"username\" required value=\"");
-    add_text(&html, page->email ? page->email : "");
+    page_add_text(&html, page->email ? page->email : "");
     buf_addf(&html,
              "\"><label for=\"password\">Password</label><input id=\"password\" name=\"password\" "
              "type=\"password\" autocomplete=\"current-password\" required>"
              "<label for=\"code\">Code of your authenticator app, or a recovery code, if you have "
              "set that up</label><input id=\"code\" name=\"code\" autocomplete=\"one-time-code\">"
              "<button>Sign in</button></form>");
+    issuer_add_links(call->service, page->back, page->fresh, &html);
     respond(call, status, page->redirect_uri, &html);
 }
 
@@ -202,11 +209,11 @@ void page_consent(UserCall *call, const OauthClient *client, const char *redirec
     Str binding = {(const char *)call->session.secret_hash, VAULT_HASH_LEN};
     Buf html = BUF_INIT;
 
-    begin(&html, "Allow access?");
+    page_begin(&html, "Allow access?");
     buf_addf(&html, "<p><strong>");
-    add_text(&html, client->name);
+    page_add_text(&html, client->name);
     buf_addf(&html, "</strong> asks for access to the account <strong>");
-    add_text(&html, email);
+    page_add_text(&html, email);
     buf_addf(&html, "</strong>. It will be able to:</p><ul>");
     for (size_t i = 0; i < ARRAY_LEN(scope_texts); i++) {
         if (scopes & scope_texts[i].scope) {
@@ -214,10 +221,10 @@ void page_consent(UserCall *call, const OauthClient *client, const char *redirec
         }
     }
     buf_addf(&html, "</ul><p>You go on to ");
-    add_text(&html, redirect_uri);
+    page_add_text(&html, redirect_uri);
     buf_addf(&html, "</p><form method=\"post\" action=\"/oauth/consent\">");
-    add_hidden(&html, "request", request);
-    add_hidden(&html, "token", page_form_token(call, "consent", binding, request));
+    page_add_hidden(&html, "request", request);
+    page_add_hidden(&html, "token", page_form_token(call, "consent", binding, request));
     buf_addf(&html, "<button name=\"decision\" value=\"allow\">Allow</button>"
                     "<button class=\"plain\" name=\"decision\" value=\"deny\">Deny</button>"
                     "</form>");
@@ -228,10 +235,10 @@ void page_sign_out(UserCall *call, const char *redirect_uri, const char *request
     Str binding = {(const char *)call->session.secret_hash, VAULT_HASH_LEN};
     Buf html = BUF_INIT;
 
-    begin(&html, "Sign out?");
+    page_begin(&html, "Sign out?");
     buf_addf(&html, "<form method=\"post\" action=\"/oauth/end-session\">");
-    add_hidden(&html, "request", request);
-    add_hidden(&html, "token", page_form_token(call, "end-session", binding, request));
+    page_add_hidden(&html, "request", request);
+    page_add_hidden(&html, "token", page_form_token(call, "end-session", binding, request));
     buf_addf(&html, "<button>Sign out</button></form>");
     respond(call, 200, redirect_uri, &html);
 }
@@ -239,9 +246,9 @@ void page_sign_out(UserCall *call, const char *redirect_uri, const char *request
 void page_message(UserCall *call, unsigned status, const char *title, const char *text) {
     Buf html = BUF_INIT;
 
-    begin(&html, title);
+    page_begin(&html, title);
     buf_addf(&html, "<p>");
-    add_text(&html, text);
+    page_add_text(&html, text);
     buf_addf(&html, "</p>");
     respond(call, status, NULL, &html);
 }
