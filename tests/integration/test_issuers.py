@@ -222,7 +222,7 @@ def test_issuers_are_listed(server):
 
 def test_unknown_issuer_is_a_page(server):
     for path in ["/oauth/issuers/nobody/start", "/oauth/issuers/nobody/callback?code=1&state=2"]:
-        is_page(Browser(server).get(path), 404, "no such way")
+        is_page(Browser(server).get(path), 400, "no such way")
 
 
 # Accounts that are there

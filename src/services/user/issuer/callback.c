@@ -323,7 +323,7 @@ void issuer_callback_handle(HttpRequest *request, void *context) {
     Answer answer = {0};
 
     if (!visit.issuer) {
-        visit_page(&visit, 404, "Not found", "There is no such way to sign in here.",
+        visit_page(&visit, 400, "Not found", "There is no such way to sign in here.",
                    "/account/sign-in", "Sign in");
         return;
     }

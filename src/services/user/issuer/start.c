@@ -91,7 +91,7 @@ void issuer_start_handle(HttpRequest *request, void *context) {
     const char *location, *cookie;
 
     if (!visit.issuer) {
-        visit_page(&visit, 404, "Not found", "There is no such way to sign in here.",
+        visit_page(&visit, 400, "Not found", "There is no such way to sign in here.",
                    "/account/sign-in", "Sign in");
         return;
     }
