@@ -11,9 +11,11 @@
 static void respond(Visit *visit, unsigned status, const Flow *flow, const char *session,
                     const char *refresh, Buf *html) {
     UserCall *call = visit->call;
+    /* With "no-referrer" browsers say "Origin: null" of our own forms, too (Fetch, 3.1). */
     HttpHeader headers[6] = {
-        {"Set-Cookie", flow_cookie(call, call->service->issuer->flow_key, flow)}};
-    size_t n = 1;
+        {"Set-Cookie", flow_cookie(call, call->service->issuer->flow_key, flow)},
+        {"Referrer-Policy", "same-origin"}};
+    size_t n = 2;
 
     if (session) {
         headers[n++] = (HttpHeader){"Set-Cookie", session};

@@ -19,11 +19,12 @@ static const char style[] =
     "border-radius:.4rem}"
     "button{font:inherit;width:100%;padding:.7rem;margin-top:1rem;border:1px solid #1f5fbf;"
     "border-radius:.4rem;background:#1f5fbf;color:#fff;cursor:pointer}"
+    "a{color:inherit}"
     "a.button{display:block;box-sizing:border-box;padding:.7rem;margin-top:.75rem;"
-    "border:1px solid #767676;border-radius:.4rem;color:inherit;text-align:center;"
-    "text-decoration:none;overflow-wrap:anywhere}"
+    "border:1px solid #767676;border-radius:.4rem;text-align:center;text-decoration:none;"
+    "overflow-wrap:anywhere}"
     "button.plain{background:transparent;color:inherit;border-color:#767676}"
-    ".or{margin:1.25rem 0 0;text-align:center;opacity:.8}"
+    ".or{margin:1.25rem 0 0;text-align:center}"
     ".problem{border-left:.25rem solid #c0392b;padding-left:.75rem}";
 
 void oidc_style_handle(HttpRequest *request, void *context) {
@@ -85,42 +86,42 @@ const char *page_browser(UserCall *call) {
     return word;
 }
 
-void page_add_text(Buf *html, const char *text) {
+static void add_text(Buf *out, const char *text) {
     for (; *text; text++) {
         switch (*text) {
         case '&':
-            buf_addf(html, "&amp;");
+            buf_addf(out, "&amp;");
             break;
         case '<':
-            buf_addf(html, "&lt;");
+            buf_addf(out, "&lt;");
             break;
         case '>':
-            buf_addf(html, "&gt;");
+            buf_addf(out, "&gt;");
             break;
         case '"':
-            buf_addf(html, "&quot;");
+            buf_addf(out, "&quot;");
             break;
         default:
-            buf_add(html, text, 1);
+            buf_add(out, text, 1);
         }
     }
 }
 
-void page_begin(Buf *html, const char *title) {
-    buf_addf(html, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-                   "<title>");
-    page_add_text(html, title);
-    buf_addf(html, "</title><link rel=\"stylesheet\" href=\"/oauth/style.css\"></head><body><main>"
-                   "<h1>");
-    page_add_text(html, title);
-    buf_addf(html, "</h1>");
+static void begin(Buf *out, const char *title) {
+    buf_addf(out, "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
+                  "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+                  "<title>");
+    add_text(out, title);
+    buf_addf(out, "</title><link rel=\"stylesheet\" href=\"/oauth/style.css\"></head><body><main>"
+                  "<h1>");
+    add_text(out, title);
+    buf_addf(out, "</h1>");
 }
 
-void page_add_hidden(Buf *html, const char *name, const char *value) {
-    buf_addf(html, "<input type=\"hidden\" name=\"%s\" value=\"", name);
-    page_add_text(html, value);
-    buf_addf(html, "\">");
+static void add_hidden(Buf *out, const char *name, const char *value) {
+    buf_addf(out, "<input type=\"hidden\" name=\"%s\" value=\"", name);
+    add_text(out, value);
+    buf_addf(out, "\">");
 }
 
 /* Browsers hold redirects of a form's answer against form-action too, so the client's place has to
@@ -145,8 +146,10 @@ static const char *policy(UserCall *call, const char *redirect_uri) {
 }
 
 static void respond(UserCall *call, unsigned status, const char *redirect_uri, Buf *html) {
-    HttpHeader headers[4] = {{"Content-Security-Policy", policy(call, redirect_uri)}};
-    size_t n = 1;
+    /* With "no-referrer" browsers say "Origin: null" of our own forms, too (Fetch, 3.1). */
+    HttpHeader headers[5] = {{"Content-Security-Policy", policy(call, redirect_uri)},
+                             {"Referrer-Policy", "same-origin"}};
+    size_t n = 2;
 
     if (call->set_cookie) {
         headers[n++] = (HttpHeader){"Set-Cookie", call->set_cookie};
@@ -167,22 +170,21 @@ void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
     const char *browser = page_browser(call);
     Buf html = BUF_INIT;
 
-    page_begin(&html, "Sign in");
+    begin(&html, "Sign in");
     buf_addf(&html, "<p>to go on to <strong>");
-    page_add_text(&html, page->client_name);
+    add_text(&html, page->client_name);
     buf_addf(&html, "</strong></p>");
     if (page->problem) {
         buf_addf(&html, "<p class=\"problem\" role=\"alert\">");
-        page_add_text(&html, page->problem);
+        add_text(&html, page->problem);
         buf_addf(&html, "</p>");
     }
     buf_addf(&html, "<form method=\"post\" action=\"/oauth/sign-in\">");
-    page_add_hidden(&html, "request", page->request);
-    page_add_hidden(&html, "token",
-                    page_form_token(call, "sign-in", str_from(browser), page->request));
+    add_hidden(&html, "request", page->request);
+    add_hidden(&html, "token", page_form_token(call, "sign-in", str_from(browser), page->request));
     buf_addf(&html, "<label for=\"email\">E-mail</label><input id=\"email\" name=\"email\" "
                     "type=\"email\" autocomplete=\"username\" required value=\"");
-    page_add_text(&html, page->email ? page->email : "");
+    add_text(&html, page->email ? page->email : "");
     buf_addf(&html,
              "\"><label for=\"password\">Password</label><input id=\"password\" name=\"password\" "
              "type=\"password\" autocomplete=\"current-password\" required>"
@@ -209,11 +211,11 @@ void page_consent(UserCall *call, const OauthClient *client, const char *redirec
     Str binding = {(const char *)call->session.secret_hash, VAULT_HASH_LEN};
     Buf html = BUF_INIT;
 
-    page_begin(&html, "Allow access?");
+    begin(&html, "Allow access?");
     buf_addf(&html, "<p><strong>");
-    page_add_text(&html, client->name);
+    add_text(&html, client->name);
     buf_addf(&html, "</strong> asks for access to the account <strong>");
-    page_add_text(&html, email);
+    add_text(&html, email);
     buf_addf(&html, "</strong>. It will be able to:</p><ul>");
     for (size_t i = 0; i < ARRAY_LEN(scope_texts); i++) {
         if (scopes & scope_texts[i].scope) {
@@ -221,10 +223,10 @@ void page_consent(UserCall *call, const OauthClient *client, const char *redirec
         }
     }
     buf_addf(&html, "</ul><p>You go on to ");
-    page_add_text(&html, redirect_uri);
+    add_text(&html, redirect_uri);
     buf_addf(&html, "</p><form method=\"post\" action=\"/oauth/consent\">");
-    page_add_hidden(&html, "request", request);
-    page_add_hidden(&html, "token", page_form_token(call, "consent", binding, request));
+    add_hidden(&html, "request", request);
+    add_hidden(&html, "token", page_form_token(call, "consent", binding, request));
     buf_addf(&html, "<button name=\"decision\" value=\"allow\">Allow</button>"
                     "<button class=\"plain\" name=\"decision\" value=\"deny\">Deny</button>"
                     "</form>");
@@ -235,10 +237,10 @@ void page_sign_out(UserCall *call, const char *redirect_uri, const char *request
     Str binding = {(const char *)call->session.secret_hash, VAULT_HASH_LEN};
     Buf html = BUF_INIT;
 
-    page_begin(&html, "Sign out?");
+    begin(&html, "Sign out?");
     buf_addf(&html, "<form method=\"post\" action=\"/oauth/end-session\">");
-    page_add_hidden(&html, "request", request);
-    page_add_hidden(&html, "token", page_form_token(call, "end-session", binding, request));
+    add_hidden(&html, "request", request);
+    add_hidden(&html, "token", page_form_token(call, "end-session", binding, request));
     buf_addf(&html, "<button>Sign out</button></form>");
     respond(call, 200, redirect_uri, &html);
 }
@@ -246,9 +248,21 @@ void page_sign_out(UserCall *call, const char *redirect_uri, const char *request
 void page_message(UserCall *call, unsigned status, const char *title, const char *text) {
     Buf html = BUF_INIT;
 
-    page_begin(&html, title);
+    begin(&html, title);
     buf_addf(&html, "<p>");
-    page_add_text(&html, text);
+    add_text(&html, text);
     buf_addf(&html, "</p>");
     respond(call, status, NULL, &html);
+}
+
+void page_begin(Buf *html, const char *title) {
+    begin(html, title);
+}
+
+void page_add_text(Buf *html, const char *text) {
+    add_text(html, text);
+}
+
+void page_add_hidden(Buf *html, const char *name, const char *value) {
+    add_hidden(html, name, value);
 }
