@@ -12,7 +12,7 @@ async function issuers() {
 /* Links in `part`, which stays hidden when there are none, or they cannot be had: the form does. */
 export async function offerIssuers(part) {
   const list = await issuers().catch(() => []);
-  const back = new URL(nextPage());
+  const back = new URL(nextPage(), location.origin);
   const query = new URLSearchParams({ return: back.pathname + back.search });
   part.append(...list.map(({ name, title }) => {
     const link = element('a', 'button', `Continue with ${title}`);
