@@ -462,6 +462,16 @@ def test_private_networks_have_to_be_allowed(start, issuers, corp, tmp_path):
     assert corp.asked == {}
 
 
+def test_cookies_over_tls_are_bound_to_the_host(start, issuers, corp, tmp_path):
+    server = make_server(start, issuers, tmp_path, public_url="https://photos.example.com")
+    reply = Browser(server).get(f"/oauth/issuers/{corp.name}/start")
+    cookie = reply.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-issuer=") and "Secure" in cookie and "Path=/" in cookie
+    assert "Domain" not in cookie
+    assert query_of(reply.headers["Location"])["redirect_uri"] == (
+        f"https://photos.example.com/oauth/issuers/{corp.name}/callback")
+
+
 @pytest.mark.parametrize("change,words", [
     ({"name": "Corp"}, "name"), ({"title": ""}, "title"), ({"scope": "email"}, "scope"),
     ({"issuer": "http://login.example.com"}, "issuer"),
