@@ -43,7 +43,7 @@ UserIssuer *issuer_free(UserIssuer *issuer) {
 void issuer_add_links(const UserService *service, const char *back, bool fresh, Buf *html) {
     const Issuers *issuers = service->issuer->issuers;
 
-    if (issuers->n_issuers == 0 || !flow_back_is_ours(back)) {
+    if (issuers->n_issuers == 0 || !back || !flow_back_is_ours(back)) {
         return;
     }
     buf_addf(html, "<p class=\"or\">or</p>");

@@ -28,8 +28,8 @@ UserIssuer *issuer_free(UserIssuer *issuer); /* accepts NULL */
 
 /*
  * Appends a link to each issuer, as HTML, for a page where somebody is to sign in. `back` is the
- * path to come back to, and may be too long: nothing is appended then. With `fresh` the issuer is
- * told to ask for a proof, even of somebody who is signed in there.
+ * path to come back to; NULL, or when it is too long: nothing is appended. With `fresh` the issuer
+ * is told to ask for a proof, even of somebody who is signed in there.
  */
 void issuer_add_links(const UserService *service, const char *back, bool fresh, Buf *html);
 
