@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "services/user/issuer/visit.h"
 #include "services/user/mails.h"
+#include "services/user/read_token.h"
 #include "services/user/registration.h"
 #include "services/user/second_factor.h"
 #include "services/user/sessions.h"
@@ -40,6 +41,18 @@ static int date_session(DbTx *tx, Visit *visit) {
     visit->session.authenticated_us = proved_us(visit);
     return session_store_authenticated(tx, &visit->session, visit->session.methods,
                                        visit->session.authenticated_us);
+}
+
+/* Writes what is somebody's; `whose` is read afterwards. */
+static int write_of(Visit *visit, const Uuid *whose, DbWork *work) {
+    UserCall *call = visit->call;
+    int r = db_write(call->service->options.db, work, visit, read_token_noted(call));
+
+    if (r == 0) {
+        call->whose = *whose;
+        read_token_keep(call, USER_FAILURE_NONE); /* here, as pages end their calls themselves */
+    }
+    return r;
 }
 
 /* The account whose identity it is, in this transaction. */
@@ -144,11 +157,11 @@ static void answer_failure(Visit *visit, int r) {
     metric_add(call->service->metrics.sign_ins_refused, 1);
     switch (r) {
     case SECOND_FACTOR_E_WRONG:
-        (void)db_write(call->service->options.db, note_refusal, visit, NULL);
+        (void)write_of(visit, &visit->user_id, note_refusal);
         visit_page_code(visit, 401, "The code is wrong, or was used already.");
         break;
     case SIGN_IN_E_LOCKED:
-        (void)db_write(call->service->options.db, note_refusal, visit, NULL);
+        (void)write_of(visit, &visit->user_id, note_refusal);
         call->detail = "Please ask the operator of this service.";
         visit_page_failure(visit, USER_FAILURE_LOCKED);
         break;
@@ -180,7 +193,7 @@ void visit_enter(Visit *visit) {
     if (visit->code && !take_attempt(visit)) {
         return;
     }
-    r = db_write(call->service->options.db, enter, visit, NULL);
+    r = write_of(visit, &visit->user_id, enter);
     if (r != 0) {
         answer_failure(visit, r);
         return;
@@ -222,7 +235,7 @@ void visit_prove(Visit *visit) {
     if (visit->code && !take_attempt(visit)) {
         return;
     }
-    r = db_write(call->service->options.db, renew, visit, NULL);
+    r = write_of(visit, &visit->user_id, renew);
     if (r != 0) {
         answer_failure(visit, r);
         return;
@@ -265,7 +278,7 @@ static int add(DbTx *tx, void *userdata) {
 
 void visit_add(Visit *visit) {
     UserCall *call = visit->call;
-    int r = db_write(call->service->options.db, add, visit, NULL);
+    int r = write_of(visit, &call->session.user_id, add);
 
     switch (r) {
     case 0:
@@ -326,7 +339,7 @@ static int open_account(DbTx *tx, void *userdata) {
 
 void visit_register(Visit *visit) {
     UserCall *call = visit->call;
-    int r = db_write(call->service->options.db, open_account, visit, NULL);
+    int r = write_of(visit, &visit->session.user_id, open_account);
 
     if (r != 0) {
         call->detail = "Somebody has opened an account with this address just now. Please sign in "

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "services/user/issuer/visit.h"
 #include "services/user/mails.h"
+#include "services/user/read_token.h"
 
 static json_t *issuers_json(const Issuers *issuers) {
     json_t *array = json_array();
@@ -67,7 +68,7 @@ static json_t *identity_json(UserCall *call, const Identity *identity) {
 
 static UserFailure list(UserCall *call, json_t **ret_body) {
     Own own = {.call = call};
-    int r = db_read(call->service->options.db, NULL, load, &own);
+    int r = db_read(call->service->options.db, read_token_after(call), load, &own);
 
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
@@ -149,7 +150,7 @@ static UserFailure remove_one(UserCall *call, json_t **ret_body) {
     if (uuid_parse(str_from(http_request_param(call->request, "id")), &own.identity_id) < 0) {
         return USER_FAILURE_NOT_FOUND;
     }
-    r = db_write(call->service->options.db, take_away, &own, NULL);
+    r = db_write(call->service->options.db, take_away, &own, read_token_noted(call));
     switch (r) {
     case 0:
         mails_notice(call->service, MAIL_NOTICE_IDENTITY_REMOVED, own.email);
