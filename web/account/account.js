@@ -4,6 +4,7 @@ import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
 import { loadDevices } from './devices.js';
 import { bind, clear, fields, say } from './form.js';
+import { loadIdentities } from './issuers.js';
 import { showSecondFactor } from './second-factor.js';
 
 const $ = (id) => document.getElementById(id);
@@ -22,7 +23,12 @@ async function load() {
   me = { ...body, etag };
   $('address').textContent = me.email;
   $('password-username').value = $('proof-username').value = me.email;
-  $('proof-code').closest('.field').hidden = !me.totp;
+  $('proof-code').closest('.field').hidden = !me.totp || !me.password;
+  $('proof-password').closest('.field').hidden = !me.password;
+  $('proof-form').querySelector('[type=submit]').hidden = !me.password;
+  $('proof-text').textContent = me.password
+    ? 'You signed in a while ago. Enter your password to go on.'
+    : 'You signed in a while ago. Show once more that it is you, then do this again.';
 }
 
 /* The password once more, for what matters. */
@@ -90,7 +96,7 @@ $('sign-out').addEventListener('click', async () => {
 });
 
 async function changed() {
-  await Promise.all([load(), loadAudit()]);
+  await Promise.all([load(), loadAudit(), loadIdentities(changed)]);
   showSecondFactor(me.totp, changed);
 }
 
@@ -98,7 +104,7 @@ try {
   await load();
   fill($('profile'), me);
   showSecondFactor(me.totp, changed);
-  await Promise.all([loadDevices(), loadAudit()]);
+  await Promise.all([loadDevices(), loadAudit(), loadIdentities(changed)]);
   $('account').hidden = false;
   $('loading').hidden = true;
 } catch (problem) {

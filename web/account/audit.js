@@ -7,6 +7,7 @@ const PAGE = 50; /* what the server gives at once */
 const WORDS = {
   'account.created': 'Account opened', 'email.changed': 'Address changed',
   'password.changed': 'Password changed', 'password.reset': 'Password chosen anew by mail',
+  'identity.added': 'Account elsewhere linked', 'identity.removed': 'Account elsewhere unlinked',
   'session.created': 'Signed in', 'session.ended': 'Device signed out',
   'session.refused': 'Sign-in refused', 'sessions.ended': 'Devices signed out',
   'totp.added': 'Two-step sign-in turned on', 'totp.removed': 'Two-step sign-in turned off',

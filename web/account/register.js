@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { call, takeToken } from './api.js';
 import { bind, say, turnTo } from './form.js';
+import { offerIssuers } from './issuers.js';
 
 const $ = (id) => document.getElementById(id);
 const token = takeToken();
 
 if (token) {
   turnTo('complete');
+} else {
+  offerIssuers($('issuers'));
 }
 bind($('ask-form'), async (values) => {
   await call('POST', '/v1/registrations', values);

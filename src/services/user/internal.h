@@ -34,6 +34,7 @@ struct UserService {
     char *public_url;
     bool secure; /* public_url is https: cookies are __Host- and Secure */
     struct UserOidc *oidc;
+    struct UserIssuer *issuer;
     HttpRoute routes[USER_ROUTES_MAX], service_routes[_ACCESS_VERB_MAX + 1];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };

@@ -169,6 +169,18 @@ static void make_notice(MailJob *job) {
         [MAIL_NOTICE_RECOVERY_USED] = {"A recovery code was used",
                                        "Somebody signed in to your Image Sync account with a "
                                        "recovery code."},
+        [MAIL_NOTICE_IDENTITY_ADDED] = {"Another way to sign in was added",
+                                        "Your Image Sync account was linked with an account "
+                                        "elsewhere, which signs you in from now on. Your account "
+                                        "page says which."},
+        [MAIL_NOTICE_IDENTITY_REMOVED] = {"A way to sign in was removed",
+                                          "Your Image Sync account is no longer linked with one "
+                                          "of your accounts elsewhere, which does not sign you in "
+                                          "any more."},
+        [MAIL_NOTICE_ACCOUNT_OPENED] = {"Welcome to Image Sync",
+                                        "An Image Sync account was opened with this address, as "
+                                        "somebody signed in with an account elsewhere that has "
+                                        "it."},
     };
 
     send(job, notices[job->notice].subject,

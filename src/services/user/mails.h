@@ -22,6 +22,9 @@ typedef enum MailNotice {
     MAIL_NOTICE_TOTP_ADDED,
     MAIL_NOTICE_TOTP_REMOVED,
     MAIL_NOTICE_RECOVERY_USED,
+    MAIL_NOTICE_IDENTITY_ADDED,   /* another issuer lets them in */
+    MAIL_NOTICE_IDENTITY_REMOVED, /* and no longer */
+    MAIL_NOTICE_ACCOUNT_OPENED,   /* by signing in with another issuer: no mail came before */
     _MAIL_NOTICE_MAX,
 } MailNotice;
 void mails_notice(UserService *service, MailNotice notice, const char *email);

@@ -7,6 +7,8 @@
 #include "services/user/audit_check.h"
 #include "services/user/credit_store.h"
 #include "services/user/internal.h"
+#include "services/user/issuer/identity_store.h"
+#include "services/user/issuer/part.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/oidc/grant_store.h"
 #include "services/user/oidc/part.h"
@@ -33,6 +35,7 @@ static void build_routes(UserService *service) {
         {"GET", "/v1/sessions", session_list_handle},
         {"DELETE", "/v1/sessions", session_remove_all_handle},
         {"POST", "/v1/sessions/proof", session_proof_handle},
+        {"POST", "/v1/sessions/proof/issuer", issuer_prove_handle},
         {"PATCH", "/v1/sessions/{id}", session_rename_handle},
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
         {"GET", "/v1/me", me_get_handle},
@@ -43,6 +46,10 @@ static void build_routes(UserService *service) {
         {"PUT", "/v1/me/totp", totp_put_handle},
         {"DELETE", "/v1/me/totp", totp_remove_handle},
         {"GET", "/v1/me/audit", me_audit_handle},
+        {"GET", "/v1/issuers", issuer_list_handle},
+        {"GET", "/v1/me/identities", identity_list_handle},
+        {"POST", "/v1/me/identities", identity_link_handle},
+        {"DELETE", "/v1/me/identities/{id}", identity_remove_handle},
         {"POST", "/v1/api-keys", api_key_create_handle},
         {"GET", "/v1/api-keys", api_key_list_handle},
         {"DELETE", "/v1/api-keys/{id}", api_key_remove_handle},
@@ -102,6 +109,7 @@ static int check_statements(Db *db, const char **reterr) {
         {api_key_statements, api_key_statements_len},
         {credit_statements, credit_statements_len},
         {grant_statements, grant_statements_len},
+        {identity_statements, identity_statements_len},
         {signing_key_statements, signing_key_statements_len},
     };
 
@@ -144,6 +152,9 @@ static int start(UserService *service, const char **reterr) {
     if (r == 0) {
         r = oidc_new(service, &service->oidc, reterr);
     }
+    if (r == 0) {
+        r = issuer_new(service, &service->issuer, reterr);
+    }
     return r < 0 ? err_trace(r) : 0;
 }
 
@@ -181,6 +192,7 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
 UserService *user_service_free(UserService *service) {
     if (service) {
         user_access_done(service);
+        issuer_free(service->issuer);
         oidc_free(service->oidc);
         password_hasher_free(service->hasher);
         vault_free(service->vault);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "services/user/issuer/part.h"
 #include "services/user/oidc/part.h"
 
 #define FORM_MAX (16u << 10)
@@ -32,6 +33,9 @@ static void build_routes(UserOidc *oidc) {
         {"POST", "/oauth/introspect", oidc_introspect_handle},
         {"GET", "/oauth/end-session", oidc_end_session_handle},
         {"POST", "/oauth/end-session", oidc_end_session_post_handle},
+        {"GET", "/oauth/issuers/{name}/start", issuer_start_handle},
+        {"GET", "/oauth/issuers/{name}/callback", issuer_callback_handle},
+        {"POST", "/oauth/issuers/finish", issuer_finish_handle},
     };
     _Static_assert(ARRAY_LEN(routes) < OIDC_ROUTES_MAX, "the table ends with an empty route");
 

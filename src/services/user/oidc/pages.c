@@ -6,6 +6,7 @@
 #include "base/crypto/random.h"
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
+#include "services/user/issuer/part.h"
 
 #define BROWSER_COOKIE(secure) ((secure) ? "__Host-browser" : "browser")
 #define BROWSER_LEN            32
@@ -18,7 +19,12 @@ static const char style[] =
     "border-radius:.4rem}"
     "button{font:inherit;width:100%;padding:.7rem;margin-top:1rem;border:1px solid #1f5fbf;"
     "border-radius:.4rem;background:#1f5fbf;color:#fff;cursor:pointer}"
+    "a{color:inherit}"
+    "a.button{display:block;box-sizing:border-box;padding:.7rem;margin-top:.75rem;"
+    "border:1px solid #767676;border-radius:.4rem;text-align:center;text-decoration:none;"
+    "overflow-wrap:anywhere}"
     "button.plain{background:transparent;color:inherit;border-color:#767676}"
+    ".or{margin:1.25rem 0 0;text-align:center}"
     ".problem{border-left:.25rem solid #c0392b;padding-left:.75rem}";
 
 void oidc_style_handle(HttpRequest *request, void *context) {
@@ -140,8 +146,10 @@ static const char *policy(UserCall *call, const char *redirect_uri) {
 }
 
 static void respond(UserCall *call, unsigned status, const char *redirect_uri, Buf *html) {
-    HttpHeader headers[4] = {{"Content-Security-Policy", policy(call, redirect_uri)}};
-    size_t n = 1;
+    /* With "no-referrer" browsers say "Origin: null" of our own forms, too (Fetch, 3.1). */
+    HttpHeader headers[5] = {{"Content-Security-Policy", policy(call, redirect_uri)},
+                             {"Referrer-Policy", "same-origin"}};
+    size_t n = 2;
 
     if (call->set_cookie) {
         headers[n++] = (HttpHeader){"Set-Cookie", call->set_cookie};
@@ -183,6 +191,7 @@ void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
              "<label for=\"code\">Code of your authenticator app, or a recovery code, if you have "
              "set that up</label><input id=\"code\" name=\"code\" autocomplete=\"one-time-code\">"
              "<button>Sign in</button></form>");
+    issuer_add_links(call->service, page->back, page->fresh, &html);
     respond(call, status, page->redirect_uri, &html);
 }
 
@@ -244,4 +253,16 @@ void page_message(UserCall *call, unsigned status, const char *title, const char
     add_text(&html, text);
     buf_addf(&html, "</p>");
     respond(call, status, NULL, &html);
+}
+
+void page_begin(Buf *html, const char *title) {
+    begin(html, title);
+}
+
+void page_add_text(Buf *html, const char *text) {
+    add_text(html, text);
+}
+
+void page_add_hidden(Buf *html, const char *name, const char *value) {
+    add_hidden(html, name, value);
 }

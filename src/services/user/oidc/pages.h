@@ -21,10 +21,18 @@ const char *page_browser(UserCall *call);
 /* `redirect_uri`: where the form's answer may lead (NULL: nowhere else), for the policy. */
 typedef struct SignInPage {
     const char *client_name, *redirect_uri, *request, *email, *problem;
+    const char *back; /* where to go on after signing in with another issuer */
+    bool fresh;       /* being signed in there is not enough */
 } SignInPage;
 void page_sign_in(UserCall *call, unsigned status, const SignInPage *page);
 void page_consent(UserCall *call, const OauthClient *client, const char *redirect_uri,
                   uint32_t scopes, const char *email, const char *request);
 void page_sign_out(UserCall *call, const char *redirect_uri, const char *request);
+/* What pages are made of, for those of other parts: the beginning up to the heading, text, and a
+ * form's hidden field. */
+void page_begin(Buf *html, const char *title);
+void page_add_text(Buf *html, const char *text);
+void page_add_hidden(Buf *html, const char *name, const char *value);
+
 /* A heading and a sentence. */
 void page_message(UserCall *call, unsigned status, const char *title, const char *text);
