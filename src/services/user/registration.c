@@ -6,6 +6,8 @@
  * account under a stranger's address, and the answer never tells whether there is one.
  */
 
+#include "services/user/registration.h"
+
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/account_store.h"
@@ -63,11 +65,40 @@ static int peek(DbTx *tx, void *userdata) {
                                  completion->call->now_us, completion->call->arena);
 }
 
+static int add_welcome_credits(DbTx *tx, UserCall *call, const Account *account) {
+    int64_t credits = (int64_t)call->service->options.settings->welcome_credits;
+    int r;
+
+    if (credits == 0) {
+        return 0;
+    }
+    r = credit_store_add(tx, &account->key.user_id, credits * 100, call->now_us, call->arena);
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
+int registration_open(DbTx *tx, UserCall *call, Account *account, uint32_t methods,
+                      const char *device, const char *subject, Session *ret_session,
+                      char ret_token[SESSION_TOKEN_LEN + 1]) {
+    const Vault *vault = call->service->vault;
+    AuditEvent event = user_call_event(call, "account.created", subject);
+    int r = account_store_add(tx, vault, call->arena, account);
+
+    if (r != 0) {
+        return r < 0 ? err_trace(r) : r;
+    }
+    if ((r = add_welcome_credits(tx, call, account)) != 0 ||
+        (r = sessions_open(tx, call, &account->key, methods, device, ret_session, ret_token)) !=
+            0 ||
+        (r = audit_append(tx, vault, &account->key, call->now_us, call->arena, &event)) != 0) {
+        return err_trace(r);
+    }
+    return 0;
+}
+
 static int open_account(DbTx *tx, void *userdata) {
     Completion *completion = userdata;
     UserCall *call = completion->call;
     const Vault *vault = call->service->vault;
-    AuditEvent event = user_call_event(call, "account.created", NULL);
     MailToken token;
     int r =
         mail_token_store_take(tx, vault, MAIL_TOKEN_REGISTRATION, str_from(completion->body->token),
@@ -83,25 +114,10 @@ static int open_account(DbTx *tx, void *userdata) {
                                     .profile = completion->body->profile,
                                     .password = completion->phc,
                                     .created_us = call->now_us};
-    r = account_store_add(tx, vault, call->arena, &completion->account);
-    if (r != 0) {
-        /* Opened meanwhile by another link to the same address. */
-        return r < 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
-    }
-    if (call->service->options.settings->welcome_credits > 0) {
-        int64_t credits = (int64_t)call->service->options.settings->welcome_credits;
-        r = credit_store_add(tx, &completion->account.key.user_id, credits * 100, call->now_us,
-                             call->arena);
-        if (r != 0) {
-            return err_trace(r < 0 ? r : -EIO);
-        }
-    }
-    r = sessions_open(tx, call, &completion->account.key, SESSION_METHOD_PASSWORD,
-                      completion->body->device, &completion->session, completion->token);
-    if (r == 0) {
-        r = audit_append(tx, vault, &completion->account.key, call->now_us, call->arena, &event);
-    }
-    return r < 0 ? err_trace(r) : 0;
+    r = registration_open(tx, call, &completion->account, SESSION_METHOD_PASSWORD,
+                          completion->body->device, NULL, &completion->session, completion->token);
+    /* Opened meanwhile by another link to the same address. */
+    return r <= 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
 }
 
 static UserFailure check_body(UserCall *call, const CompleteBody *body) {

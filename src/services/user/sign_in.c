@@ -27,8 +27,7 @@ static const JsonField sign_in_fields[] = {
 };
 
 enum {
-    SIGN_IN_E_LOCKED = 200,
-    SIGN_IN_E_CHANGED, /* another password since it was compared */
+    SIGN_IN_E_CHANGED = 210, /* another password since it was compared */
 };
 
 typedef struct SignIn {
@@ -50,14 +49,41 @@ static int find(DbTx *tx, void *userdata) {
                               attempt->call->arena, &attempt->account);
 }
 
-/* Ends the transaction with what `r` says when that is not 0. */
+int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *proof,
+                 Session *ret_session, char ret_token[SESSION_TOKEN_LEN + 1]) {
+    const Vault *vault = call->service->vault;
+    AuditEvent event = user_call_event(call, "session.created", proof->subject);
+    uint32_t methods = proof->methods;
+    int r;
+
+    if (account->status == ACCOUNT_LOCKED) {
+        return SIGN_IN_E_LOCKED;
+    }
+    r = second_factor_use(tx, call, account, proof->code, &methods);
+    if (r != 0) {
+        return r < 0 ? err_trace(r) : r;
+    }
+    if (account->status == ACCOUNT_ERASING) { /* whoever comes back wants to stay */
+        account->status = ACCOUNT_ACTIVE;
+        account->erase_us = 0;
+    }
+    if ((r = account_store_put(tx, vault, call->arena, account)) != 0 ||
+        (r = sessions_open(tx, call, &account->key, methods, proof->device, ret_session,
+                           ret_token)) != 0 ||
+        (r = audit_append(tx, vault, &account->key, call->now_us, call->arena, &event)) != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    return 0;
+}
+
 static int open_session(DbTx *tx, void *userdata) {
     SignIn *attempt = userdata;
     UserCall *call = attempt->call;
-    const Vault *vault = call->service->vault;
-    AuditEvent event = user_call_event(call, "session.created", NULL);
+    const SignInProof proof = {SESSION_METHOD_PASSWORD, attempt->body->code, attempt->body->device,
+                               NULL};
     _cleanup_(account_done) Account account = {0};
-    int r = account_store_get(tx, vault, &attempt->account.key.user_id, call->arena, &account);
+    int r = account_store_get(tx, call->service->vault, &attempt->account.key.user_id, call->arena,
+                              &account);
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : SIGN_IN_E_CHANGED;
@@ -65,25 +91,12 @@ static int open_session(DbTx *tx, void *userdata) {
     if (!account.password || strcmp(account.password, attempt->account.password) != 0) {
         return SIGN_IN_E_CHANGED;
     }
-    if (account.status == ACCOUNT_LOCKED) {
-        return SIGN_IN_E_LOCKED;
-    }
-    attempt->methods = SESSION_METHOD_PASSWORD;
-    r = second_factor_use(tx, call, &account, attempt->body->code, &attempt->methods);
+    account.password = attempt->new_phc ? attempt->new_phc : account.password;
+    r = sign_in_open(tx, call, &account, &proof, &attempt->session, attempt->token);
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
-    if (account.status == ACCOUNT_ERASING) { /* whoever comes back wants to stay */
-        account.status = ACCOUNT_ACTIVE;
-        account.erase_us = 0;
-    }
-    account.password = attempt->new_phc ? attempt->new_phc : account.password;
-    if ((r = account_store_put(tx, vault, call->arena, &account)) != 0 ||
-        (r = sessions_open(tx, call, &account.key, attempt->methods, attempt->body->device,
-                           &attempt->session, attempt->token)) != 0 ||
-        (r = audit_append(tx, vault, &account.key, call->now_us, call->arena, &event)) != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
+    attempt->methods = attempt->session.methods;
     account_done(&attempt->account);
     attempt->account = account;
     account = (Account){0};

@@ -3,6 +3,7 @@
 
 /* Signing in with address and password, for whoever shows the form. */
 
+#include "services/user/account_store.h"
 #include "services/user/call.h"
 
 typedef struct SignInBody {
@@ -16,3 +17,22 @@ typedef struct SignInBody {
  * whether there is an account.
  */
 UserFailure sign_in(UserCall *call, const SignInBody *body, char ret_token[SESSION_TOKEN_LEN + 1]);
+
+enum {
+    SIGN_IN_E_LOCKED = 200, /* the account is */
+};
+
+/* What was proved when it is not address and password. */
+typedef struct SignInProof {
+    uint32_t methods;          /* SESSION_METHOD_... */
+    const char *code, *device; /* code NULL: none was sent */
+    const char *subject;       /* for the audit trail, or NULL */
+} SignInProof;
+
+/*
+ * In a transaction: signs in to `account`, which was read in it. Asks for the second factor where
+ * there is one, takes back an erasure that was asked for, writes the account, opens the session and
+ * appends to the trail. 0, SIGN_IN_E_LOCKED, a SECOND_FACTOR_E_, or a fault.
+ */
+int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *proof,
+                 Session *ret_session, char ret_token[SESSION_TOKEN_LEN + 1]);
