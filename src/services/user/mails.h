@@ -22,6 +22,10 @@ typedef enum MailNotice {
     MAIL_NOTICE_TOTP_ADDED,
     MAIL_NOTICE_TOTP_REMOVED,
     MAIL_NOTICE_RECOVERY_USED,
+    MAIL_NOTICE_PASSWORD_REMOVED,
+    MAIL_NOTICE_PASSKEY_ADDED,
+    MAIL_NOTICE_PASSKEY_REMOVED,
+    MAIL_NOTICE_PASSKEY_COPIED,
     _MAIL_NOTICE_MAX,
 } MailNotice;
 void mails_notice(UserService *service, MailNotice notice, const char *email);
