@@ -4,10 +4,13 @@ import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
 import { loadDevices } from './devices.js';
 import { bind, clear, fields, say } from './form.js';
+import { available, usePasskey } from './passkey.js';
+import { loadPasskeys } from './passkeys.js';
 import { showSecondFactor } from './second-factor.js';
 
 const $ = (id) => document.getElementById(id);
 let me; /* what was read last, with its version */
+let passkeys = [];
 
 function fill(form, values) {
   for (const input of fields(form)) {
@@ -25,12 +28,16 @@ async function load() {
   $('proof-code').closest('.field').hidden = !me.totp;
 }
 
-/* The password once more, for what matters. */
+/* The password or a passkey once more, for what matters. */
 function askForProof() {
   const dialog = $('proof');
   const form = $('proof-form');
   form.reset();
   clear(form);
+  form.hidden = !me.password;
+  $('proof-passkey-part').hidden = !available || passkeys.length === 0;
+  $('proof-passkey-cancel').hidden = me.password;
+  $('proof-passkey-outcome').textContent = '';
   dialog.returnValue = '';
   dialog.showModal();
   return new Promise((resolve) => {
@@ -46,7 +53,21 @@ bind($('proof-form'), async ({ password, code }) => {
   await call('POST', '/v1/sessions/proof', { password, code });
   $('proof').close('proved');
 });
-$('proof-cancel').addEventListener('click', () => $('proof').close());
+$('proof-passkey').addEventListener('click', async () => {
+  $('proof-passkey-outcome').textContent = '';
+  try {
+    const { publicKey } = (await call('POST', '/v1/passkey-challenges')).body;
+    const credential = await usePasskey({ ...publicKey,
+      allowCredentials: passkeys.map(({ id }) => ({ type: 'public-key', id })) });
+    await call('POST', '/v1/sessions/proof', { credential });
+    $('proof').close('proved');
+  } catch (problem) {
+    $('proof-passkey-outcome').textContent = problem.detail || problem.message;
+  }
+});
+for (const id of ['proof-cancel', 'proof-passkey-cancel']) {
+  $(id).addEventListener('click', () => $('proof').close());
+}
 
 bind($('profile'), async (values) => {
   const form = $('profile');
@@ -69,7 +90,8 @@ bind($('password-form'), async ({ password }) => {
   await call('PUT', '/v1/me/password', { password });
   $('password').value = '';
   say($('password-form'), 'Your password is changed. Your other devices were signed out.', true);
-  await Promise.all([loadDevices(), loadAudit()]);
+  await Promise.all([load(), loadDevices(), loadAudit()]);
+  passkeys = await loadPasskeys(me, changed);
 });
 
 bind($('email-form'), async ({ email }) => {
@@ -92,12 +114,14 @@ $('sign-out').addEventListener('click', async () => {
 async function changed() {
   await Promise.all([load(), loadAudit()]);
   showSecondFactor(me.totp, changed);
+  passkeys = await loadPasskeys(me, changed);
 }
 
 try {
   await load();
   fill($('profile'), me);
   showSecondFactor(me.totp, changed);
+  passkeys = await loadPasskeys(me, changed);
   await Promise.all([loadDevices(), loadAudit()]);
   $('account').hidden = false;
   $('loading').hidden = true;
