@@ -120,7 +120,7 @@ static void add_hidden(Buf *out, const char *name, const char *value) {
 
 /* Browsers hold redirects of a form's answer against form-action too, so the client's place has to
  * be in it. */
-static const char *policy(UserCall *call, const char *redirect_uri) {
+static const char *policy(UserCall *call, const char *redirect_uri, bool scripted) {
     Str target = {0};
 
     if (redirect_uri) {
@@ -134,13 +134,15 @@ static const char *policy(UserCall *call, const char *redirect_uri) {
         target = (Str){redirect_uri, len};
     }
     return arena_printf(call->arena,
-                        "default-src 'none'; style-src 'self'; form-action 'self'%s%s; "
+                        "default-src 'none'; style-src 'self'; %sform-action 'self'%s%s; "
                         "base-uri 'none'; frame-ancestors 'none'",
+                        scripted ? "script-src 'self'; connect-src 'self'; " : "",
                         target.len > 0 ? " " : "", arena_strdup(call->arena, target));
 }
 
-static void respond(UserCall *call, unsigned status, const char *redirect_uri, Buf *html) {
-    HttpHeader headers[4] = {{"Content-Security-Policy", policy(call, redirect_uri)}};
+static void respond_scripted(UserCall *call, unsigned status, const char *redirect_uri,
+                             bool scripted, Buf *html) {
+    HttpHeader headers[4] = {{"Content-Security-Policy", policy(call, redirect_uri, scripted)}};
     size_t n = 1;
 
     if (call->set_cookie) {
@@ -156,6 +158,10 @@ static void respond(UserCall *call, unsigned status, const char *redirect_uri, B
                                                 .headers = headers,
                                                 .body = buf_str(html)});
     buf_done(html);
+}
+
+static void respond(UserCall *call, unsigned status, const char *redirect_uri, Buf *html) {
+    respond_scripted(call, status, redirect_uri, false, html);
 }
 
 void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
@@ -182,8 +188,11 @@ void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
              "type=\"password\" autocomplete=\"current-password\" required>"
              "<label for=\"code\">Code of your authenticator app, or a recovery code, if you have "
              "set that up</label><input id=\"code\" name=\"code\" autocomplete=\"one-time-code\">"
-             "<button>Sign in</button></form>");
-    respond(call, status, page->redirect_uri, &html);
+             "<button>Sign in</button><input type=\"hidden\" name=\"credential\"></form>"
+             "<div id=\"passkey\" hidden><button type=\"button\" class=\"plain\">Sign in with a "
+             "passkey</button><p role=\"alert\"></p></div>"
+             "<script type=\"module\" src=\"/account/oauth-sign-in.js\"></script>");
+    respond_scripted(call, status, page->redirect_uri, true, &html);
 }
 
 static const struct {
