@@ -142,8 +142,12 @@ static const char *policy(UserCall *call, const char *redirect_uri, bool scripte
 
 static void respond_scripted(UserCall *call, unsigned status, const char *redirect_uri,
                              bool scripted, Buf *html) {
-    HttpHeader headers[4] = {{"Content-Security-Policy", policy(call, redirect_uri, scripted)}};
-    size_t n = 1;
+    /* Not "no-referrer", which is the rule elsewhere: browsers then send a form with "Origin:
+     * null", and it could not be told from another site's (Fetch, "append a request `Origin`
+     * header"). */
+    HttpHeader headers[5] = {{"Content-Security-Policy", policy(call, redirect_uri, scripted)},
+                             {"Referrer-Policy", "same-origin"}};
+    size_t n = 2;
 
     if (call->set_cookie) {
         headers[n++] = (HttpHeader){"Set-Cookie", call->set_cookie};
