@@ -56,13 +56,13 @@ static bool is_bounded(Str bytes) {
     return !bounds.broken;
 }
 
-bool attestation_is_bounded(Str auth_data) {
+bool auth_data_is_bounded(Str auth_data, bool with_credential) {
     size_t skip = HEAD_LEN;
 
-    if (auth_data.len < HEAD_LEN) {
+    if (auth_data.len < HEAD_LEN || with_credential != ((auth_data.ptr[32] & FLAG_ATTESTED) != 0)) {
         return false;
     }
-    if (auth_data.ptr[32] & FLAG_ATTESTED) {
+    if (with_credential) {
         if (auth_data.len < HEAD_LEN + ATTESTED_LEN) {
             return false;
         }
@@ -150,7 +150,7 @@ int attestation_read(Str bytes, Arena *arena, Attestation *ret_attestation) {
     }
     /* Three members, none of them absent: so none was there twice. */
     if (!attestation.format.ptr || !attestation.statement.ptr || !attestation.auth_data.ptr ||
-        !attestation_is_bounded(attestation.auth_data)) {
+        !auth_data_is_bounded(attestation.auth_data, true)) {
         return -EINVAL;
     }
     *ret_attestation = attestation;

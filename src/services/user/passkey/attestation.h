@@ -22,6 +22,7 @@ int attestation_read(Str bytes, Arena *arena, Attestation *ret_attestation);
 
 /*
  * Whether the CBOR within authenticator data can be read: what libcbor reserves for an array or map
- * is what the array claims, and it walks down nested ones by recursion.
+ * is what the array claims, and it walks down nested ones by recursion. There has to be a new
+ * credential in it, or there must be none (section 6.1).
  */
-bool attestation_is_bounded(Str auth_data);
+bool auth_data_is_bounded(Str auth_data, bool with_credential);

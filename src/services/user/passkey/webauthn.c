@@ -296,7 +296,7 @@ int webauthn_assert(const WebauthnParty *party, const WebauthnCredential *creden
 
     if (signature.len == 0 || signature.len > WEBAUTHN_SIGNATURE_MAX ||
         authenticator_data.len > WEBAUTHN_AUTH_DATA_MAX ||
-        !attestation_is_bounded(authenticator_data) ||
+        !auth_data_is_bounded(authenticator_data, false) ||
         !(assertion = new_assertion(party, client_data, authenticator_data, signature))) {
         return refuse(reterr, "authenticatorData or signature: not of that form.");
     }
