@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "services/user/passkey/attestation.h"
 
+#include <ctype.h>
 #include <fido.h>
 #include <fido/eddsa.h>
 #include <fido/es256.h>
@@ -23,10 +24,6 @@ static const char other_site[] = "It was made for another site.";
 static int refuse(const char **reterr, const char *text) {
     *reterr = text;
     return WEBAUTHN_E_INVALID;
-}
-
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 int webauthn_party_of(const char *public_url, Arena *arena, WebauthnParty *ret_party) {
@@ -51,7 +48,7 @@ int webauthn_party_of(const char *public_url, Arena *arena, WebauthnParty *ret_p
         }
         char *origin = arena_strdup(arena, (Str){url.ptr, scheme.len + place.len});
         for (char *c = origin; *c; c++) {
-            *c = lower(*c);
+            *c = (char)tolower((unsigned char)*c);
         }
         ret_party->origin = origin;
         ret_party->id = arena_strdup(arena, (Str){origin + scheme.len, host_len});

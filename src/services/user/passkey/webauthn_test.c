@@ -291,8 +291,8 @@ static void test_refuses_what_would_cost_memory(void **state) {
     }
     assert_int_equal(registered(&f), 0);
     /* Extensions (flag 0x80) of an assertion, with and without the flag of a new credential. */
-    for (uint8_t attested = 0; attested <= SOFT_ATTESTED; attested += SOFT_ATTESTED) {
-        f.key.flags = SOFT_UP | SOFT_UV | 0x80 | attested;
+    for (unsigned attested = 0; attested <= SOFT_ATTESTED; attested += SOFT_ATTESTED) {
+        f.key.flags = SOFT_UP | SOFT_UV | 0x80 | (uint8_t)attested;
         get(&f);
         buf_add(&f.auth_data, "\xbb\x00\x00\x00\x0f\xff\xff\xff\xff", 9);
         assert_int_equal(judge_assertion(&f), WEBAUTHN_E_INVALID);
