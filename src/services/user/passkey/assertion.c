@@ -79,7 +79,7 @@ static UserFailure refuse(Assertion *assertion, const char *detail) {
     return USER_FAILURE_PASSKEY;
 }
 
-static int accept(DbTx *tx, void *userdata) {
+static int let_in(DbTx *tx, void *userdata) {
     Assertion *assertion = userdata;
     UserCall *call = assertion->call;
     const Vault *vault = call->service->vault;
@@ -113,7 +113,7 @@ static int accept(DbTx *tx, void *userdata) {
     return r < 0 ? err_trace(r) : r;
 }
 
-/* What accept() came to. */
+/* What let_in() came to. */
 static UserFailure explain(Assertion *assertion, int r) {
     UserCall *call = assertion->call;
 
@@ -149,7 +149,7 @@ static UserFailure throttle(UserCall *call) {
     return USER_FAILURE_TOO_MANY;
 }
 
-static UserFailure read(Assertion *assertion, const json_t *credential) {
+static UserFailure read_credential(Assertion *assertion, const json_t *credential) {
     UserCall *call = assertion->call;
     const UserPasskeys *passkeys = call->service->passkeys;
     const char *detail = NULL;
@@ -209,11 +209,11 @@ static UserFailure judge(Assertion *assertion, const json_t *credential) {
     int r;
 
     if (failure != USER_FAILURE_NONE ||
-        (failure = read(assertion, credential)) != USER_FAILURE_NONE ||
+        (failure = read_credential(assertion, credential)) != USER_FAILURE_NONE ||
         (failure = verify(assertion)) != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, accept, assertion, NULL);
+    r = db_write(call->service->options.db, let_in, assertion, NULL);
     return r == 0 ? USER_FAILURE_NONE : explain(assertion, r);
 }
 
