@@ -10,10 +10,12 @@ import time
 
 import pytest
 import requests
+import yaml
+from jsonschema import Draft202012Validator
 
 from authenticator import EDDSA, ES256, RS256, UP, UV, Passkey, b64, unb64
 from backends import embedded, servers
-from harness import Server, eventually
+from harness import ROOT, Server, eventually
 from people import PASSWORD, Person, mails, new_address, problem, token_in, wait_for_mail
 from test_accounts import CHEAP, add_totp
 
@@ -518,3 +520,27 @@ def test_a_challenge_outlives_the_server_that_gave_it(tmp_path):
         assert problem(send(server, passkey.get(challenge(server), server.url))) == REFUSED
     finally:
         server.stop()
+
+
+def test_replies_have_the_shapes_that_are_described(server, ada):
+    document = yaml.safe_load((ROOT / "api" / "openapi.yaml").read_text())
+
+    def check(value, name):
+        Draft202012Validator({"$ref": f"#/components/schemas/{name}",
+                              "components": document["components"]}).validate(value)
+
+    options = ada.call("POST", "/v1/me/passkeys/options").json()
+    check(options, "PasskeyCreation")
+    passkey = Passkey()
+    credential = passkey.create(options["publicKey"], server.url)
+    check({"name": "Phone", "credential": credential}, "PasskeyBody")
+    check(ada.call("POST", "/v1/me/passkeys", {"credential": credential}).json(), "Passkey")
+    asked = requests.post(server.url + "/v1/passkey-challenges", timeout=30).json()
+    check(asked, "PasskeyRequest")
+    assertion = passkey.get(asked["publicKey"], server.url)
+    check({"credential": assertion}, "ProofBody")
+    check({"credential": assertion, "cookie": False}, "PasskeySignInBody")
+    check(send(server, assertion).json(), "SignedIn")
+    check(ada.call("GET", "/v1/me/passkeys").json(), "Passkeys")
+    check(ada.call("GET", "/v1/me").json(), "User")
+    check(send(server, assertion).json(), "ProblemDetails")
