@@ -14,23 +14,19 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from authenticator import EDDSA, ES256, RS256, UP, UV, Passkey, b64, unb64
-from backends import embedded, servers
+from backends import running, servers
 from harness import ROOT, Server, eventually
 from people import PASSWORD, Person, mails, new_address, problem, token_in, wait_for_mail
 from test_accounts import CHEAP, add_totp
 
+BACKENDS = ["embedded", "servers"]
 REFUSED = (401, "passkey_refused")
 
 
-@pytest.fixture(scope="module", params=[embedded, servers], ids=["embedded", "servers"])
-def server(request, tmp_path_factory):
-    """The same promises on SQLite with a cache of its own, and on PostgreSQL with Redis."""
-    folder = tmp_path_factory.mktemp("passkeys")
-    with request.param(folder) as settings:
-        server = Server(folder / "server", **CHEAP, **settings)
-        server.embedded = not settings
+@pytest.fixture(scope="module")
+def server(backend, tmp_path_factory):
+    with running(backend, tmp_path_factory.mktemp("passkeys"), **CHEAP) as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture
@@ -485,7 +481,7 @@ def test_an_account_is_opened_without_a_password(server):
 # Without the cache
 
 def test_passkeys_work_while_redis_is_away(tmp_path):
-    with servers(tmp_path) as settings:
+    with servers(tmp_path, []) as settings:
         away = Server(tmp_path / "server", **CHEAP,
                       **{**settings, "cache": "redis://127.0.0.1:1"})
         try:

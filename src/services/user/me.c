@@ -189,7 +189,7 @@ void me_password_handle(HttpRequest *request, void *context) {
 
 static UserFailure remove_password(UserCall *call, json_t **ret_body) {
     _cleanup_(own_done) Own own = {.call = call};
-    int r = db_write(call->service->options.db, write_password, &own, NULL);
+    int r = db_write(call->service->options.db, write_password, &own, read_token_noted(call));
 
     *ret_body = NULL;
     if (r == OWN_E_LAST) {

@@ -222,7 +222,7 @@ enum {
 };
 
 /* Takes the token out and puts it back: only its address is wanted here. */
-static int read_token(DbTx *tx, void *userdata) {
+static int read_address(DbTx *tx, void *userdata) {
     Reader *reader = userdata;
     UserCall *call = reader->call;
     int r = mail_token_store_take(tx, call->service->vault, MAIL_TOKEN_REGISTRATION, reader->token,
@@ -254,7 +254,7 @@ static UserFailure start_passkey(UserCall *call, json_t **ret_body) {
         return failure;
     }
     reader.token = str_from(body.token);
-    r = db_write(call->service->options.db, read_token, &reader, NULL);
+    r = db_write(call->service->options.db, read_address, &reader, NULL);
     if (r != READER_E_READ) {
         return r < 0 ? user_call_fault(call, r) : mail_link_stale(call);
     }

@@ -395,8 +395,10 @@ static UserFailure sign_in_by_passkey(UserCall *call, const char *text,
                                       char ret_token[SESSION_TOKEN_LEN + 1]) {
     _cleanup_(json_decrefp) json_t *credential = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     _cleanup_(account_done) Account account = {0};
+    UserFailure failure = passkey_sign_in(call, credential, "", &account, ret_token);
 
-    return passkey_sign_in(call, credential, "", &account, ret_token);
+    read_token_keep(call, failure); /* as in sign_in(): pages end their calls in their own way */
+    return failure;
 }
 
 static UserFailure sign_in_by(UserCall *call, const char *credential, const SignInBody *body,

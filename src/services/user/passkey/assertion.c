@@ -11,6 +11,7 @@
 #include "services/user/mails.h"
 #include "services/user/passkey/credential.h"
 #include "services/user/passkey/part.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/sign_in.h"
 #include "services/user/text.h"
@@ -73,7 +74,8 @@ static UserFailure refuse(Assertion *assertion, const char *detail) {
     metric_add(call->service->metrics.sign_ins_refused, 1);
     if (assertion->refused_as) {
         /* Best effort: a trail that cannot be written must not tell more than the answer does. */
-        (void)db_write(call->service->options.db, note_refusal, assertion, NULL);
+        call->whose = assertion->user_id;
+        (void)db_write(call->service->options.db, note_refusal, assertion, read_token_noted(call));
     }
     call->detail = detail;
     return USER_FAILURE_PASSKEY;
@@ -213,7 +215,7 @@ static UserFailure judge(Assertion *assertion, const json_t *credential) {
         (failure = verify(assertion)) != USER_FAILURE_NONE) {
         return failure;
     }
-    r = db_write(call->service->options.db, let_in, assertion, NULL);
+    r = db_write(call->service->options.db, let_in, assertion, read_token_noted(call));
     return r == 0 ? USER_FAILURE_NONE : explain(assertion, r);
 }
 

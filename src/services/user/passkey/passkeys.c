@@ -7,6 +7,7 @@
 #include "services/user/account_store.h"
 #include "services/user/mails.h"
 #include "services/user/passkey/part.h"
+#include "services/user/read_token.h"
 
 typedef struct Own {
     UserCall *call;
@@ -147,7 +148,7 @@ static UserFailure add(UserCall *call, json_t **ret_body) {
         return failure;
     }
     own.passkey.name = body.name;
-    r = db_write(call->service->options.db, insert, &own, NULL);
+    r = db_write(call->service->options.db, insert, &own, read_token_noted(call));
     if (r != 0) {
         return explain(call, r);
     }
@@ -163,7 +164,7 @@ void passkey_add_handle(HttpRequest *request, void *context) {
 
 static UserFailure list(UserCall *call, json_t **ret_body) {
     _cleanup_(own_done) Own own = {.call = call};
-    int r = db_read(call->service->options.db, NULL, load, &own);
+    int r = db_read(call->service->options.db, read_token_after(call), load, &own);
 
     if (r != 0) {
         return explain(call, r);
@@ -225,7 +226,7 @@ static UserFailure rename_passkey(UserCall *call, json_t **ret_body) {
         return USER_FAILURE_NOT_FOUND;
     }
     own.name = body.name;
-    r = db_write(call->service->options.db, give_name, &own, NULL);
+    r = db_write(call->service->options.db, give_name, &own, read_token_noted(call));
     return r == 0 ? USER_FAILURE_NONE : explain(call, r);
 }
 
@@ -268,7 +269,7 @@ static UserFailure take_away(UserCall *call, json_t **ret_body) {
     if (!read_id(call, &own.passkey.credential.id)) {
         return USER_FAILURE_NOT_FOUND;
     }
-    r = db_write(call->service->options.db, take_out, &own, NULL);
+    r = db_write(call->service->options.db, take_out, &own, read_token_noted(call));
     if (r != 0) {
         return explain(call, r);
     }
