@@ -392,7 +392,7 @@ test('a stale sign-in is proved anew, and what was begun goes on', real, async (
   await field('New password').fill(PASSWORD);
   await button('Change the password').click();
   await dialog.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByText('your password was not confirmed').waitFor();
+  await page.getByText('not confirmed that it is you').waitFor();
 });
 
 test('too many attempts count down', real, async () => {

@@ -47,6 +47,10 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
 
 /* Reads the JSON body; members that the table does not have are refused. */
 UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct);
+/* The same, but for one member that is of no table's form: *ret_value is a new reference to it, or
+ * NULL when it is absent. */
+UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
+                                const char *member, json_t **ret_value);
 
 /* A fault as a failure; it is logged once, here. */
 UserFailure user_call_fault(UserCall *call, int r);

@@ -13,6 +13,7 @@
 #include "services/user/oidc/grant_store.h"
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
+#include "services/user/passkey/part.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
 #include "services/user/session_store.h"
@@ -28,6 +29,7 @@ static void build_routes(UserService *service) {
     } routes[] = {
         {"POST", "/v1/registrations", registration_start_handle},
         {"POST", "/v1/registrations/complete", registration_complete_handle},
+        {"POST", "/v1/registrations/passkey", registration_passkey_handle},
         {"POST", "/v1/password-resets", reset_start_handle},
         {"POST", "/v1/password-resets/complete", reset_complete_handle},
         {"POST", "/v1/email-changes/complete", email_complete_handle},
@@ -36,12 +38,20 @@ static void build_routes(UserService *service) {
         {"DELETE", "/v1/sessions", session_remove_all_handle},
         {"POST", "/v1/sessions/proof", session_proof_handle},
         {"POST", "/v1/sessions/proof/issuer", issuer_prove_handle},
+        {"POST", "/v1/sessions/passkey", session_passkey_handle},
+        {"POST", "/v1/passkey-challenges", passkey_challenge_handle},
         {"PATCH", "/v1/sessions/{id}", session_rename_handle},
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
         {"GET", "/v1/me", me_get_handle},
         {"PATCH", "/v1/me", me_patch_handle},
         {"PUT", "/v1/me/password", me_password_handle},
+        {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
+        {"POST", "/v1/me/passkeys/options", passkey_options_handle},
+        {"POST", "/v1/me/passkeys", passkey_add_handle},
+        {"GET", "/v1/me/passkeys", passkey_list_handle},
+        {"PATCH", "/v1/me/passkeys/{id}", passkey_rename_handle},
+        {"DELETE", "/v1/me/passkeys/{id}", passkey_remove_handle},
         {"POST", "/v1/me/totp", totp_start_handle},
         {"PUT", "/v1/me/totp", totp_put_handle},
         {"DELETE", "/v1/me/totp", totp_remove_handle},
@@ -111,6 +121,7 @@ static int check_statements(Db *db, const char **reterr) {
         {grant_statements, grant_statements_len},
         {identity_statements, identity_statements_len},
         {signing_key_statements, signing_key_statements_len},
+        {passkey_statements, passkey_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -150,6 +161,7 @@ static int start(UserService *service, const char **reterr) {
                             .wait_ms = HASH_WAIT_MS},
         &service->hasher);
     if (r == 0) {
+        service->passkeys = passkeys_new(service);
         r = oidc_new(service, &service->oidc, reterr);
     }
     if (r == 0) {
@@ -187,6 +199,7 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
     }
     service->secure = str_starts_with(str_from(public_url), str_lit("https://"));
     oidc_set_public_url(service);
+    passkeys_set_public_url(service);
 }
 
 UserService *user_service_free(UserService *service) {
@@ -194,6 +207,7 @@ UserService *user_service_free(UserService *service) {
         user_access_done(service);
         issuer_free(service->issuer);
         oidc_free(service->oidc);
+        passkeys_free(service->passkeys);
         password_hasher_free(service->hasher);
         vault_free(service->vault);
         free(service->public_url);

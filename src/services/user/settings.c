@@ -6,7 +6,9 @@
 const ConfigField user_settings_fields[] = {
     {"public-url", CONFIG_STR, AT(public_url), "", 0, 200, NULL,
      "the address under which people reach this server, such as https://photos.example.com: what "
-     "links in mails begin with; default: http:// and what is listened on"},
+     "links in mails begin with, and the site that passkeys are made for; default: http:// and "
+     "what "
+     "is listened on"},
     {"registration", CONFIG_BOOL, AT(registration), "yes", 0, 0, NULL,
      "whether anyone may open an account"},
     {"session-days", CONFIG_U64, AT(session_days), "90", 1, 3650, "d",

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/mails.h"
+#include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
 #include "services/user/read_token.h"
 #include "services/user/second_factor.h"
@@ -59,9 +60,11 @@ int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *
     if (account->status == ACCOUNT_LOCKED) {
         return SIGN_IN_E_LOCKED;
     }
-    r = second_factor_use(tx, call, account, proof->code, &methods);
-    if (r != 0) {
-        return r < 0 ? err_trace(r) : r;
+    if (!(methods & SESSION_METHOD_PASSKEY)) {
+        r = second_factor_use(tx, call, account, proof->code, &methods);
+        if (r != 0) {
+            return r < 0 ? err_trace(r) : r;
+        }
     }
     if (account->status == ACCOUNT_ERASING) { /* whoever comes back wants to stay */
         account->status = ACCOUNT_ACTIVE;
@@ -261,7 +264,7 @@ typedef struct ProofBody {
 } ProofBody;
 
 static const JsonField proof_fields[] = {
-    {"password", JSON_FIELD_STR, offsetof(ProofBody, password), true, .max = PASSWORD_BYTES_MAX},
+    {"password", JSON_FIELD_STR, offsetof(ProofBody, password), .max = PASSWORD_BYTES_MAX},
     {"code", JSON_FIELD_STR, offsetof(ProofBody, code), .max = 32},
     {0},
 };
@@ -294,8 +297,10 @@ static int renew_proof(DbTx *tx, void *userdata) {
 }
 
 static UserFailure prove(UserCall *call, json_t **ret_body) {
+    _cleanup_(json_decrefp) json_t *credential = NULL;
     ProofBody proof = {0};
-    UserFailure failure = user_call_read(call, proof_fields, &proof);
+    UserFailure failure =
+        user_call_read_with(call, proof_fields, &proof, "credential", &credential);
     const SignInBody body = {.password = proof.password, .code = proof.code};
     SignIn attempt = {.call = call, .body = &body};
     int r;
@@ -303,6 +308,13 @@ static UserFailure prove(UserCall *call, json_t **ret_body) {
     *ret_body = NULL;
     if (failure != USER_FAILURE_NONE) {
         return failure;
+    }
+    if (!credential == !proof.password) {
+        call->detail = "Send the password, or a passkey's credential.";
+        return USER_FAILURE_INVALID_FIELD;
+    }
+    if (credential) {
+        return passkey_prove(call, credential);
     }
     r = db_read(call->service->options.db, NULL, load_own, &attempt);
     if (r != 0) {

@@ -31,8 +31,9 @@ typedef struct SignInProof {
 
 /*
  * In a transaction: signs in to `account`, which was read in it. Asks for the second factor where
- * there is one, takes back an erasure that was asked for, writes the account, opens the session and
- * appends to the trail. 0, SIGN_IN_E_LOCKED, a SECOND_FACTOR_E_, or a fault.
+ * there is one, but not of a passkey, which is two in one, takes back an erasure that was asked
+ * for, writes the account, opens the session and appends to the trail. 0, SIGN_IN_E_LOCKED, a
+ * SECOND_FACTOR_E_, or a fault.
  */
 int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *proof,
                  Session *ret_session, char ret_token[SESSION_TOKEN_LEN + 1]);

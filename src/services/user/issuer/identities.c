@@ -6,6 +6,7 @@
 #include "services/user/issuer/visit.h"
 #include "services/user/mails.h"
 #include "services/user/read_token.h"
+#include "services/user/ways.h"
 
 static json_t *issuers_json(const Issuers *issuers) {
     json_t *array = json_array();
@@ -85,20 +86,6 @@ void identity_list_handle(HttpRequest *request, void *context) {
     user_call_run(context, request, CALL_RULE_SIGNED_IN, list);
 }
 
-/* Whether another identity lets its owner in: one of an issuer that is still asked. */
-static bool has_another(const Own *own) {
-    const Issuers *issuers = own->call->service->issuer->issuers;
-
-    for (size_t i = 0; i < own->n_identities; i++) {
-        const Identity *identity = &own->identities[i];
-        if (!uuid_equal(&identity->identity_id, &own->identity_id) &&
-            issuers_find_url(issuers, str_from(identity->issuer))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static const Identity *find(const Own *own) {
     for (size_t i = 0; i < own->n_identities; i++) {
         if (uuid_equal(&own->identities[i].identity_id, &own->identity_id)) {
@@ -116,6 +103,7 @@ static int take_away(DbTx *tx, void *userdata) {
     _cleanup_(account_done) Account account = {0};
     const Identity *identity;
     const Issuer *issuer;
+    size_t n_ways;
     int r = account_store_get(tx, vault, &call->session.user_id, call->arena, &account);
 
     if (r != 0) {
@@ -129,7 +117,11 @@ static int take_away(DbTx *tx, void *userdata) {
     if (!identity) {
         return OWN_E_NONE;
     }
-    if (!account.password && !has_another(own)) {
+    r = ways_count(tx, call, &account, &n_ways);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    if (n_ways == 1 && issuer_is_configured(call->service, identity->issuer)) {
         return OWN_E_LAST;
     }
     issuer = issuers_find_url(call->service->issuer->issuers, str_from(identity->issuer));
@@ -158,7 +150,9 @@ static UserFailure remove_one(UserCall *call, json_t **ret_body) {
     case OWN_E_NONE:
         return USER_FAILURE_NOT_FOUND;
     case OWN_E_LAST:
-        call->detail = "It is the last way to sign in to this account: choose a password first.";
+        call->detail =
+            "It is the last way to sign in to this account: choose a password or add a passkey "
+            "first.";
         return USER_FAILURE_CONFLICT;
     case OWN_E_GONE:
         return USER_FAILURE_SIGNED_OUT;

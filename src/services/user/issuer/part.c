@@ -61,3 +61,7 @@ void issuer_add_links(const UserService *service, const char *back, bool fresh, 
         buf_addf(html, "</a>");
     }
 }
+
+bool issuer_is_configured(const UserService *service, const char *url) {
+    return issuers_find_url(service->issuer->issuers, str_from(url)) != NULL;
+}

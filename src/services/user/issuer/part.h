@@ -33,6 +33,9 @@ UserIssuer *issuer_free(UserIssuer *issuer); /* accepts NULL */
  */
 void issuer_add_links(const UserService *service, const char *back, bool fresh, Buf *html);
 
+/* Whether an identity of the issuer with that URL can sign in: it is still configured. */
+bool issuer_is_configured(const UserService *service, const char *url);
+
 HttpHandler issuer_start_handle, issuer_callback_handle, issuer_finish_handle;
 HttpHandler issuer_list_handle, issuer_prove_handle;
 HttpHandler identity_list_handle, identity_link_handle, identity_remove_handle;

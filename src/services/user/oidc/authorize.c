@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "services/user/oidc/pages.h"
+#include "services/user/passkey/part.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/sign_in.h"
@@ -418,11 +419,28 @@ static bool read_form(Authorize *authorize, const char *purpose, Str binding, co
     return read_request(authorize);
 }
 
+static UserFailure sign_in_by_passkey(UserCall *call, const char *text,
+                                      char ret_token[SESSION_TOKEN_LEN + 1]) {
+    _cleanup_(json_decrefp) json_t *credential = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    _cleanup_(account_done) Account account = {0};
+    UserFailure failure = passkey_sign_in(call, credential, "", &account, ret_token);
+
+    read_token_keep(call, failure); /* as in sign_in(): pages end their calls in their own way */
+    return failure;
+}
+
+static UserFailure sign_in_by(UserCall *call, const char *credential, const SignInBody *body,
+                              char ret_token[SESSION_TOKEN_LEN + 1]) {
+    return credential ? sign_in_by_passkey(call, credential, ret_token)
+                      : sign_in(call, body, ret_token);
+}
+
 void oidc_sign_in_handle(HttpRequest *request, void *context) {
     UserCall call = oidc_call(context, request);
     Authorize authorize = {.call = &call};
     char token[SESSION_TOKEN_LEN + 1];
     SignInBody body = {.device = "", .cookie = true};
+    const char *credential;
     UserFailure failure;
     Form form;
 
@@ -434,12 +452,13 @@ void oidc_sign_in_handle(HttpRequest *request, void *context) {
     body.email = oidc_field(&call, &form, "email");
     body.password = oidc_field(&call, &form, "password");
     body.code = oidc_field(&call, &form, "code");
-    if (!body.email || !body.password || strlen(body.email) > 300 ||
-        strlen(body.password) > PASSWORD_LEN_MAX) {
+    credential = oidc_field(&call, &form, "credential");
+    if (!credential && (!body.email || !body.password || strlen(body.email) > 300 ||
+                        strlen(body.password) > PASSWORD_LEN_MAX)) {
         ask_who(&authorize, 400, NULL, "Please give your e-mail address and your password.");
         return;
     }
-    failure = sign_in(&call, &body, token);
+    failure = sign_in_by(&call, credential, &body, token);
     if (failure != USER_FAILURE_NONE) {
         const UserFailureInfo *info = user_failure_info(failure);
         ask_who(

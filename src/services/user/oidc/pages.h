@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The pages that people see when a program asks them to sign in: plain HTML, no script, and tokens
- * in forms, so that no other site can send them. A form's token is an HMAC of what it is for, whose
- * browser or session it is, and the request as shown, so it confirms that and nothing else.
+ * The pages that people see when a program asks them to sign in: plain HTML, and tokens in forms,
+ * so that no other site can send them. They work without script; one of our own, for passkeys, is
+ * on the page that signs in. A form's token is an HMAC of what it is for, whose browser or session
+ * it is, and the request as shown, so it confirms that and nothing else.
  */
 
 #include "services/user/oidc/oidc.h"
