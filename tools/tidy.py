@@ -31,6 +31,8 @@ ONLY_IN = {
     "sodium.h": ["base"],
     "hiredis/": ["adapters/cache/redis"],
     "sqlite3.h": ["adapters/db/sqlite"],
+    "fido": ["services/user/passkey"],
+    "cbor.h": ["services/user/passkey"],
     "libpq-fe.h": ["adapters/db/postgres"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")

@@ -285,4 +285,4 @@ def test_a_data_folder_that_cannot_be_written(run, data, tmp_path):
 
 
 def test_several_parts_may_be_named(serve):
-    assert serve("--services", "image,worker").get("/healthz")[0] == 200
+    assert serve("--services", "user,image,worker").get("/healthz")[0] == 200

@@ -5,15 +5,14 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 
-import AxeBuilder from '@axe-core/playwright';
 import jsQR from 'jsqr';
 import { chromium } from 'playwright-core';
 
+import { WIDTHS, checkPage } from './checks.js';
 import { PASSWORD, linkInMail, newAddress, totp } from './people.js';
 import { startServer } from './server.js';
 
 const real = { skip: !process.env.IMAGESYNC_BIN && 'needs the binary: set IMAGESYNC_BIN' };
-const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 800 } };
 const NEW_PASSWORD = 'a wholly new password';
 const shots = process.env.SCREENSHOTS; /* a folder: every state that is checked is kept there */
 const settings = { password_ops: 1, password_memory_mib: 8, attempts_per_address: 100000 };
@@ -71,25 +70,7 @@ if (!real.skip) {
   });
 }
 
-/* What every state has to be: accessible and nowhere too wide, light and dark. */
-async function check(name) {
-  for (const [device, size] of Object.entries(WIDTHS)) {
-    await page.setViewportSize(size);
-    for (const colorScheme of ['dark', 'light']) {
-      await page.emulateMedia({ colorScheme });
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      assert.deepEqual(violations.map(({ id, nodes }) => [
-        name, device, colorScheme, id, ...nodes.map((node) => node.html)].join(' ')), []);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(wide <= 0, `${name} is ${wide} px too wide on a ${device}`);
-      if (shots && (colorScheme === 'light' || device === 'phone')) {
-        await page.screenshot({ fullPage: true,
-          path: `${shots}/${name}-${device}-${colorScheme}.png` });
-      }
-    }
-  }
-}
-
+const check = (name) => checkPage(page, name, shots);
 const button = (name, where = page) => where.getByRole('button', { name, exact: true });
 const field = (name, where = page) => where.getByLabel(name, { exact: true });
 const newCode = () => field('Code', page.locator('#totp-form'));
@@ -411,7 +392,7 @@ test('a stale sign-in is proved anew, and what was begun goes on', real, async (
   await field('New password').fill(PASSWORD);
   await button('Change the password').click();
   await dialog.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByText('your password was not confirmed').waitFor();
+  await page.getByText('not confirmed that it is you').waitFor();
 });
 
 test('too many attempts count down', real, async () => {

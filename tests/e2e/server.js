@@ -39,8 +39,11 @@ function listening(child) {
   });
 }
 
-/* Resolves to { url, mocked, data, stop() }; `settings` are IMAGESYNC_NAME by name. */
-export async function startServer(settings = {}) {
+/*
+ * Resolves to { url, mocked, data, stop() }; `settings` are IMAGESYNC_NAME by name. `at` is a port of
+ * 127.0.0.1 (0: any), and the name that the browser calls it by.
+ */
+export async function startServer(settings = {}, at = { host: '127.0.0.1', port: 0 }) {
   if (process.env.BASE_URL) {
     return { url: process.env.BASE_URL, mocked: false, stop: async () => {} };
   }
@@ -49,7 +52,7 @@ export async function startServer(settings = {}) {
   await symlink(path.join(root, 'var/models'), path.join(data, 'models'));
   const python = path.join(venv, 'bin/python');
   const [command, ...args] = binary
-    ? [path.resolve(binary), 'serve', '--listen', '127.0.0.1:0', '--data', data]
+    ? [path.resolve(binary), 'serve', '--listen', `127.0.0.1:${at.port}`, '--data', data]
     : [existsSync(python) ? python : 'python3', path.join(root, 'tests/e2e/mock.py')];
   /* IMAGESYNC_* are the server's settings, and IMAGESYNC_BIN is none of them. */
   const { IMAGESYNC_BIN: _, ...env } = process.env;
@@ -63,7 +66,7 @@ export async function startServer(settings = {}) {
     throw error;
   });
   return {
-    url: `http://127.0.0.1:${port}/`,
+    url: `http://${at.host}:${port}/`,
     mocked: !binary,
     data,
     async stop() {

@@ -3,6 +3,7 @@
 """Writes the seed corpora of the fuzz targets: `seeds.py TARGET FOLDER`."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -85,7 +86,28 @@ def jwt():
     yield f'{ES256}\n{{"keys":[{refused}]}}'
 
 
-TARGETS = {"fuzz_form": form, "fuzz_jwt": jwt, "fuzz_probe": probe}
+def webauthn():
+    """What a software authenticator says, by the byte that chooses; see the target."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+    from authenticator import EDDSA, ES256, RS256, Passkey, unb64
+    options = {"rp": {"id": "localhost"}, "rpId": "localhost", "challenge": "QUJD",
+               "user": {"id": "AAAAAAAAAAAAAAAAAAAAAA"}}
+    for alg in (ES256, EDDSA, RS256):
+        for fmt in ("none", "packed"):
+            passkey = Passkey(alg)
+            new = passkey.create(options, "http://localhost:8080", fmt)
+            used = passkey.get(options, "http://localhost:8080")
+            signature = unb64(used["response"]["signature"])[:255]
+            yield b"n" + unb64(new["response"]["attestationObject"])
+            yield (b"s" + bytes([len(signature)]) + signature
+                   + unb64(used["response"]["authenticatorData"]))
+            for one in (new, used):
+                yield b"c" + unb64(one["response"]["clientDataJSON"])
+                yield b"j" + json.dumps(one).encode()
+
+
+TARGETS = {"fuzz_form": form, "fuzz_jwt": jwt, "fuzz_probe": probe,
+           "fuzz_webauthn": webauthn}
 
 
 def main():

@@ -16,6 +16,7 @@ import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
+from authenticator import Passkey
 from backends import rows, running
 from people import PASSWORD, Person, problem
 from test_accounts import CHEAP, add_totp, totp
@@ -492,10 +493,13 @@ def test_pages_cannot_be_framed_or_scripted(server, ada):
     for reply in (page, browser.sign_in(page, ada), Browser(server, "nobody").start()):
         policy = reply.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
-        assert reply.headers["X-Frame-Options"] == "DENY" and "<script" not in reply.text
+        assert reply.headers["X-Frame-Options"] == "DENY"
         assert reply.headers["Cache-Control"] == "no-store"
         # "no-referrer" would make browsers say "Origin: null" of the page's own form.
         assert reply.headers["Referrer-Policy"] == "same-origin"
+        ours = ['<script type="module" src="/account/oauth-sign-in.js">'] if reply is page else []
+        assert re.findall(r"<script[^>]*>", reply.text) == ours
+        assert ("script-src 'self';" in policy) == (reply is page) and "unsafe" not in policy
     assert "form-action 'self' https://shop.example.com;" in page.headers["Content-Security-Policy"]
 
 
@@ -630,3 +634,31 @@ def test_keys_rotate(backend, tmp_path):
         server.stop(), move_keys(server, 3), server.start()
         assert kids(server) == both - first
         assert userinfo(server, token).status_code == 401
+
+
+def test_a_passkey_signs_in_on_the_page(server, ada):
+    passkey = Passkey()
+    options = ada.call("POST", "/v1/me/passkeys/options").json()["publicKey"]
+    assert ada.call("POST", "/v1/me/passkeys", {
+        "credential": passkey.create(options, server.url)}).status_code == 201
+    browser = Browser(server)
+    page = browser.start()
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy and "default-src 'none'" in policy
+
+    def credential(**how):
+        challenge = requests.post(server.url + "/v1/passkey-challenges", timeout=30)
+        return json.dumps(passkey.get(challenge.json()["publicKey"], server.url, **how))
+
+    for wrong in ("x", "[]", credential(crossOrigin=True), credential(rp_id="evil.example")):
+        reply = browser.send(page, credential=wrong)
+        assert reply.status_code in (400, 401) and 'role="alert"' in reply.text, wrong
+    without = browser.http.post(server.url + "/oauth/sign-in", timeout=30, data={
+        "request": browser.form(page)[1]["request"], "credential": credential()})
+    assert without.status_code == 403
+    consent = browser.send(page, credential=credential())
+    assert "/oauth/consent" in consent.text, consent.text
+    answer = browser.answer(browser.send(consent, decision="allow"))
+    tokens = browser.redeem(answer["code"]).json()
+    claims = json.loads(unb64(tokens["id_token"].split(".")[1]))
+    assert claims["sub"] == ada.id and claims["amr"] == ["hwk", "mfa"]

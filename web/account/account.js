@@ -4,10 +4,14 @@ import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
 import { loadDevices } from './devices.js';
 import { bind, clear, fields, say } from './form.js';
+import { loadIdentities } from './issuers.js';
+import { available, usePasskey } from './passkey.js';
+import { loadPasskeys } from './passkeys.js';
 import { showSecondFactor } from './second-factor.js';
 
 const $ = (id) => document.getElementById(id);
 let me; /* what was read last, with its version */
+let passkeys = [];
 
 function fill(form, values) {
   for (const input of fields(form)) {
@@ -22,15 +26,22 @@ async function load() {
   me = { ...body, etag };
   $('address').textContent = me.email;
   $('password-username').value = $('proof-username').value = me.email;
-  $('proof-code').closest('.field').hidden = !me.totp;
+  $('proof-code').closest('.field').hidden = !me.totp || !me.password;
+  $('proof-password').closest('.field').hidden = !me.password;
+  $('proof-form').querySelector('[type=submit]').hidden = !me.password;
+  $('proof-text').textContent = me.password
+    ? 'You signed in a while ago. Enter your password to go on.'
+    : 'You signed in a while ago. Show once more that it is you, then do this again.';
 }
 
-/* The password once more, for what matters. */
+/* The password or a passkey once more, for what matters. */
 function askForProof() {
   const dialog = $('proof');
   const form = $('proof-form');
   form.reset();
   clear(form);
+  $('proof-passkey-part').hidden = !available || passkeys.length === 0;
+  $('proof-passkey-outcome').textContent = '';
   dialog.returnValue = '';
   dialog.showModal();
   return new Promise((resolve) => {
@@ -45,6 +56,18 @@ onStaleProof(askForProof);
 bind($('proof-form'), async ({ password, code }) => {
   await call('POST', '/v1/sessions/proof', { password, code });
   $('proof').close('proved');
+});
+$('proof-passkey').addEventListener('click', async () => {
+  $('proof-passkey-outcome').textContent = '';
+  try {
+    const { publicKey } = (await call('POST', '/v1/passkey-challenges')).body;
+    const credential = await usePasskey({ ...publicKey,
+      allowCredentials: passkeys.map(({ id }) => ({ type: 'public-key', id })) });
+    await call('POST', '/v1/sessions/proof', { credential });
+    $('proof').close('proved');
+  } catch (problem) {
+    $('proof-passkey-outcome').textContent = problem.detail || problem.message;
+  }
 });
 $('proof-cancel').addEventListener('click', () => $('proof').close());
 
@@ -69,7 +92,8 @@ bind($('password-form'), async ({ password }) => {
   await call('PUT', '/v1/me/password', { password });
   $('password').value = '';
   say($('password-form'), 'Your password is changed. Your other devices were signed out.', true);
-  await Promise.all([loadDevices(), loadAudit()]);
+  await Promise.all([load(), loadDevices(), loadAudit()]);
+  passkeys = await loadPasskeys(me, changed);
 });
 
 bind($('email-form'), async ({ email }) => {
@@ -90,15 +114,17 @@ $('sign-out').addEventListener('click', async () => {
 });
 
 async function changed() {
-  await Promise.all([load(), loadAudit()]);
+  await Promise.all([load(), loadAudit(), loadIdentities(changed)]);
   showSecondFactor(me.totp, changed);
+  passkeys = await loadPasskeys(me, changed);
 }
 
 try {
   await load();
   fill($('profile'), me);
   showSecondFactor(me.totp, changed);
-  await Promise.all([loadDevices(), loadAudit()]);
+  passkeys = await loadPasskeys(me, changed);
+  await Promise.all([loadDevices(), loadAudit(), loadIdentities(changed)]);
   $('account').hidden = false;
   $('loading').hidden = true;
 } catch (problem) {

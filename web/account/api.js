@@ -9,7 +9,7 @@ export class Problem extends Error {
   }
 }
 
-/* Asks for the password once more; resolves to whether it was given. The account page sets it. */
+/* Asks for the password or a passkey once more; resolves to whether it was given. The account page sets it. */
 let prove = async () => false;
 
 export function onStaleProof(ask) {
@@ -54,7 +54,7 @@ export async function call(method, path, body, headers = {}) {
   let problem = reply.ok ? null : await problemOf(reply);
   if (problem?.code === 'reauthentication_required') {
     if (!await prove()) {
-      throw new Problem(403, 'not_proved', 'Nothing was changed: your password was not confirmed.');
+      throw new Problem(403, 'not_proved', 'Nothing was changed: it was not confirmed that it is you.');
     }
     reply = await send(method, path, body, headers);
     problem = reply.ok ? null : await problemOf(reply);

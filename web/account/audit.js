@@ -6,7 +6,11 @@ import { element, program, time } from './words.js';
 const PAGE = 50; /* what the server gives at once */
 const WORDS = {
   'account.created': 'Account opened', 'email.changed': 'Address changed',
-  'password.changed': 'Password changed', 'password.reset': 'Password chosen anew by mail',
+  'passkey.added': 'Passkey added', 'passkey.copied': 'A copy of a passkey was refused',
+  'passkey.removed': 'Passkey removed', 'passkey.used': 'Passkey used',
+  'identity.added': 'Account elsewhere linked', 'identity.removed': 'Account elsewhere unlinked',
+  'password.changed': 'Password changed', 'password.removed': 'Password removed',
+  'password.reset': 'Password chosen anew by mail',
   'session.created': 'Signed in', 'session.ended': 'Device signed out',
   'session.refused': 'Sign-in refused', 'sessions.ended': 'Devices signed out',
   'totp.added': 'Two-step sign-in turned on', 'totp.removed': 'Two-step sign-in turned off',

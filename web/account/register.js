@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 import { call, takeToken } from './api.js';
-import { bind, say, turnTo } from './form.js';
+import { bind, clear, say, turnTo } from './form.js';
+import { offerIssuers } from './issuers.js';
+import { available, createPasskey } from './passkey.js';
+import { program } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const token = takeToken();
 
 if (token) {
   turnTo('complete');
+} else {
+  offerIssuers($('issuers'));
 }
 bind($('ask-form'), async (values) => {
   await call('POST', '/v1/registrations', values);
   $('sent-to').textContent = values.email.trim();
   turnTo('sent');
 });
-bind($('complete-form'), async (values) => {
+async function complete(work) {
   try {
     await call('POST', '/v1/registrations/complete', {
-      token, ...values,
+      token, ...await work(),
       locale: navigator.language, zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? '',
     });
   } catch (problem) {
@@ -28,4 +33,26 @@ bind($('complete-form'), async (values) => {
     return;
   }
   location.replace('/account');
+}
+bind($('complete-form'), (values) => complete(() => values));
+
+$('passkey').closest('.or').hidden = !available;
+$('passkey').addEventListener('click', async () => {
+  const form = $('complete-form');
+  clear(form);
+  $('passkey').disabled = true;
+  try {
+    await complete(async () => {
+      const { body } = await call('POST', '/v1/registrations/passkey', { token });
+      return { credential: await createPasskey(body.publicKey), name: $('name').value,
+        passkey_name: program(navigator.userAgent) };
+    });
+  } catch (problem) {
+    if (problem.code === undefined) {
+      throw problem;
+    }
+    say(form, [problem.message, problem.detail].filter(Boolean).join(': '));
+  } finally {
+    $('passkey').disabled = false;
+  }
 });

@@ -31,6 +31,10 @@ void digest_sha256(Str bytes, uint8_t ret_digest[DIGEST_LEN]) {
     }
 }
 
+void digest_sha512(Str bytes, uint8_t ret_digest[DIGEST_512_LEN]) {
+    crypto_hash_sha512(ret_digest, (const uint8_t *)bytes.ptr, bytes.len);
+}
+
 /* libsodium's, as its state lives on the stack and OpenSSL 3's MACs cost a look-up each. */
 void digest_hmac(Str key, Str bytes, uint8_t ret_digest[DIGEST_LEN]) {
     crypto_auth_hmacsha256_state state;

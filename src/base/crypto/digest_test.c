@@ -40,6 +40,21 @@ static void sha256_of_the_standards_messages(void **state) {
                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
+/* FIPS 180-4 examples. */
+static void sha512_of_the_standards_messages(void **state) {
+    uint8_t digest[DIGEST_512_LEN];
+
+    (void)state;
+    digest_sha512(str_lit("abc"), digest);
+    assert_hex(digest, DIGEST_512_LEN,
+               "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+               "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+    digest_sha512(str_lit(""), digest);
+    assert_hex(digest, DIGEST_512_LEN,
+               "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+               "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e");
+}
+
 /* RFC 4231, test cases 1, 2 and 6 (a key longer than a block). */
 static void hmac_of_the_rfcs_messages(void **state) {
     uint8_t digest[DIGEST_LEN], key[131];
@@ -166,6 +181,7 @@ static void secrets_are_wiped_and_random_bytes_differ(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_of_the_standards_messages),
+        cmocka_unit_test(sha512_of_the_standards_messages),
         cmocka_unit_test(hmac_of_the_rfcs_messages),
         cmocka_unit_test(hkdf_of_the_rfcs_keys),
         cmocka_unit_test(equality_and_hex_are_exact),

@@ -125,7 +125,12 @@ JwkAlg jwk_alg(const Jwk *jwk) {
 }
 
 const char *jwk_alg_name(JwkAlg alg) {
-    return alg == JWK_ALG_ES256 ? "ES256" : alg == JWK_ALG_EDDSA ? "EdDSA" : "RS256";
+    static const char *const names[] = {[JWK_ALG_ES256] = "ES256",
+                                        [JWK_ALG_EDDSA] = "EdDSA",
+                                        [JWK_ALG_RS256] = "RS256",
+                                        [JWK_ALG_PS256] = "PS256"};
+
+    return names[alg];
 }
 
 const char *jwk_kid(const Jwk *jwk) {
@@ -238,6 +243,17 @@ int jwk_sign(const Jwk *jwk, Str bytes, uint8_t ret_signature[64]) {
     return 0;
 }
 
+/* What an RSA key signs by; salts of PS256 are as long as the hash (RFC 7518 3.5). */
+static bool set_rsa(EVP_PKEY_CTX *context, JwkAlg alg) {
+    bool pss = alg == JWK_ALG_PS256;
+
+    return EVP_PKEY_CTX_set_rsa_padding(context, pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) >
+               0 &&
+           EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) > 0 &&
+           (!pss || (EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) > 0 &&
+                     EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) > 0));
+}
+
 static EVP_PKEY_CTX *take_context(const Jwk *jwk) {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = NULL;
 
@@ -253,9 +269,7 @@ static EVP_PKEY_CTX *take_context(const Jwk *jwk) {
     if (!context || EVP_PKEY_verify_init(context) <= 0) {
         return NULL;
     }
-    if (jwk->alg == JWK_ALG_RS256 &&
-        (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) <= 0 ||
-         EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) <= 0)) {
+    if ((jwk->alg == JWK_ALG_RS256 || jwk->alg == JWK_ALG_PS256) && !set_rsa(context, jwk->alg)) {
         return NULL;
     }
     return TAKE_PTR(context);

@@ -3,8 +3,8 @@
 
 /*
  * Signing keys as JSON Web Keys (RFC 7517, 7518 6, 8037 2) and sets of them. A key has one
- * algorithm, which follows from its type; what a token's header claims never chooses it (RFC
- * 8725 3.1).
+ * algorithm, which follows from its type (of an RSA key RS256, unless it says PS256 itself); what a
+ * token's header claims never chooses it (RFC 8725 3.1).
  *
  * A Jwk never changes, is counted, and may be used by many threads at once. A Jwks is filled by one
  * thread; then many may read it.
@@ -19,6 +19,7 @@ typedef enum JwkAlg {
     JWK_ALG_ES256, /* ECDSA on P-256 with SHA-256 (RFC 7518 3.4) */
     JWK_ALG_EDDSA, /* Ed25519 (RFC 8037 3.1) */
     JWK_ALG_RS256, /* RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 3.3); to verify only */
+    JWK_ALG_PS256, /* RSASSA-PSS with SHA-256 (RFC 7518 3.5); the same */
 } JwkAlg;
 
 #define JWK_SIGNATURE_MAX 1024 /* of RSA with 8192 bits */
@@ -57,7 +58,7 @@ Jwk *jwk_unref(Jwk *jwk); /* accepts NULL, returns NULL */
 DEFINE_CLEANUP(Jwk *, jwk_unref)
 
 JwkAlg jwk_alg(const Jwk *jwk);
-const char *jwk_alg_name(JwkAlg alg); /* "ES256", "EdDSA", "RS256" */
+const char *jwk_alg_name(JwkAlg alg); /* "ES256", "EdDSA", "RS256", "PS256" */
 const char *jwk_kid(const Jwk *jwk);
 const char *jwk_thumbprint(const Jwk *jwk); /* SHA-256 in base64url (RFC 7638 3) */
 bool jwk_is_private(const Jwk *jwk);
@@ -72,8 +73,8 @@ int jwk_open(Str sealed, const uint8_t key[AEAD_KEY_LEN], Str associated, Jwk **
 
 /*
  * Signatures as JWS has them: ES256 is R and S of 32 bytes each (RFC 7518 3.4), EdDSA 64 bytes,
- * RS256 as long as the modulus; of any other length is forged. Signing needs a private key and
- * writes 64 bytes. 0, JWK_E_FORGED (verifying), or -EIO.
+ * RS256 and PS256 as long as the modulus; of any other length is forged. Signing needs a private
+ * key and writes 64 bytes. 0, JWK_E_FORGED (verifying), or -EIO.
  */
 int jwk_sign(const Jwk *jwk, Str bytes, uint8_t ret_signature[64]);
 int jwk_verify(const Jwk *jwk, Str bytes, Str signature);

@@ -188,9 +188,11 @@ int jwk_read(const json_t *object, Jwk **ret_jwk) {
                  {str_lit("OKP"), JWK_ALG_EDDSA, read_okp},
                  {str_lit("RSA"), JWK_ALG_RS256, read_rsa}};
     Str kty = member(object, "kty"), kid = member(object, "kid");
+    bool pss = str_equal(member(object, "alg"), str_from(jwk_alg_name(JWK_ALG_PS256)));
     const json_t *given = json_object_get(object, "kid");
     EVP_PKEY *pkey = NULL;
     size_t i = 0;
+    JwkAlg alg;
     int r;
 
     if (kty.len == 0 || has_private_members(object) ||
@@ -200,7 +202,11 @@ int jwk_read(const json_t *object, Jwk **ret_jwk) {
     while (i < ARRAY_LEN(types) && !str_equal(types[i].kty, kty)) {
         i++;
     }
-    if (i == ARRAY_LEN(types) || !may_verify(object, types[i].alg)) {
+    if (i == ARRAY_LEN(types)) {
+        return JWK_E_UNSUPPORTED;
+    }
+    alg = types[i].alg == JWK_ALG_RS256 && pss ? JWK_ALG_PS256 : types[i].alg;
+    if (!may_verify(object, alg)) {
         return JWK_E_UNSUPPORTED;
     }
     r = types[i].read(object, &pkey);
@@ -208,5 +214,5 @@ int jwk_read(const json_t *object, Jwk **ret_jwk) {
         ERR_clear_error(); /* what is refused is no error to whoever uses the library next */
         return r;
     }
-    return jwk_wrap(pkey, types[i].alg, false, given ? kid.ptr : NULL, ret_jwk);
+    return jwk_wrap(pkey, alg, false, given ? kid.ptr : NULL, ret_jwk);
 }

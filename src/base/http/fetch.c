@@ -11,7 +11,8 @@
 typedef struct Job {
     struct Job *next;
     uint64_t ticket;
-    char *url;
+    Arena *arena; /* of the request's strings */
+    FetchRequest request;
     FetchDone *done;
     void *userdata;
     atomic_bool cancelled;
@@ -33,7 +34,7 @@ struct Fetcher {
 static void finish(Job *job, FetchResult *result) {
     job->done(result, job->userdata);
     fd_close(result->fd);
-    free(job->url);
+    arena_free(job->arena);
     free(job);
 }
 
@@ -100,7 +101,7 @@ static void *work(void *userdata) {
             finish_cancelled(job);
             continue;
         }
-        transfer_run(&fetcher->options, job->url, &job->cancelled, arena, &result);
+        transfer_run(&fetcher->options, &job->request, &job->cancelled, arena, &result);
         forget_job(fetcher, job);
         finish(job, &result);
     }
@@ -160,14 +161,23 @@ Fetcher *fetcher_free(Fetcher *fetcher) {
     return NULL;
 }
 
-void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userdata,
-                 uint64_t *ret_ticket) {
+static const char *copy(Arena *arena, const char *text) {
+    return text ? arena_strdup(arena, str_from(text)) : NULL;
+}
+
+void fetcher_send(Fetcher *fetcher, const FetchRequest *request, FetchDone *done, void *userdata,
+                  uint64_t *ret_ticket) {
     Job *job = calloc(1, sizeof(*job));
     bool busy;
 
-    if (!job || !(job->url = strdup(url))) {
+    if (!job) {
         abort();
     }
+    job->arena = arena_new();
+    job->request = (FetchRequest){.url = copy(job->arena, request->url),
+                                  .form = copy(job->arena, request->form),
+                                  .authorization = copy(job->arena, request->authorization),
+                                  .accept = copy(job->arena, request->accept)};
     job->done = done;
     job->userdata = userdata;
     pthread_mutex_lock(&fetcher->lock);
@@ -186,6 +196,48 @@ void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userd
                                    .detail = "Too many URLs are being fetched. Try again soon.",
                                    .fd = -1});
     }
+}
+
+void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userdata,
+                 uint64_t *ret_ticket) {
+    fetcher_send(fetcher, &(FetchRequest){.url = url}, done, userdata, ret_ticket);
+}
+
+typedef struct Waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool done;
+    Arena *arena;
+    FetchResult result;
+} Waiter;
+
+static void wake(FetchResult *result, void *userdata) {
+    Waiter *waiter = userdata;
+
+    pthread_mutex_lock(&waiter->lock);
+    waiter->result = *result;
+    waiter->result.detail = copy(waiter->arena, result->detail);
+    result->fd = -1; /* taken */
+    waiter->done = true;
+    pthread_cond_signal(&waiter->changed);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+void fetcher_call(Fetcher *fetcher, const FetchRequest *request, Arena *arena,
+                  FetchResult *ret_result) {
+    Waiter waiter = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .arena = arena};
+    uint64_t ticket;
+
+    fetcher_send(fetcher, request, wake, &waiter, &ticket);
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.done) {
+        pthread_cond_wait(&waiter.changed, &waiter.lock);
+    }
+    pthread_mutex_unlock(&waiter.lock);
+    pthread_cond_destroy(&waiter.changed);
+    pthread_mutex_destroy(&waiter.lock);
+    *ret_result = waiter.result;
 }
 
 void fetcher_cancel(Fetcher *fetcher, uint64_t ticket) {

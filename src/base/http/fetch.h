@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Fetching a URL that a stranger gave: http and https only, the name resolved once and pinned,
- * every address (also after a redirect) checked against base/http/netguard.h, with limits on size
- * and time. Runs on a bounded pool of threads of its own.
+ * Fetching a URL that a stranger gave, or talking to a server that an operator named: http and
+ * https only, the name resolved once and pinned, every address (also after a redirect) checked
+ * against base/http/netguard.h, with limits on size and time. Runs on a bounded pool of threads of
+ * its own.
  */
 
 #include "base/arena.h"
@@ -40,6 +41,14 @@ typedef struct FetchResult {
 
 typedef void FetchDone(FetchResult *result, void *userdata);
 
+/* Strings are copied. */
+typedef struct FetchRequest {
+    const char *url;
+    const char *form;          /* POSTed as application/x-www-form-urlencoded; NULL: GET */
+    const char *authorization; /* the value of the header of that name; NULL: none */
+    const char *accept;        /* a media type; NULL: any */
+} FetchRequest;
+
 /* `guard` must live as long. */
 int fetcher_new(const FetchOptions *options, Fetcher **ret_fetcher);
 /* Cancels all, waits until each `done` was called. Accepts NULL, returns NULL. */
@@ -53,6 +62,16 @@ DEFINE_CLEANUP(Fetcher *, fetcher_free)
  */
 void fetcher_get(Fetcher *fetcher, const char *url, FetchDone *done, void *userdata,
                  uint64_t *ret_ticket);
+/* The same with more to it. What it sends goes to each URL that it is redirected to, as GET from
+ * then on: not to be used with redirects_max > 0 when it has an authorization. */
+void fetcher_send(Fetcher *fetcher, const FetchRequest *request, FetchDone *done, void *userdata,
+                  uint64_t *ret_ticket);
+/*
+ * The same, waiting for it: `ret_result` as `done` would be given it, with its strings in `arena`
+ * and an fd that is the caller's to close. For threads that may wait.
+ */
+void fetcher_call(Fetcher *fetcher, const FetchRequest *request, Arena *arena,
+                  FetchResult *ret_result);
 /*
  * `done` comes soon with FETCH_FAILED, unless it was on its way; before this returns when the fetch
  * has not begun, so that its place in the queue is free at once. Unknown tickets are ignored.

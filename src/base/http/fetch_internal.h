@@ -7,6 +7,6 @@
 
 #include <stdatomic.h>
 
-/* Fetches `url`; strings of the result live in `arena`. Ends early when *cancelled becomes true. */
-void transfer_run(const FetchOptions *options, const char *url, const atomic_bool *cancelled,
-                  Arena *arena, FetchResult *ret_result);
+/* Strings of the result live in `arena`. Ends early when *cancelled becomes true. */
+void transfer_run(const FetchOptions *options, const FetchRequest *request,
+                  const atomic_bool *cancelled, Arena *arena, FetchResult *ret_result);

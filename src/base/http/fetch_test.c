@@ -47,6 +47,13 @@ static void answer(int fd, const char *request) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nphoto");
     } else if (strstr(request, "GET /my%20photo?a=+b ")) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine");
+    } else if (strstr(request, "POST /form ")) {
+        bool good = strstr(request, "\r\nAuthorization: Basic YTpi\r\n") &&
+                    strstr(request, "\r\nAccept: application/json\r\n") &&
+                    strstr(request, "\r\nContent-Type: application/x-www-form-urlencoded\r\n") &&
+                    strstr(request, "\r\n\r\na=1&b=%20");
+        const char *said = good ? "right" : "wrong";
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n%s", said);
     } else if (strstr(request, "GET /empty ")) {
         snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     } else if (strstr(request, "GET /announced ")) {
@@ -69,6 +76,14 @@ static void answer(int fd, const char *request) {
     send(fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
+/* With the body that its header announces. */
+static bool is_whole(const char *request) {
+    const char *body = strstr(request, "\r\n\r\n"), *length = strstr(request, "Content-Length: ");
+    unsigned long len = length ? strtoul(length + strlen("Content-Length: "), NULL, 10) : 0;
+
+    return body && strlen(body + 4) >= len;
+}
+
 static void *serve(void *userdata) {
     Fixture *fixture = userdata;
     int fd;
@@ -81,7 +96,7 @@ static void *serve(void *userdata) {
                (n = recv(fd, request + len, sizeof(request) - 1 - len, 0)) > 0) {
             len += (size_t)n;
             request[len] = '\0';
-            if (strstr(request, "\r\n\r\n")) {
+            if (is_whole(request)) {
                 pthread_mutex_lock(&fixture->lock);
                 fixture->asked++;
                 pthread_cond_broadcast(&fixture->changed);
@@ -339,6 +354,37 @@ static void can_be_cancelled_and_never_queues_without_end(void **state) {
     assert_int_equal(fixture->asked, 1);
 }
 
+static void forms_are_sent_and_waited_for(void **state) {
+    Fixture *fixture = *state;
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    _cleanup_(buf_done) Buf url = BUF_INIT;
+    char body[8] = "";
+    FetchResult result;
+
+    start(fixture, "127.0.0.1", (FetchOptions){0});
+    buf_addf(&url, "http://127.0.0.1:%u/form", fixture->port);
+    fetcher_call(fixture->fetcher,
+                 &(FetchRequest){.url = url.data,
+                                 .form = "a=1&b=%20",
+                                 .authorization = "Basic YTpi",
+                                 .accept = "application/json"},
+                 arena, &result);
+    assert_int_equal(result.status, FETCH_OK);
+    assert_int_equal(result.len, 5);
+    assert_int_equal(fd_pread_all(result.fd, body, 5, 0), 0);
+    assert_string_equal(body, "right");
+    fd_close(result.fd);
+    fetcher_call(fixture->fetcher, &(FetchRequest){.url = url.data, .form = ""}, arena, &result);
+    assert_int_equal(result.status, FETCH_OK);
+    assert_int_equal(fd_pread_all(result.fd, body, 5, 0), 0);
+    assert_string_equal(body, "wrong");
+    fd_close(result.fd);
+    fetcher_call(fixture->fetcher, &(FetchRequest){.url = "ftp://127.0.0.1/"}, arena, &result);
+    assert_int_equal(result.status, FETCH_BAD_URL);
+    assert_int_equal(result.fd, -1);
+    assert_non_null(strstr(result.detail, "http://"));
+}
+
 static void the_environment_sets_no_proxy(void **state) {
     Fixture *fixture = *state;
 
@@ -362,6 +408,7 @@ int main(void) {
         with_server(size_is_limited_by_word_and_by_count),
         with_server(time_is_limited),
         with_server(can_be_cancelled_and_never_queues_without_end),
+        with_server(forms_are_sent_and_waited_for),
         with_server(the_environment_sets_no_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 DEFINE_CLEANUP(CURLU *, curl_url_cleanup)
+DEFINE_CLEANUP(struct curl_slist *, curl_slist_free_all)
 
 #define URL_MAX           4096
 #define LOW_SPEED_BYTES   200L /* a second, over LOW_SPEED_SECONDS: slower is given up */
@@ -117,6 +118,34 @@ static void set_up(Transfer *transfer) {
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, LOW_SPEED_SECONDS);
 }
 
+static void add_header(struct curl_slist **headers, Arena *arena, const char *name,
+                       const char *value) {
+    struct curl_slist *longer =
+        curl_slist_append(*headers, arena_printf(arena, "%s: %s", name, value));
+
+    if (!longer) {
+        abort();
+    }
+    *headers = longer;
+}
+
+/* What is sent beside the URL. The list and `request` have to live until it was performed. */
+static struct curl_slist *set_up_request(Transfer *transfer, const FetchRequest *request) {
+    struct curl_slist *headers = NULL;
+
+    if (request->authorization) {
+        add_header(&headers, transfer->arena, "Authorization", request->authorization);
+    }
+    if (request->accept) {
+        add_header(&headers, transfer->arena, "Accept", request->accept);
+    }
+    if (request->form) {
+        curl_easy_setopt(transfer->curl, CURLOPT_POSTFIELDS, request->form);
+    }
+    curl_easy_setopt(transfer->curl, CURLOPT_HTTPHEADER, headers);
+    return headers;
+}
+
 static FetchStatus fail(FetchResult *result, FetchStatus status, const char *detail) {
     result->status = status;
     result->detail = detail;
@@ -193,6 +222,9 @@ static FetchStatus follow(Transfer *transfer, const char *url, FetchResult *resu
 
     for (unsigned hops = 0; next; hops++) {
         FetchStatus r;
+        if (hops == 1) {
+            curl_easy_setopt(transfer->curl, CURLOPT_HTTPGET, 1L);
+        }
         if (hops > transfer->options->redirects_max) {
             return fail(result, FETCH_FAILED, "The URL redirects too often.");
         }
@@ -208,8 +240,9 @@ static FetchStatus follow(Transfer *transfer, const char *url, FetchResult *resu
     return FETCH_OK;
 }
 
-void transfer_run(const FetchOptions *options, const char *url, const atomic_bool *cancelled,
-                  Arena *arena, FetchResult *ret_result) {
+void transfer_run(const FetchOptions *options, const FetchRequest *request,
+                  const atomic_bool *cancelled, Arena *arena, FetchResult *ret_result) {
+    _cleanup_(curl_slist_free_allp) struct curl_slist *headers = NULL;
     _cleanup_(fd_closep) int fd = -1;
     Transfer transfer = {.options = options,
                          .cancelled = cancelled,
@@ -223,7 +256,8 @@ void transfer_run(const FetchOptions *options, const char *url, const atomic_boo
     }
     transfer.fd = fd;
     set_up(&transfer);
-    if (follow(&transfer, url, ret_result) == FETCH_OK) {
+    headers = set_up_request(&transfer, request);
+    if (follow(&transfer, request->url, ret_result) == FETCH_OK) {
         if (fd_memory_seal(fd) < 0) {
             fail(ret_result, FETCH_FAILED, "The URL could not be fetched.");
         } else {

@@ -6,7 +6,8 @@
 #include "services/user/account_store.h"
 #include "services/user/call.h"
 
-/* {"id", "email", "name", "locale", "zone", "role", "status", "totp", "created", "erase"} */
+/* {"id", "email", "name", "locale", "zone", "role", "status", "totp", "password", "created",
+ * "erase"} */
 json_t *account_json(const Account *account);
 
 UserFailure account_check_profile(UserCall *call, const Profile *profile);

@@ -100,7 +100,8 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     }
     if (rule == CALL_RULE_FRESH && call->now_us - call->session.authenticated_us >
                                        (int64_t)settings->fresh_minutes * 60 * 1000000) {
-        call->detail = "This needs a fresh proof: POST /v1/sessions/proof with the password.";
+        call->detail = "This needs a fresh proof: POST /v1/sessions/proof with the "
+                       "password or a passkey.";
         return USER_FAILURE_STALE_PROOF;
     }
     return USER_FAILURE_NONE;
@@ -146,18 +147,30 @@ UserFailure user_call_json(UserCall *call, json_t **ret_json) {
 }
 
 UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct) {
-    _cleanup_(json_decrefp) json_t *json = NULL;
+    return user_call_read_with(call, fields, ret_struct, NULL, NULL);
+}
+
+UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
+                                const char *member, json_t **ret_value) {
+    _cleanup_(json_decrefp) json_t *json = NULL, *value = NULL;
     const char *where = NULL;
     UserFailure failure = user_call_json(call, &json);
 
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
+    if (member) {
+        value = json_incref(json_object_get(json, member));
+        json_object_del(json, member);
+    }
     if (json_read(json, fields, call->arena, ret_struct, &where) < 0) {
         call->detail =
             arena_printf(call->arena, "%s: missing, unknown, too long or of a wrong type.",
                          where ? where : "body");
         return USER_FAILURE_INVALID_FIELD;
+    }
+    if (member) {
+        *ret_value = TAKE_PTR(value);
     }
     return USER_FAILURE_NONE;
 }

@@ -28,6 +28,7 @@ typedef struct UserCall {
     bool signed_in;
     bool by_token;          /* with an access token: the session has no id then */
     Session session;        /* when signed_in */
+    const Session *before;  /* that a new one takes the place of, of the same browser; or NULL */
     DbToken written, after; /* read_token.h */
     Uuid whose; /* the user whose rows were written, when it is not the caller; or nil */
 
@@ -51,6 +52,10 @@ UserFailure user_call_json(UserCall *call, json_t **ret_json);
 
 /* Reads the JSON body; members that the table does not have are refused. */
 UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct);
+/* The same, but for one member that is of no table's form: *ret_value is a new reference to it, or
+ * NULL when it is absent. */
+UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
+                                const char *member, json_t **ret_value);
 
 /* A fault as a failure; it is logged once, here. */
 UserFailure user_call_fault(UserCall *call, int r);

@@ -13,6 +13,7 @@ static const UserFailureInfo infos[_USER_FAILURE_MAX] = {
     [USER_FAILURE_SIGNED_OUT] = {401, "signed_out", "Not signed in"},
     [USER_FAILURE_WRONG_CREDENTIALS] = {401, "wrong_credentials", "Wrong e-mail or password"},
     [USER_FAILURE_SECOND_FACTOR] = {401, "second_factor_required", "Second factor required"},
+    [USER_FAILURE_PASSKEY] = {401, "passkey_refused", "Passkey not accepted"},
     [USER_FAILURE_LOCKED] = {403, "account_locked", "Account locked"},
     [USER_FAILURE_FORBIDDEN] = {403, "forbidden", "Not allowed"},
     [USER_FAILURE_CROSS_SITE] = {403, "cross_site", "Request from another site"},

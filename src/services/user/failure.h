@@ -12,6 +12,7 @@ typedef enum UserFailure {
     USER_FAILURE_SIGNED_OUT,
     USER_FAILURE_WRONG_CREDENTIALS, /* the same whether the account exists or not */
     USER_FAILURE_SECOND_FACTOR,
+    USER_FAILURE_PASSKEY, /* it is not one of ours, or did not sign as it should */
     USER_FAILURE_LOCKED,
     USER_FAILURE_FORBIDDEN,
     USER_FAILURE_CROSS_SITE,

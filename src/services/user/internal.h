@@ -34,6 +34,8 @@ struct UserService {
     char *public_url;
     bool secure; /* public_url is https: cookies are __Host- and Secure */
     struct UserOidc *oidc;
+    struct UserIssuer *issuer;
+    struct UserPasskeys *passkeys;
     HttpRoute routes[USER_ROUTES_MAX], service_routes[_ACCESS_VERB_MAX + 1];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };
@@ -43,9 +45,13 @@ HttpHandler registration_start_handle, registration_complete_handle;
 HttpHandler reset_start_handle, reset_complete_handle;
 HttpHandler session_create_handle, session_proof_handle, session_list_handle, session_rename_handle,
     session_remove_handle, session_remove_all_handle;
-HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_email_handle, me_audit_handle;
+HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_password_remove_handle,
+    me_email_handle, me_audit_handle;
 HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
+HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,
+    passkey_remove_handle, passkey_challenge_handle, session_passkey_handle,
+    registration_passkey_handle;
 HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
 HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,

@@ -172,6 +172,33 @@ static void make_notice(MailJob *job) {
         [MAIL_NOTICE_DEVICE_ALLOWED] = {"A device was connected",
                                         "A program or device was given access to your Image Sync "
                                         "account, by a code that was typed in a browser."},
+        [MAIL_NOTICE_IDENTITY_ADDED] = {"Another way to sign in was added",
+                                        "Your Image Sync account was linked with an account "
+                                        "elsewhere, which signs you in from now on. Your account "
+                                        "page says which."},
+        [MAIL_NOTICE_IDENTITY_REMOVED] = {"A way to sign in was removed",
+                                          "Your Image Sync account is no longer linked with one "
+                                          "of your accounts elsewhere, which does not sign you in "
+                                          "any more."},
+        [MAIL_NOTICE_ACCOUNT_OPENED] = {"Welcome to Image Sync",
+                                        "An Image Sync account was opened with this address, as "
+                                        "somebody signed in with an account elsewhere that has "
+                                        "it."},
+        [MAIL_NOTICE_PASSWORD_REMOVED] = {"Your password was removed",
+                                          "Your Image Sync account has no password any more: you "
+                                          "sign in with a passkey."},
+        [MAIL_NOTICE_PASSKEY_ADDED] = {"A passkey was added",
+                                       "Your Image Sync account can be signed in to with another "
+                                       "passkey now. If you did not add it, remove it from your "
+                                       "account."},
+        [MAIL_NOTICE_PASSKEY_REMOVED] = {"A passkey was removed",
+                                         "A passkey of your Image Sync account was removed, and is "
+                                         "no longer good for signing in."},
+        [MAIL_NOTICE_PASSKEY_COPIED] = {"A passkey was refused",
+                                        "Somebody tried to sign in to your Image Sync account with "
+                                        "a passkey that seems to be a copy of yours. They were not "
+                                        "let in. Remove that passkey from your account and make a "
+                                        "new one."},
     };
 
     send(job, notices[job->notice].subject,

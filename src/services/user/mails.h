@@ -22,7 +22,14 @@ typedef enum MailNotice {
     MAIL_NOTICE_TOTP_ADDED,
     MAIL_NOTICE_TOTP_REMOVED,
     MAIL_NOTICE_RECOVERY_USED,
-    MAIL_NOTICE_DEVICE_ALLOWED, /* a program got access by a code that was typed */
+    MAIL_NOTICE_DEVICE_ALLOWED,   /* a program got access by a code that was typed */
+    MAIL_NOTICE_IDENTITY_ADDED,   /* another issuer lets them in */
+    MAIL_NOTICE_IDENTITY_REMOVED, /* and no longer */
+    MAIL_NOTICE_ACCOUNT_OPENED,   /* by signing in with another issuer: no mail came before */
+    MAIL_NOTICE_PASSWORD_REMOVED,
+    MAIL_NOTICE_PASSKEY_ADDED,
+    MAIL_NOTICE_PASSKEY_REMOVED,
+    MAIL_NOTICE_PASSKEY_COPIED,
     _MAIL_NOTICE_MAX,
 } MailNotice;
 void mails_notice(UserService *service, MailNotice notice, const char *email);

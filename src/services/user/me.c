@@ -11,6 +11,7 @@
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
+#include "services/user/ways.h"
 
 #define AUDIT_PAGE 50
 
@@ -26,6 +27,10 @@ typedef struct Own {
     AuditEntry *entries;
     size_t n_entries;
 } Own;
+
+enum {
+    OWN_E_LAST = 100, /* nothing would be left to sign in with */
+};
 
 static void own_done(Own *own) {
     account_done(&own->account);
@@ -119,15 +124,24 @@ static const JsonField password_fields[] = {
     {0},
 };
 
+/* own->phc NULL: takes it away, when that leaves another way to sign in. */
 static int write_password(DbTx *tx, void *userdata) {
     Own *own = userdata;
     UserCall *call = own->call;
     const Vault *vault = call->service->vault;
-    AuditEvent event = user_call_event(call, "password.changed", NULL);
+    AuditEvent event =
+        user_call_event(call, own->phc ? "password.changed" : "password.removed", NULL);
+    size_t n_ways = 0;
     int r = load(tx, own);
 
+    if (r == 0 && !own->phc) {
+        r = ways_count(tx, call, &own->account, &n_ways);
+    }
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
+    }
+    if (!own->phc && n_ways <= (own->account.password ? 1 : 0)) {
+        return OWN_E_LAST;
     }
     own->account.password = own->phc;
     if ((r = account_store_put(tx, vault, call->arena, &own->account)) != 0 ||
@@ -171,6 +185,27 @@ static UserFailure change_password(UserCall *call, json_t **ret_body) {
 
 void me_password_handle(HttpRequest *request, void *context) {
     user_call_run(context, request, CALL_RULE_FRESH, change_password);
+}
+
+static UserFailure remove_password(UserCall *call, json_t **ret_body) {
+    _cleanup_(own_done) Own own = {.call = call};
+    int r = db_write(call->service->options.db, write_password, &own, read_token_noted(call));
+
+    *ret_body = NULL;
+    if (r == OWN_E_LAST) {
+        call->detail = "It is the only way into this account: add a passkey first.";
+        return USER_FAILURE_CONFLICT;
+    }
+    if (r != 0) {
+        return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
+    }
+    sessions_forget(call, own.ended, own.n_ended);
+    mails_notice(call->service, MAIL_NOTICE_PASSWORD_REMOVED, own.account.email);
+    return USER_FAILURE_NONE;
+}
+
+void me_password_remove_handle(HttpRequest *request, void *context) {
+    user_call_run(context, request, CALL_RULE_FRESH, remove_password);
 }
 
 static int load_trail(DbTx *tx, void *userdata) {

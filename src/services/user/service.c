@@ -7,12 +7,15 @@
 #include "services/user/audit_check.h"
 #include "services/user/credit_store.h"
 #include "services/user/internal.h"
+#include "services/user/issuer/identity_store.h"
+#include "services/user/issuer/part.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/oidc/client_store.h"
 #include "services/user/oidc/device_store.h"
 #include "services/user/oidc/grant_store.h"
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
+#include "services/user/passkey/part.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
 #include "services/user/session_store.h"
@@ -28,6 +31,7 @@ static void build_routes(UserService *service) {
     } routes[] = {
         {"POST", "/v1/registrations", registration_start_handle},
         {"POST", "/v1/registrations/complete", registration_complete_handle},
+        {"POST", "/v1/registrations/passkey", registration_passkey_handle},
         {"POST", "/v1/password-resets", reset_start_handle},
         {"POST", "/v1/password-resets/complete", reset_complete_handle},
         {"POST", "/v1/email-changes/complete", email_complete_handle},
@@ -35,16 +39,29 @@ static void build_routes(UserService *service) {
         {"GET", "/v1/sessions", session_list_handle},
         {"DELETE", "/v1/sessions", session_remove_all_handle},
         {"POST", "/v1/sessions/proof", session_proof_handle},
+        {"POST", "/v1/sessions/proof/issuer", issuer_prove_handle},
+        {"POST", "/v1/sessions/passkey", session_passkey_handle},
+        {"POST", "/v1/passkey-challenges", passkey_challenge_handle},
         {"PATCH", "/v1/sessions/{id}", session_rename_handle},
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
         {"GET", "/v1/me", me_get_handle},
         {"PATCH", "/v1/me", me_patch_handle},
         {"PUT", "/v1/me/password", me_password_handle},
+        {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
+        {"POST", "/v1/me/passkeys/options", passkey_options_handle},
+        {"POST", "/v1/me/passkeys", passkey_add_handle},
+        {"GET", "/v1/me/passkeys", passkey_list_handle},
+        {"PATCH", "/v1/me/passkeys/{id}", passkey_rename_handle},
+        {"DELETE", "/v1/me/passkeys/{id}", passkey_remove_handle},
         {"POST", "/v1/me/totp", totp_start_handle},
         {"PUT", "/v1/me/totp", totp_put_handle},
         {"DELETE", "/v1/me/totp", totp_remove_handle},
         {"GET", "/v1/me/audit", me_audit_handle},
+        {"GET", "/v1/issuers", issuer_list_handle},
+        {"GET", "/v1/me/identities", identity_list_handle},
+        {"POST", "/v1/me/identities", identity_link_handle},
+        {"DELETE", "/v1/me/identities/{id}", identity_remove_handle},
         {"POST", "/v1/api-keys", api_key_create_handle},
         {"GET", "/v1/api-keys", api_key_list_handle},
         {"DELETE", "/v1/api-keys/{id}", api_key_remove_handle},
@@ -110,9 +127,11 @@ static int check_statements(Db *db, const char **reterr) {
         {api_key_statements, api_key_statements_len},
         {credit_statements, credit_statements_len},
         {grant_statements, grant_statements_len},
+        {identity_statements, identity_statements_len},
         {signing_key_statements, signing_key_statements_len},
         {device_statements, device_statements_len},
         {client_store_statements, client_store_statements_len},
+        {passkey_statements, passkey_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -152,7 +171,11 @@ static int start(UserService *service, const char **reterr) {
                             .wait_ms = HASH_WAIT_MS},
         &service->hasher);
     if (r == 0) {
+        service->passkeys = passkeys_new(service);
         r = oidc_new(service, &service->oidc, reterr);
+    }
+    if (r == 0) {
+        r = issuer_new(service, &service->issuer, reterr);
     }
     return r < 0 ? err_trace(r) : 0;
 }
@@ -186,6 +209,7 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
     }
     service->secure = str_starts_with(str_from(public_url), str_lit("https://"));
     oidc_set_public_url(service);
+    passkeys_set_public_url(service);
 }
 
 void user_service_reload_keys(UserService *service) {
@@ -195,7 +219,9 @@ void user_service_reload_keys(UserService *service) {
 UserService *user_service_free(UserService *service) {
     if (service) {
         user_access_done(service);
+        issuer_free(service->issuer);
         oidc_free(service->oidc);
+        passkeys_free(service->passkeys);
         password_hasher_free(service->hasher);
         vault_free(service->vault);
         free(service->public_url);

@@ -12,6 +12,8 @@
  *   POST /v1/sessions, GET, PATCH and DELETE /v1/sessions[/{id}] signing in and out, devices
  *   GET, PATCH /v1/me, PUT /v1/me/password, POST /v1/me/email    one's own account
  *   /.well-known/openid-configuration, /oauth/...                 OpenID Connect: oidc/oidc.h
+ *   GET /v1/issuers, /v1/me/identities, /oauth/issuers/...       other issuers: issuer/part.h
+ *   .../passkeys, /v1/passkey-challenges                         passkeys: passkey/part.h
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff

@@ -6,7 +6,9 @@
 const ConfigField user_settings_fields[] = {
     {"public-url", CONFIG_STR, AT(public_url), "", 0, 200, NULL,
      "the address under which people reach this server, such as https://photos.example.com: what "
-     "links in mails begin with; default: http:// and what is listened on"},
+     "links in mails begin with, and the site that passkeys are made for; default: http:// and "
+     "what "
+     "is listened on"},
     {"registration", CONFIG_BOOL, AT(registration), "yes", 0, 0, NULL,
      "whether anyone may open an account"},
     {"session-days", CONFIG_U64, AT(session_days), "90", 1, 3650, "d",
@@ -37,6 +39,9 @@ const ConfigField user_settings_fields[] = {
     {"oidc-clients", CONFIG_STR, AT(oidc_clients), "", 0, 0, NULL,
      "a JSON file of the programs that may ask people to sign in here by OpenID Connect; "
      "docs/guides/openid-connect.md says what is in it"},
+    {"issuers", CONFIG_STR, AT(issuers), "", 0, 0, NULL,
+     "a JSON file of the OpenID Connect providers of others that people may sign in with; "
+     "docs/guides/sign-in-with-another-issuer.md says what is in it"},
     {"access-token-minutes", CONFIG_U64, AT(access_token_minutes), "10", 1, 60, "min",
      "how long such a program's access token is good"},
     {"refresh-token-days", CONFIG_U64, AT(refresh_token_days), "30", 1, 3650, "d",

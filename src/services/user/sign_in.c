@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/mails.h"
+#include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
 #include "services/user/read_token.h"
 #include "services/user/second_factor.h"
@@ -27,8 +28,7 @@ static const JsonField sign_in_fields[] = {
 };
 
 enum {
-    SIGN_IN_E_LOCKED = 200,
-    SIGN_IN_E_CHANGED, /* another password since it was compared */
+    SIGN_IN_E_CHANGED = 210, /* another password since it was compared */
 };
 
 typedef struct SignIn {
@@ -50,23 +50,51 @@ static int find(DbTx *tx, void *userdata) {
                               attempt->call->arena, &attempt->account);
 }
 
-static int add_session(DbTx *tx, SignIn *attempt, const VaultKey *key) {
-    const SignInBody *body = attempt->body;
-
-    return body->before ? sessions_reopen(tx, attempt->call, key, attempt->methods, body->before,
-                                          &attempt->session, attempt->token)
-                        : sessions_open(tx, attempt->call, key, attempt->methods, body->device,
-                                        &attempt->session, attempt->token);
+static int open_or_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+                          const char *device, Session *ret_session,
+                          char ret_token[SESSION_TOKEN_LEN + 1]) {
+    return call->before
+               ? sessions_reopen(tx, call, key, methods, call->before, ret_session, ret_token)
+               : sessions_open(tx, call, key, methods, device, ret_session, ret_token);
 }
 
-/* Ends the transaction with what `r` says when that is not 0. */
+int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *proof,
+                 Session *ret_session, char ret_token[SESSION_TOKEN_LEN + 1]) {
+    const Vault *vault = call->service->vault;
+    AuditEvent event = user_call_event(call, "session.created", proof->subject);
+    uint32_t methods = proof->methods;
+    int r;
+
+    if (account->status == ACCOUNT_LOCKED) {
+        return SIGN_IN_E_LOCKED;
+    }
+    if (!(methods & SESSION_METHOD_PASSKEY)) {
+        r = second_factor_use(tx, call, account, proof->code, &methods);
+        if (r != 0) {
+            return r < 0 ? err_trace(r) : r;
+        }
+    }
+    if (account->status == ACCOUNT_ERASING) { /* whoever comes back wants to stay */
+        account->status = ACCOUNT_ACTIVE;
+        account->erase_us = 0;
+    }
+    if ((r = account_store_put(tx, vault, call->arena, account)) != 0 ||
+        (r = open_or_reopen(tx, call, &account->key, methods, proof->device, ret_session,
+                            ret_token)) != 0 ||
+        (r = audit_append(tx, vault, &account->key, call->now_us, call->arena, &event)) != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    return 0;
+}
+
 static int open_session(DbTx *tx, void *userdata) {
     SignIn *attempt = userdata;
     UserCall *call = attempt->call;
-    const Vault *vault = call->service->vault;
-    AuditEvent event = user_call_event(call, "session.created", NULL);
+    const SignInProof proof = {SESSION_METHOD_PASSWORD, attempt->body->code, attempt->body->device,
+                               NULL};
     _cleanup_(account_done) Account account = {0};
-    int r = account_store_get(tx, vault, &attempt->account.key.user_id, call->arena, &account);
+    int r = account_store_get(tx, call->service->vault, &attempt->account.key.user_id, call->arena,
+                              &account);
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : SIGN_IN_E_CHANGED;
@@ -74,24 +102,12 @@ static int open_session(DbTx *tx, void *userdata) {
     if (!account.password || strcmp(account.password, attempt->account.password) != 0) {
         return SIGN_IN_E_CHANGED;
     }
-    if (account.status == ACCOUNT_LOCKED) {
-        return SIGN_IN_E_LOCKED;
-    }
-    attempt->methods = SESSION_METHOD_PASSWORD;
-    r = second_factor_use(tx, call, &account, attempt->body->code, &attempt->methods);
+    account.password = attempt->new_phc ? attempt->new_phc : account.password;
+    r = sign_in_open(tx, call, &account, &proof, &attempt->session, attempt->token);
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
-    if (account.status == ACCOUNT_ERASING) { /* whoever comes back wants to stay */
-        account.status = ACCOUNT_ACTIVE;
-        account.erase_us = 0;
-    }
-    account.password = attempt->new_phc ? attempt->new_phc : account.password;
-    if ((r = account_store_put(tx, vault, call->arena, &account)) != 0 ||
-        (r = add_session(tx, attempt, &account.key)) != 0 ||
-        (r = audit_append(tx, vault, &account.key, call->now_us, call->arena, &event)) != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
+    attempt->methods = attempt->session.methods;
     account_done(&attempt->account);
     attempt->account = account;
     account = (Account){0};
@@ -190,9 +206,6 @@ static UserFailure sign_in_with(SignIn *attempt) {
     if (r != 0) {
         return explain(attempt, r);
     }
-    if (attempt->body->before) {
-        sessions_forget(call, &attempt->body->before->session_id, 1);
-    }
     throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex));
     if (attempt->methods & SESSION_METHOD_RECOVERY) {
         mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, attempt->account.email);
@@ -259,7 +272,7 @@ typedef struct ProofBody {
 } ProofBody;
 
 static const JsonField proof_fields[] = {
-    {"password", JSON_FIELD_STR, offsetof(ProofBody, password), true, .max = PASSWORD_BYTES_MAX},
+    {"password", JSON_FIELD_STR, offsetof(ProofBody, password), .max = PASSWORD_BYTES_MAX},
     {"code", JSON_FIELD_STR, offsetof(ProofBody, code), .max = 32},
     {0},
 };
@@ -292,8 +305,10 @@ static int renew_proof(DbTx *tx, void *userdata) {
 }
 
 static UserFailure prove(UserCall *call, json_t **ret_body) {
+    _cleanup_(json_decrefp) json_t *credential = NULL;
     ProofBody proof = {0};
-    UserFailure failure = user_call_read(call, proof_fields, &proof);
+    UserFailure failure =
+        user_call_read_with(call, proof_fields, &proof, "credential", &credential);
     const SignInBody body = {.password = proof.password, .code = proof.code};
     SignIn attempt = {.call = call, .body = &body};
     int r;
@@ -301,6 +316,13 @@ static UserFailure prove(UserCall *call, json_t **ret_body) {
     *ret_body = NULL;
     if (failure != USER_FAILURE_NONE) {
         return failure;
+    }
+    if (!credential == !proof.password) {
+        call->detail = "Send the password, or a passkey's credential.";
+        return USER_FAILURE_INVALID_FIELD;
+    }
+    if (credential) {
+        return passkey_prove(call, credential);
     }
     r = db_read(call->service->options.db, NULL, load_own, &attempt);
     if (r != 0) {

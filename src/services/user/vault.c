@@ -234,6 +234,21 @@ void vault_hash_email(const Vault *vault, Str canonical, uint8_t ret_hash[VAULT_
     digest_hmac(key_str(vault, SERVICE_KEY_EMAIL), canonical, ret_hash);
 }
 
+void vault_hash_identity(const Vault *vault, Str issuer, Str subject,
+                         uint8_t ret_hash[VAULT_HASH_LEN]) {
+    _cleanup_(buf_done) Buf bytes = BUF_INIT;
+    uint64_t len = issuer.len;
+    uint8_t key[VAULT_KEY_LEN];
+
+    digest_hkdf(key_str(vault, SERVICE_KEY_EMAIL), (Str){0}, str_lit("imagesync/identity"), key,
+                sizeof(key));
+    buf_add(&bytes, &len, sizeof(len));
+    buf_add_str(&bytes, issuer);
+    buf_add_str(&bytes, subject);
+    digest_hmac((Str){(const char *)key, sizeof(key)}, buf_str(&bytes), ret_hash);
+    secret_wipe(key, sizeof(key));
+}
+
 void vault_audit_mac(const Vault *vault, const Str *parts, size_t n_parts,
                      uint8_t ret_mac[VAULT_HASH_LEN]) {
     _cleanup_(buf_done) Buf bytes = BUF_INIT;

@@ -66,6 +66,10 @@ const VaultKey *vault_service_key(const Vault *vault);
 /* A keyed hash (HMAC-SHA-256) of an address in canonical form (user_email_canonical()). */
 void vault_hash_email(const Vault *vault, Str canonical, uint8_t ret_hash[VAULT_HASH_LEN]);
 
+/* The same of an identity at another issuer. */
+void vault_hash_identity(const Vault *vault, Str issuer, Str subject,
+                         uint8_t ret_hash[VAULT_HASH_LEN]);
+
 /* The chain of audit rows: HMAC-SHA-256 over parts, each preceded by its length. */
 void vault_audit_mac(const Vault *vault, const Str *parts, size_t n_parts,
                      uint8_t ret_mac[VAULT_HASH_LEN]);

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "services/user/oidc/pages.h"
+#include "services/user/passkey/part.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
@@ -220,11 +221,38 @@ static bool read_request(Authorize *authorize) {
     return read_client(authorize, &form) && read_rest(authorize, &form);
 }
 
-static SignInPage sign_in_page(const Authorize *authorize) {
+/* The request once more, for whoever comes back signed in by another issuer: the proof that
+ * prompt=login asks for has been given then. */
+static const char *request_after_sign_in(Authorize *authorize) {
+    UserCall *call = authorize->call;
+    Buf query = BUF_INIT;
+    const char *path, *detail;
+    Form form;
+
+    if (form_parse("application/x-www-form-urlencoded", str_from(authorize->request), call->arena,
+                   &form, &detail) != 0) {
+        return "";
+    }
+    for (size_t i = 0; i < form.n_fields; i++) {
+        const char *value = arena_strdup(call->arena, form.fields[i].value);
+        if (strcmp(form.fields[i].name, "prompt") != 0) {
+            oidc_add_param(&query, form.fields[i].name, value);
+        } else if (authorize->prompt & PROMPT_CONSENT) {
+            oidc_add_param(&query, "prompt", "consent");
+        }
+    }
+    path = arena_printf(call->arena, "/oauth/authorize?%s", buf_cstr(&query));
+    buf_done(&query);
+    return path;
+}
+
+static SignInPage sign_in_page(Authorize *authorize) {
     return (SignInPage){.client_name = authorize->client->name,
                         .redirect_uri = authorize->redirect_uri,
                         .request = authorize->request,
-                        .email = authorize->login_hint};
+                        .email = authorize->login_hint,
+                        .back = request_after_sign_in(authorize),
+                        .fresh = (authorize->prompt & PROMPT_LOGIN) || authorize->max_age_s >= 0};
 }
 
 static int load(DbTx *tx, void *userdata) {

@@ -201,6 +201,17 @@ static void show(UserCall *call, const char *typed) {
 #define REQUEST_PREFIX "user_code="
 #define TYPED_LEN_MAX  20
 
+/* `request`: REQUEST_PREFIX and what was typed. */
+static SignInPage sign_in_page(UserCall *call, const char *request) {
+    Buf query = BUF_INIT;
+    SignInPage page = {.request = request};
+
+    oidc_add_param(&query, "user_code", request + strlen(REQUEST_PREFIX));
+    page.back = arena_printf(call->arena, "/oauth/device?%s", buf_cstr(&query));
+    buf_done(&query);
+    return page;
+}
+
 void oidc_device_page_handle(HttpRequest *request, void *context) {
     UserCall call = oidc_call(context, request);
     const char *typed = http_request_query(request, "user_code");
@@ -215,8 +226,8 @@ void oidc_device_page_handle(HttpRequest *request, void *context) {
         page_message(&call, user_failure_info(failure)->status, "Please try again in a moment",
                      "Something is out of order here.");
     } else {
-        const SignInPage page = {
-            .request = arena_printf(call.arena, REQUEST_PREFIX "%s", typed ? typed : "")};
+        const SignInPage page =
+            sign_in_page(&call, arena_printf(call.arena, REQUEST_PREFIX "%s", typed ? typed : ""));
         page_sign_in(&call, 200, &page);
     }
 }
@@ -240,6 +251,7 @@ void oidc_device_sign_in_handle(HttpRequest *request, void *context) {
         refuse_form(&call);
         return;
     }
+    page = sign_in_page(&call, page.request); /* ours, so it has the prefix */
     if (page_sign_in_read(&call, &form, page)) {
         show(&call, page.request + strlen(REQUEST_PREFIX));
     }

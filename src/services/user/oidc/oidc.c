@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "services/user/issuer/part.h"
 #include "services/user/oidc/part.h"
 
 #define FORM_MAX (16u << 10)
@@ -37,6 +38,9 @@ static void build_routes(UserOidc *oidc) {
         {"GET", "/oauth/device", oidc_device_page_handle},
         {"POST", "/oauth/device", oidc_device_decide_handle},
         {"POST", "/oauth/device/sign-in", oidc_device_sign_in_handle},
+        {"GET", "/oauth/issuers/{name}/start", issuer_start_handle},
+        {"GET", "/oauth/issuers/{name}/callback", issuer_callback_handle},
+        {"POST", "/oauth/issuers/finish", issuer_finish_handle},
     };
     _Static_assert(ARRAY_LEN(routes) < OIDC_ROUTES_MAX, "the table ends with an empty route");
 

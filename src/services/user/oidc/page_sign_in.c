@@ -2,11 +2,41 @@
 
 /* What comes back from the page that asks who somebody is. */
 
+#include "base/error.h"
 #include "services/user/oidc/pages.h"
+#include "services/user/passkey/part.h"
+#include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/sign_in.h"
 
 #define EMAIL_SHOWN_MAX 300
+
+static UserFailure sign_in_by_passkey(UserCall *call, const char *text,
+                                      char ret_token[SESSION_TOKEN_LEN + 1]) {
+    _cleanup_(json_decrefp) json_t *credential = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    _cleanup_(account_done) Account account = {0};
+    UserFailure failure = passkey_sign_in(call, credential, "", &account, ret_token);
+
+    read_token_keep(call, failure); /* as in sign_in(): pages end their calls in their own way */
+    return failure;
+}
+
+static UserFailure sign_in_by(UserCall *call, const char *credential, const SignInBody *body,
+                              char ret_token[SESSION_TOKEN_LEN + 1]) {
+    return credential ? sign_in_by_passkey(call, credential, ret_token)
+                      : sign_in(call, body, ret_token);
+}
+
+/* What the browser is signed in with already, which the new session takes the place of. */
+static void look_for_session(UserCall *call) {
+    if (sessions_authenticate_cookie(call) == USER_FAILURE_NONE) {
+        Session *before = arena_alloc(call->arena, sizeof(*before));
+        *before = call->session;
+        call->before = before;
+    }
+    call->session = (Session){0}; /* nobody's until the proof has been looked at */
+    call->signed_in = false;
+}
 
 bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page) {
     SignInBody body = {.email = oidc_field(call, form, "email"),
@@ -14,24 +44,20 @@ bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page) {
                        .code = oidc_field(call, form, "code"),
                        .device = "",
                        .cookie = true};
+    const char *credential = oidc_field(call, form, "credential");
     char token[SESSION_TOKEN_LEN + 1];
     UserFailure failure;
-    Session before;
 
     call->set_cookie = NULL;
-    if (sessions_authenticate_cookie(call) == USER_FAILURE_NONE) {
-        before = call->session;
-        body.before = &before;
-        call->signed_in = false; /* until the password has been looked at */
-    }
-    if (!body.email || !body.password || strlen(body.email) > EMAIL_SHOWN_MAX ||
-        strlen(body.password) > PASSWORD_LEN_MAX) {
+    look_for_session(call);
+    if (!credential && (!body.email || !body.password || strlen(body.email) > EMAIL_SHOWN_MAX ||
+                        strlen(body.password) > PASSWORD_LEN_MAX)) {
         page.email = NULL;
         page.problem = "Please give your e-mail address and your password.";
         page_sign_in(call, 400, &page);
         return false;
     }
-    failure = sign_in(call, &body, token);
+    failure = sign_in_by(call, credential, &body, token);
     if (failure != USER_FAILURE_NONE) {
         const UserFailureInfo *info = user_failure_info(failure);
         page.email = body.email;
@@ -41,6 +67,9 @@ bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page) {
                                           call->detail ? call->detail : "");
         page_sign_in(call, info->status, &page);
         return false;
+    }
+    if (call->before) {
+        sessions_forget(call, &call->before->session_id, 1);
     }
     call->set_cookie = user_call_cookie(call, token);
     return true;

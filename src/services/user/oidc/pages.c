@@ -6,6 +6,7 @@
 #include "base/crypto/random.h"
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
+#include "services/user/issuer/part.h"
 
 #define BROWSER_COOKIE(secure) ((secure) ? "__Host-browser" : "browser")
 #define BROWSER_LEN            32
@@ -18,7 +19,12 @@ static const char style[] =
     "border-radius:.4rem}"
     "button{font:inherit;width:100%;padding:.7rem;margin-top:1rem;border:1px solid #1f5fbf;"
     "border-radius:.4rem;background:#1f5fbf;color:#fff;cursor:pointer}"
+    "a{color:inherit}"
+    "a.button{display:block;box-sizing:border-box;padding:.7rem;margin-top:.75rem;"
+    "border:1px solid #767676;border-radius:.4rem;text-align:center;text-decoration:none;"
+    "overflow-wrap:anywhere}"
     "button.plain{background:transparent;color:inherit;border-color:#767676}"
+    ".or{margin:1.25rem 0 0;text-align:center}"
     ".problem{border-left:.25rem solid #c0392b;padding-left:.75rem}";
 
 void oidc_style_handle(HttpRequest *request, void *context) {
@@ -120,7 +126,7 @@ static void add_hidden(Buf *out, const char *name, const char *value) {
 
 /* Browsers hold redirects of a form's answer against form-action too, so the client's place has to
  * be in it. */
-static const char *policy(UserCall *call, const char *redirect_uri) {
+static const char *policy(UserCall *call, const char *redirect_uri, bool scripted) {
     Str target = {0};
 
     if (redirect_uri) {
@@ -134,14 +140,18 @@ static const char *policy(UserCall *call, const char *redirect_uri) {
         target = (Str){redirect_uri, len};
     }
     return arena_printf(call->arena,
-                        "default-src 'none'; style-src 'self'; form-action 'self'%s%s; "
+                        "default-src 'none'; style-src 'self'; %sform-action 'self'%s%s; "
                         "base-uri 'none'; frame-ancestors 'none'",
+                        scripted ? "script-src 'self'; connect-src 'self'; " : "",
                         target.len > 0 ? " " : "", arena_strdup(call->arena, target));
 }
 
-static void respond(UserCall *call, unsigned status, const char *redirect_uri, Buf *html) {
-    /* With "no-referrer" browsers say "Origin: null" of our own forms, too (Fetch, 3.1). */
-    HttpHeader headers[5] = {{"Content-Security-Policy", policy(call, redirect_uri)},
+static void respond_scripted(UserCall *call, unsigned status, const char *redirect_uri,
+                             bool scripted, Buf *html) {
+    /* Not "no-referrer", which is the rule elsewhere: browsers then send a form with "Origin:
+     * null", and it could not be told from another site's (Fetch, "append a request `Origin`
+     * header"). */
+    HttpHeader headers[5] = {{"Content-Security-Policy", policy(call, redirect_uri, scripted)},
                              {"Referrer-Policy", "same-origin"}};
     size_t n = 2;
 
@@ -158,6 +168,10 @@ static void respond(UserCall *call, unsigned status, const char *redirect_uri, B
                                                 .headers = headers,
                                                 .body = buf_str(html)});
     buf_done(html);
+}
+
+static void respond(UserCall *call, unsigned status, const char *redirect_uri, Buf *html) {
+    respond_scripted(call, status, redirect_uri, false, html);
 }
 
 void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
@@ -190,8 +204,12 @@ void page_sign_in(UserCall *call, unsigned status, const SignInPage *page) {
              "type=\"password\" autocomplete=\"current-password\" required>"
              "<label for=\"code\">Code of your authenticator app, or a recovery code, if you have "
              "set that up</label><input id=\"code\" name=\"code\" autocomplete=\"one-time-code\">"
-             "<button>Sign in</button></form>");
-    respond(call, status, page->redirect_uri, &html);
+             "<button>Sign in</button><input type=\"hidden\" name=\"credential\"></form>"
+             "<div id=\"passkey\" hidden><button type=\"button\" class=\"plain\">Sign in with a "
+             "passkey</button><p role=\"alert\"></p></div>");
+    issuer_add_links(call->service, page->back, page->fresh, &html);
+    buf_addf(&html, "<script type=\"module\" src=\"/account/oauth-sign-in.js\"></script>");
+    respond_scripted(call, status, page->redirect_uri, true, &html);
 }
 
 static const struct {
@@ -311,4 +329,16 @@ void page_message(UserCall *call, unsigned status, const char *title, const char
     add_text(&html, text);
     buf_addf(&html, "</p>");
     respond(call, status, NULL, &html);
+}
+
+void page_begin(Buf *html, const char *title) {
+    begin(html, title);
+}
+
+void page_add_text(Buf *html, const char *text) {
+    add_text(html, text);
+}
+
+void page_add_hidden(Buf *html, const char *name, const char *value) {
+    add_hidden(html, name, value);
 }

@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The pages that people see when a program asks them to sign in: plain HTML, no script, and tokens
- * in forms, so that no other site can send them. A form's token is an HMAC of what it is for, whose
- * browser or session it is, and the request as shown, so it confirms that and nothing else.
+ * The pages that people see when a program asks them to sign in: plain HTML, and tokens in forms,
+ * so that no other site can send them. They work without script; one of our own, for passkeys, is
+ * on the page that signs in. A form's token is an HMAC of what it is for, whose browser or session
+ * it is, and the request as shown, so it confirms that and nothing else.
  */
 
 #include "services/user/oidc/device_store.h"
@@ -23,6 +24,8 @@ const char *page_browser(UserCall *call);
 typedef struct SignInPage {
     const char *client_name; /* NULL: no program sent them, they are to connect a device */
     const char *redirect_uri, *request, *email, *problem;
+    const char *back; /* where to go on after signing in with another issuer */
+    bool fresh;       /* being signed in there is not enough */
 } SignInPage;
 void page_sign_in(UserCall *call, unsigned status, const SignInPage *page);
 /*
@@ -40,5 +43,11 @@ void page_device_code(UserCall *call, unsigned status, const char *problem);
 /* Shows what is asked, by whom and from where; `shown_code` is to be compared with the device's. */
 void page_device_consent(UserCall *call, const OauthClient *client, const DeviceRequest *request,
                          const char *shown_code, const char *email);
+/* What pages are made of, for those of other parts: the beginning up to the heading, text, and a
+ * form's hidden field. */
+void page_begin(Buf *html, const char *title);
+void page_add_text(Buf *html, const char *text);
+void page_add_hidden(Buf *html, const char *name, const char *value);
+
 /* A heading and a sentence. */
 void page_message(UserCall *call, unsigned status, const char *title, const char *text);

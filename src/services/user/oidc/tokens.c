@@ -33,7 +33,9 @@ static json_t *amr(uint32_t methods) {
             json_array_append_new(array, json_string(names[i].name));
         }
     }
-    if (methods & SESSION_METHOD_PASSWORD && methods & second) {
+    /* A passkey is a key whose holder the device has checked. */
+    if ((methods & SESSION_METHOD_PASSWORD && methods & second) ||
+        methods & SESSION_METHOD_PASSKEY) {
         json_array_append_new(array, json_string("mfa"));
     }
     return array;
