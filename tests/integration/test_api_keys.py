@@ -34,7 +34,7 @@ def new_key(person, **body):
     return reply.json()
 
 
-BACKENDS = ["embedded", "servers", "split"]
+BACKENDS = ["embedded", "split"]
 
 
 @pytest.fixture(scope="module")
