@@ -155,7 +155,7 @@ test('a newcomer comes in by the issuer, and chooses a password', real, async ()
   await page.getByText('It is the last way to sign in').waitFor();
   await check('issuer-account');
   await field('New password').fill(PASSWORD);
-  await button('Change the password').click();
+  await button('Choose a password').click();
   await page.getByText('Your password is changed.').waitFor();
   await button(`Remove ${TITLE}`).click();
   await page.getByText('does not sign you in any more').waitFor();
@@ -215,7 +215,7 @@ test('who has no password proves by the issuer', real, async () => {
     status: 403, contentType: 'application/problem+json',
     body: '{"status":403,"code":"reauthentication_required","title":"Please sign in again"}' })));
   await field('New password').fill(PASSWORD);
-  await button('Change the password').click();
+  await button('Choose a password').click();
   const dialog = page.getByRole('dialog', { name: 'Is it you?' });
   await dialog.waitFor();
   assert.equal(await field('Password', dialog).isVisible(), false);
@@ -226,7 +226,7 @@ test('who has no password proves by the issuer', real, async () => {
   await sayWho('mary');
   await heading('Devices').waitFor();
   await field('New password').fill(PASSWORD);
-  await button('Change the password').click();
+  await button('Choose a password').click();
   await page.getByText('Your password is changed.').waitFor();
 });
 

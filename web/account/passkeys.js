@@ -115,7 +115,7 @@ export async function loadPasskeys(me, whenChanged) {
   $('passkeys-none').hidden = available;
   $('password-remove').hidden = !me.password || passkeys.length === 0;
   $('password-hint').textContent = me.password
-    ? 'Other devices are signed out.' : 'You have none: you sign in with a passkey.';
+    ? 'Other devices are signed out.' : 'You have none: you sign in by other means.';
   $('password-form').querySelector('[type=submit]').textContent = me.password
     ? 'Change the password' : 'Choose a password';
   return passkeys;
