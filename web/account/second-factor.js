@@ -48,19 +48,24 @@ $('totp-start').addEventListener('click', () => guarded($('totp-outcome'), async
   await drawCode(body.uri).catch(() => {}); /* the same stands there as text */
 }));
 
-$('totp-cancel').addEventListener('click', () => {
+/* What was shown goes: nobody needs it again, and the next one is another. */
+function forgetSecret() {
   secret = '';
+  $('totp-form').reset();
+  $('totp-secret').textContent = $('totp-uri').textContent = '';
+  $('totp-uri').removeAttribute('href');
+  $('totp-qr').replaceChildren();
+}
+
+$('totp-cancel').addEventListener('click', () => {
+  forgetSecret();
   only('totp-off');
   $('totp-start').focus();
 });
 
 bind($('totp-form'), async ({ code }) => {
   const { body } = await call('PUT', '/v1/me/totp', { secret, code: code.trim() });
-  secret = '';
-  $('totp-form').reset();
-  $('totp-secret').textContent = $('totp-uri').textContent = '';
-  $('totp-uri').removeAttribute('href');
-  $('totp-qr').replaceChildren();
+  forgetSecret();
   $('recovery').replaceChildren(...body.recovery_codes.map((text) => {
     const item = document.createElement('li');
     item.textContent = text;
