@@ -115,7 +115,7 @@ void cli_print_overview(FILE *out) {
           "Usage: imagesync COMMAND [OPTION...]\n\nCommands:\n",
           out);
     for (const CliCommand *command = cli_commands; command->name; command++) {
-        fprintf(out, "  %-18s %s\n", command->name, command->summary);
+        fprintf(out, "  %-19s %s\n", command->name, command->summary);
     }
     fputs("\nimagesync COMMAND --help tells the options of each.\n\n"
           "Exit status: 0 all is done; 1 some inputs failed, or standard output did not take all;\n"
