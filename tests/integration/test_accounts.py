@@ -139,6 +139,28 @@ def test_sign_in_by_cookie(server, ada):
     assert problem(browser.get(server.url + "/v1/me", timeout=30)) == (401, "signed_out")
 
 
+def test_a_browser_has_one_session(server, ada):
+    browser, eve = requests.Session(), Person(server)
+
+    def sign_in(person):
+        reply = browser.post(server.url + "/v1/sessions", timeout=60, json={
+            "email": person.address, "password": PASSWORD, "device": "Browser"})
+        assert reply.status_code == 201
+        return reply.cookies["session"], reply.json()["session"]["id"]
+
+    first, second = sign_in(ada), sign_in(ada)
+    assert first[0] != second[0] and first[1] == second[1], "renewed"
+    assert len(ada.call("GET", "/v1/sessions").json()["sessions"]) == 2  # and the bearer's
+    old = requests.get(server.url + "/v1/me", cookies={"session": first[0]}, timeout=30)
+    assert old.status_code == 401
+    sign_in(eve)
+    assert browser.get(server.url + "/v1/me", timeout=30).json()["id"] == eve.id
+    assert len(ada.call("GET", "/v1/sessions").json()["sessions"]) == 1
+    old = requests.get(server.url + "/v1/me", cookies={"session": second[0]}, timeout=30)
+    assert old.status_code == 401
+    assert ada.call("GET", "/v1/me/audit").json()["entries"][0]["action"] == "session.removed"
+
+
 def test_wrong_password_and_no_account_look_alike(server, ada):
     wrong = ada.sign_in("another password")
     nobody = requests.post(server.url + "/v1/sessions", timeout=60, json={

@@ -136,6 +136,21 @@ def test_changes_are_felt_at_once(both, admin, desk):
     assert Browser(first, "desk", elsewhere, "openid").start().status_code == 200
 
 
+def test_what_a_client_may_no_longer_ask_for_ends_for_all(both, admin, desk):
+    first, second = both
+    browser, ada = Browser(second, "desk", CALLBACK, DESK["scope"]), Person(second)
+    tokens = browser.tokens(ada)
+    code = browser.code(ada)
+    assert put(admin, '"1"', scope="openid offline_access").status_code == 200
+    refused(browser.refresh(tokens["refresh_token"], scope="openid email"), "invalid_scope")
+    less = browser.refresh(tokens["refresh_token"]).json()
+    assert set(less["scope"].split()) == {"openid", "offline_access"}
+    assert "email" not in userinfo(second, less["access_token"]).json()
+    assert "email" not in browser.redeem(code).json()["scope"]
+    assert put(admin, '"2"', scope="openid").status_code == 200
+    refused(browser.refresh(less["refresh_token"]), "invalid_scope")
+
+
 def test_taken_out_with_all_that_it_was_given(both, admin, desk):
     _, second = both
     browser, ada = Browser(second, "desk", CALLBACK, "openid offline_access"), Person(second)

@@ -56,6 +56,16 @@ def test_welcome_credits_are_those_of_registration(server, corp):
     assert reply.json()["data"]["attributes"]["credits"]["total"] == 3
 
 
+def test_a_browser_that_comes_again_keeps_one_session(server, corp):
+    newcomer(corp)
+    browser = Browser(server)
+    is_back(browser.sign_in(corp))
+    before = browser.http.cookies["session"]
+    is_back(browser.sign_in(corp))
+    assert browser.http.cookies["session"] != before
+    assert len(browser.call("GET", "/v1/sessions").json()["sessions"]) == 1
+
+
 def test_known_identity_comes_back_to_its_account(server, corp):
     first = newcomer(corp)
     browser, phone = Browser(server), Browser(server)

@@ -135,6 +135,15 @@ def test_a_cookie_is_given_to_browsers(server, ada):
         json={"credential": passkey.get(challenge(server), server.url)})) == (403, "cross_site")
 
 
+def test_a_browser_that_comes_again_keeps_one_session(server, ada):
+    passkey, browser = add(ada), requests.Session()
+    for _ in range(2):
+        reply = browser.post(server.url + "/v1/sessions/passkey", timeout=60,
+                             json={"credential": passkey.get(challenge(server), server.url)})
+        assert reply.status_code == 201
+    assert len(browser.get(server.url + "/v1/sessions", timeout=30).json()["sessions"]) == 2
+
+
 def test_the_same_passkey_is_there_once_and_told_to_browsers(server, ada):
     passkey = add(ada)
     options = creation_options(ada)

@@ -50,8 +50,8 @@ const DbStatement session_statements[_SESSION_STATEMENT_MAX] = {
     [SESSION_RENEW] = {"session_renew",
                        "UPDATE user_session SET secret_hash = ?, methods = ?, "
                        "authenticated_us = ?, seen_us = ?, expires_us = ? "
-                       "WHERE user_id = ? AND session_id = ?",
-                       7, 0},
+                       "WHERE user_id = ? AND session_id = ? RETURNING device_sealed",
+                       7, 1},
     [SESSION_RENAME] = {"session_rename",
                         "UPDATE user_session SET device_sealed = ? "
                         "WHERE user_id = ? AND session_id = ?",
@@ -254,20 +254,21 @@ int session_store_authenticated(DbTx *tx, const Session *session, uint32_t metho
                NULL);
 }
 
-int session_store_renew(DbTx *tx, const Session *session) {
-    uint64_t changed;
-    int r = run(tx, SESSION_RENEW,
-                (DbValue[]){DB_BLOB(((Str){(const char *)session->secret_hash, VAULT_HASH_LEN})),
-                            DB_INT(session->methods), DB_INT(session->authenticated_us),
-                            DB_INT(session->seen_us), DB_INT(session->expires_us),
-                            DB_BLOB(uuid_str(&session->user_id)),
-                            DB_BLOB(uuid_str(&session->session_id))},
-                &changed);
+int session_store_renew(DbTx *tx, const VaultKey *key, Arena *arena, Session *session) {
+    Str hash = {(const char *)session->secret_hash, VAULT_HASH_LEN};
+    const DbValue *row;
+    int r = db_query_one(
+        tx, &session_statements[SESSION_RENEW],
+        (DbValue[]){DB_BLOB(hash), DB_INT(session->methods), DB_INT(session->authenticated_us),
+                    DB_INT(session->seen_us), DB_INT(session->expires_us),
+                    DB_BLOB(uuid_str(&session->user_id)), DB_BLOB(uuid_str(&session->session_id))},
+        arena, &row);
 
-    if (r < 0) {
-        return err_trace(r);
+    if (r != 0) {
+        return r == DB_E_NONE ? SESSION_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
-    return changed > 0 ? 0 : SESSION_E_NONE;
+    r = open_device(key, &session->session_id, row[0].bytes, arena, &session->device);
+    return r < 0 ? err_trace(r) : 0;
 }
 
 int session_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Uuid *session_id,

@@ -29,7 +29,7 @@ typedef struct SessionDevice {
 typedef struct Session {
     Uuid user_id, session_id;
     uint8_t secret_hash[VAULT_HASH_LEN];
-    SessionDevice device; /* session_store_list() only; else NULLs */
+    SessionDevice device; /* session_store_list() and _renew() only; else NULLs */
     uint32_t methods;
     int64_t authenticated_us; /* when the proof was last given: some acts ask for a fresh one */
     int64_t created_us, seen_us, expires_us;
@@ -63,9 +63,9 @@ int session_store_list(DbTx *tx, const VaultKey *key, int64_t now_us, Arena *are
 int session_store_seen(DbTx *tx, const Session *session, int64_t now_us);
 /* The proof was given anew. */
 int session_store_authenticated(DbTx *tx, const Session *session, uint32_t methods, int64_t now_us);
-/* The proof was given anew and there is a new token: session_token_renew() was called. 0 or
- * SESSION_E_NONE. */
-int session_store_renew(DbTx *tx, const Session *session);
+/* The proof was given anew and there is a new token: session_token_renew() was called. Fills
+ * session->device. 0 or SESSION_E_NONE. */
+int session_store_renew(DbTx *tx, const VaultKey *key, Arena *arena, Session *session);
 int session_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Uuid *session_id,
                          const SessionDevice *device);
 /* With what clients were given in it, but for offline access. 0 or SESSION_E_NONE. */

@@ -166,6 +166,16 @@ UserFailure sessions_authenticate_cookie(UserCall *call) {
     return authenticate(call, cookie_token(call));
 }
 
+void sessions_look_before(UserCall *call) {
+    if (sessions_authenticate_cookie(call) == USER_FAILURE_NONE) {
+        Session *before = arena_alloc(call->arena, sizeof(*before));
+        *before = call->session;
+        call->before = before;
+    }
+    call->session = (Session){0};
+    call->signed_in = false;
+}
+
 int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
                   const char *device_name, Session *ret_session,
                   char ret_token[SESSION_TOKEN_LEN + 1]) {
@@ -204,7 +214,7 @@ static int end_other(DbTx *tx, UserCall *call, const Session *session) {
 }
 
 int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
-                    const Session *before, Session *ret_session,
+                    const Session *before, const char *device_name, Session *ret_session,
                     char ret_token[SESSION_TOKEN_LEN + 1]) {
     int64_t days = (int64_t)call->service->options.settings->session_days;
     Session session = *before;
@@ -213,18 +223,25 @@ int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t meth
     if (!uuid_equal(&before->user_id, &key->user_id)) {
         r = end_other(tx, call, before);
         return r < 0 ? err_trace(r)
-                     : sessions_open(tx, call, key, methods, "", ret_session, ret_token);
+                     : sessions_open(tx, call, key, methods, device_name, ret_session, ret_token);
     }
     session.methods = methods;
     session.authenticated_us = session.seen_us = call->now_us;
     session.expires_us = call->now_us + days * DAY_US;
     session_token_renew(&session, ret_token);
-    r = session_store_renew(tx, &session);
+    r = session_store_renew(tx, key, call->arena, &session);
     if (r == SESSION_E_NONE) {
-        return sessions_open(tx, call, key, methods, "", ret_session, ret_token);
+        return sessions_open(tx, call, key, methods, device_name, ret_session, ret_token);
+    }
+    if (r == 0) {
+        session.device = user_call_device(call, device_name[0] ? device_name : session.device.name);
+        r = session_store_rename(tx, key, call->arena, &session.session_id, &session.device);
+    }
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
     }
     *ret_session = session;
-    return r < 0 ? err_trace(r) : 0;
+    return 0;
 }
 
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n) {
@@ -233,6 +250,12 @@ void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n) {
          * went must not put it back. */
         (void)cache_put(call->service->options.cache, cache_key(call, &session_ids[i]),
                         str_lit("-"), CACHE_TTL_MS);
+    }
+}
+
+void sessions_forget_before(UserCall *call) {
+    if (call->before) {
+        sessions_forget(call, &call->before->session_id, 1);
     }
 }
 

@@ -18,6 +18,12 @@ UserFailure sessions_authenticate(UserCall *call);
 UserFailure sessions_authenticate_cookie(UserCall *call);
 
 /*
+ * What the browser is signed in with already: call->before, which the new session then takes the
+ * place of. call->session is nobody's afterwards, until the proof has been looked at.
+ */
+void sessions_look_before(UserCall *call);
+
+/*
  * In a transaction: a new session of that account for the device that calls. `ret_token` is what
  * its holder gets to keep.
  */
@@ -27,15 +33,18 @@ int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t method
 
 /*
  * The same in the place of the session that the device has: renewed when it is of that account,
- * with its id and all that clients were given in it, but with another token; else ended, which is
- * noted in the trail of the account that it was of. sessions_forget() `before` afterwards.
+ * with its id, its name unless there is a new one, and all that clients were given in it, but with
+ * another token; else ended, which is noted in the trail of the account that it was of.
+ * sessions_forget_before() afterwards.
  */
 int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
-                    const Session *before, Session *ret_session,
+                    const Session *before, const char *device_name, Session *ret_session,
                     char ret_token[SESSION_TOKEN_LEN + 1]);
 
 /* After the transaction that removed or changed it: the table is asked again from now on. */
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n);
+/* The same of call->before, if there is one. */
+void sessions_forget_before(UserCall *call);
 
 /* {"id", "name", "agent", "address", "methods", "created", "seen", "expires", "current"} */
 json_t *sessions_json(const UserCall *call, const Session *session);

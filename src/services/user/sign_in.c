@@ -53,9 +53,9 @@ static int find(DbTx *tx, void *userdata) {
 static int open_or_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
                           const char *device, Session *ret_session,
                           char ret_token[SESSION_TOKEN_LEN + 1]) {
-    return call->before
-               ? sessions_reopen(tx, call, key, methods, call->before, ret_session, ret_token)
-               : sessions_open(tx, call, key, methods, device, ret_session, ret_token);
+    return call->before ? sessions_reopen(tx, call, key, methods, call->before, device, ret_session,
+                                          ret_token)
+                        : sessions_open(tx, call, key, methods, device, ret_session, ret_token);
 }
 
 int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *proof,
@@ -207,6 +207,7 @@ static UserFailure sign_in_with(SignIn *attempt) {
         return explain(attempt, r);
     }
     throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex));
+    sessions_forget_before(call);
     if (attempt->methods & SESSION_METHOD_RECOVERY) {
         mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, attempt->account.email);
     }
@@ -252,6 +253,9 @@ static UserFailure create(UserCall *call, json_t **ret_body) {
     if (!text_is_plain(body.device, 200)) {
         call->detail = "device: has characters that cannot be seen.";
         return USER_FAILURE_INVALID_FIELD;
+    }
+    if (body.cookie) {
+        sessions_look_before(call);
     }
     failure = sign_in_as(&attempt);
     if (failure == USER_FAILURE_NONE) {

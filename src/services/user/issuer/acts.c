@@ -193,12 +193,14 @@ void visit_enter(Visit *visit) {
     if (visit->code && !take_attempt(visit)) {
         return;
     }
+    sessions_look_before(call);
     r = write_of(visit, &visit->user_id, enter);
     if (r != 0) {
         answer_failure(visit, r);
         return;
     }
     code_was_good(visit, visit->session.methods);
+    sessions_forget_before(call);
     metric_add(call->service->metrics.sign_ins, 1);
     visit_go_back(visit, visit->token);
 }

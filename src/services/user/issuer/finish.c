@@ -71,6 +71,7 @@ static bool sign_in_first(Visit *visit, const Form *form) {
         visit_page_link(visit, 400, "Please give the password of that account.");
         return false;
     }
+    sessions_look_before(call);
     failure = sign_in(call, &body, visit->token);
     if (failure == USER_FAILURE_NONE) {
         return true;

@@ -27,17 +27,6 @@ static UserFailure sign_in_by(UserCall *call, const char *credential, const Sign
                       : sign_in(call, body, ret_token);
 }
 
-/* What the browser is signed in with already, which the new session takes the place of. */
-static void look_for_session(UserCall *call) {
-    if (sessions_authenticate_cookie(call) == USER_FAILURE_NONE) {
-        Session *before = arena_alloc(call->arena, sizeof(*before));
-        *before = call->session;
-        call->before = before;
-    }
-    call->session = (Session){0}; /* nobody's until the proof has been looked at */
-    call->signed_in = false;
-}
-
 bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page) {
     SignInBody body = {.email = oidc_field(call, form, "email"),
                        .password = oidc_field(call, form, "password"),
@@ -49,7 +38,7 @@ bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page) {
     UserFailure failure;
 
     call->set_cookie = NULL;
-    look_for_session(call);
+    sessions_look_before(call);
     if (!credential && (!body.email || !body.password || strlen(body.email) > EMAIL_SHOWN_MAX ||
                         strlen(body.password) > PASSWORD_LEN_MAX)) {
         page.email = NULL;
@@ -67,9 +56,6 @@ bool page_sign_in_read(UserCall *call, const Form *form, SignInPage page) {
                                           call->detail ? call->detail : "");
         page_sign_in(call, info->status, &page);
         return false;
-    }
-    if (call->before) {
-        sessions_forget(call, &call->before->session_id, 1);
     }
     call->set_cookie = user_call_cookie(call, token);
     return true;

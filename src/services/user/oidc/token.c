@@ -23,6 +23,7 @@ typedef struct Redeem {
     const char *redirect_uri, *verifier; /* of a code */
     uint32_t scopes;                     /* of a refresh token; 0: all that were granted */
     Outcome outcome;
+    uint32_t given; /* scopes */
     Grant grant;
 } Redeem;
 
@@ -69,6 +70,7 @@ static int end_grant(DbTx *tx, Redeem *redeem, const Account *account, Outcome o
 static int use(DbTx *tx, Redeem *redeem, const Account *account) {
     Grant *grant = &redeem->grant;
     int64_t good = redeem->kind == GRANT_CODE ? 0 : grant->counter;
+    uint32_t allowed;
     int r;
 
     if (redeem->claim.counter != good || (redeem->kind == GRANT_CODE && grant->counter != 0)) {
@@ -81,10 +83,14 @@ static int use(DbTx *tx, Redeem *redeem, const Account *account) {
                                        !fits_challenge(redeem->verifier, grant->challenge))) {
         return end_grant(tx, redeem, account, OUTCOME_REFUSED);
     }
-    if (redeem->scopes & ~grant->scopes) {
+    /* What the client may ask for can have become less since. */
+    allowed = grant->scopes & redeem->client->scopes;
+    if (allowed == 0 || redeem->scopes & ~allowed ||
+        (redeem->kind == GRANT_REFRESH && !(allowed & SCOPE_OFFLINE_ACCESS))) {
         redeem->outcome = OUTCOME_SCOPE;
         return 0;
     }
+    redeem->given = redeem->scopes ? redeem->scopes : allowed;
     grant->counter++;
     grant->expires_us = oidc_grant_end_us(redeem->call, grant);
     r = grant_store_put(tx, grant);
@@ -118,7 +124,6 @@ static int redeem_in(DbTx *tx, void *userdata) {
 static void answer(Redeem *redeem) {
     UserCall *call = redeem->call;
     _cleanup_(json_decrefp) json_t *body = NULL;
-    uint32_t scopes = redeem->scopes ? redeem->scopes : redeem->grant.scopes;
     int r;
 
     if (redeem->outcome == OUTCOME_SCOPE) {
@@ -130,8 +135,9 @@ static void answer(Redeem *redeem) {
                            "Unknown, used, expired, or not given to this client for this.");
         return;
     }
-    r = oidc_tokens(call, redeem->client, &redeem->grant, scopes,
-                    redeem->grant.scopes & SCOPE_OFFLINE_ACCESS, redeem->kind == GRANT_CODE, &body);
+    r = oidc_tokens(call, redeem->client, &redeem->grant, redeem->given,
+                    redeem->grant.scopes & redeem->client->scopes & SCOPE_OFFLINE_ACCESS,
+                    redeem->kind == GRANT_CODE, &body);
     if (r < 0) {
         oidc_respond_fault(call, r);
         return;

@@ -228,6 +228,7 @@ UserFailure passkey_sign_in(UserCall *call, const json_t *credential, const char
         return failure;
     }
     metric_add(call->service->metrics.sign_ins, 1);
+    sessions_forget_before(call);
     call->session = assertion.session;
     call->signed_in = true;
     memcpy(ret_token, assertion.token, SESSION_TOKEN_LEN + 1);
@@ -270,6 +271,9 @@ static UserFailure create(UserCall *call, json_t **ret_body) {
         return USER_FAILURE_INVALID_FIELD;
     }
     if (failure == USER_FAILURE_NONE) {
+        if (body.cookie) {
+            sessions_look_before(call);
+        }
         failure = passkey_sign_in(call, credential, body.device, &account, token);
     }
     if (failure == USER_FAILURE_NONE) {
