@@ -8,9 +8,11 @@ import time
 
 import pytest
 
+from backends import redis_server
 from harness import eventually
 from hostile_issuer import CLIENT, Key, encode, hmac_with, unsigned
-from issuer_visits import Browser, corp, is_back, is_page, issuers, newcomer, server
+from issuer_visits import (Browser, corp, is_back, is_page, issuers, make_server, newcomer,
+                           server)
 from people import Person, problem
 
 __all__ = ["corp", "issuers", "server"]  # fixtures
@@ -81,7 +83,7 @@ def test_rotated_keys_are_fetched_but_not_again_and_again(server, issuers):
 
 # Answers that are not this browser's, this issuer's, or not the first
 
-def test_state_is_good_once(server, corp):
+def state_is_good_once(server, corp):
     newcomer(corp)
     browser = Browser(server)
     asked = browser.start(corp)
@@ -91,6 +93,20 @@ def test_state_is_good_once(server, corp):
     # Also when somebody keeps the cookie.
     browser.http.cookies.set("issuer", flow)
     is_page(browser.come_back(corp, asked), 400, "Please start again")
+
+
+def test_state_is_good_once(server, corp):
+    state_is_good_once(server, corp)
+
+
+def test_state_is_good_once_while_redis_is_away(start, issuers, corp, tmp_path):
+    processes = []
+    with redis_server(tmp_path, processes) as cache:
+        server = make_server(start, issuers, tmp_path, cache=cache)
+        processes[0].terminate()
+        processes[0].wait(30)
+        state_is_good_once(server, corp)
+        assert server.metric("imagesync_cache_up") == 0
 
 
 def test_state_of_another_browser(server, corp):
