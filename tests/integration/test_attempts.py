@@ -189,6 +189,20 @@ class Flood:
             pool.close()
 
 
+def test_hashes_at_once_are_bounded(backend, tmp_path):
+    if backend != "embedded":
+        pytest.skip("hashing knows no back ends")
+    with running(backend, tmp_path, **{**CHEAP, "password_memory_mib": 64,
+                                       "password_parallel": 1}) as server:
+        assert sign_in(server, new_address(), password=WRONG).status_code == 401
+        before = sum(server.memory_peaks().values())  # with one hash
+        with ThreadPoolExecutor(24) as guessers:
+            replies = list(guessers.map(lambda _: sign_in(server, new_address(), password=WRONG),
+                                        range(48)))
+        assert {reply.status_code for reply in replies} <= {401, 503}
+        assert sum(server.memory_peaks().values()) < before + 60
+
+
 def test_ten_thousand_attempts(backend, tmp_path):
     with running(backend, tmp_path, **{**CHEAP, "attempts_per_address": 1000}) as server:
         ada = Person(server)
