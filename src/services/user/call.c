@@ -67,8 +67,8 @@ static void respond(UserCall *call, const json_t *body) {
 
 /*
  * A cookie is sent along by the browser whoever made the request, so one that comes with a cookie
- * and changes something must come from our own pages. SameSite=Lax alone leaves out older browsers
- * and sister domains.
+ * and changes something must come from our own pages, and say so. SameSite=Lax alone leaves out
+ * older browsers and sister domains.
  */
 static bool is_cross_site(UserCall *call) {
     const char *method = http_request_method(call->request);
@@ -76,7 +76,8 @@ static bool is_cross_site(UserCall *call) {
     if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
         return false;
     }
-    return !same_origin_request(call->request, call->service->public_url);
+    return !same_origin_request(call->request, call->service->public_url) ||
+           (sessions_by_cookie(call) && !same_origin_is_told(call->request));
 }
 
 static UserFailure admit(UserCall *call, CallRule rule) {
@@ -84,7 +85,7 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     UserFailure failure;
 
     if (is_cross_site(call)) {
-        call->detail = "Send this from the site's own pages, or without an Origin header.";
+        call->detail = "Send this from the site's own pages; programs send a token, and no cookie.";
         return USER_FAILURE_CROSS_SITE;
     }
     if (rule == CALL_RULE_ANYONE) {

@@ -6,8 +6,8 @@
 #include "base/crypto/password.h"
 #include "core/cache/read_through.h"
 #include "core/contracts/access_wire.h"
+#include "services/user/attempt_counts.h"
 #include "services/user/service.h"
-#include "services/user/throttle.h"
 #include "services/user/vault.h"
 
 typedef struct UserMetrics {
@@ -26,7 +26,7 @@ typedef struct UserAccess {
 struct UserService {
     UserServiceOptions options;
     Vault *vault;
-    Throttle throttle;
+    AttemptCounts *attempts;
     PasswordHasher *hasher;
     UserMetrics metrics;
     UserAccess access;

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/account_store.h"
+#include "services/user/attempts.h"
 #include "services/user/credit_store.h"
 #include "services/user/mail_start.h"
 #include "services/user/mail_token_store.h"
@@ -199,6 +200,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : mail_link_stale(call);
     }
+    attempts_succeeded(call, completion.account.email);
     metric_add(call->service->metrics.registrations, 1);
     *ret_body = sessions_opened_json(call, &completion.account, &completion.session,
                                      completion.token, body.cookie);

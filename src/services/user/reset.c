@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "services/user/account_store.h"
+#include "services/user/attempts.h"
 #include "services/user/mail_start.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
@@ -102,6 +103,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
         return r < 0 ? user_call_fault(call, r) : mail_link_stale(call);
     }
     sessions_forget(call, reset.ended, reset.n_ended);
+    attempts_succeeded(call, reset.email); /* and so is not kept waiting by strangers */
     mails_notice(call->service, MAIL_NOTICE_PASSWORD_CHANGED, reset.email);
     return USER_FAILURE_NONE;
 }

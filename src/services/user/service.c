@@ -159,6 +159,9 @@ static int start(UserService *service, const char **reterr) {
     if (r < 0) {
         return err_trace(r);
     }
+    service->attempts = attempt_counts_new(
+        service->options.cache, service->options.local_cache, settings->attempts_per_address,
+        (Str){(const char *)vault_service_key(service->vault)->bytes, VAULT_KEY_LEN});
     r = user_access_start(service);
     if (r < 0) {
         return err_trace(r);
@@ -189,8 +192,6 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
         return err_trace(-ENOMEM);
     }
     service->options = *options;
-    service->throttle =
-        (Throttle){options->cache, options->local_cache, options->settings->attempts_per_address};
     r = start(service, reterr);
     if (r < 0) {
         return err_trace(r);
@@ -223,6 +224,7 @@ UserService *user_service_free(UserService *service) {
         oidc_free(service->oidc);
         passkeys_free(service->passkeys);
         password_hasher_free(service->hasher);
+        attempt_counts_free(service->attempts);
         vault_free(service->vault);
         free(service->public_url);
         free(service);

@@ -51,6 +51,10 @@ static Str sent_token(UserCall *call) {
     return cookie_token(call);
 }
 
+bool sessions_by_cookie(UserCall *call) {
+    return !http_request_header(call->request, "Authorization") && cookie_token(call).len > 0;
+}
+
 static bool from_cache(UserCall *call, const Uuid *user_id, const Uuid *session_id,
                        const uint8_t secret_hash[VAULT_HASH_LEN]) {
     CachedSession cached;

@@ -28,9 +28,8 @@ const ConfigField user_settings_fields[] = {
     {"password-length-min", CONFIG_U64, AT(password_length_min), "10", 8, 64, NULL,
      "characters that a password has at least"},
     {"attempts-per-address", CONFIG_U64, AT(attempts_per_address), "50", 1, 1000000, NULL,
-     "attempts to sign in or to be sent mail that one network address has free an hour; after "
-     "these "
-     "each has to wait"},
+     "attempts to sign in or to be sent mail that one network address (of IPv6, one /64) has free "
+     "an hour; after these each has to wait"},
     {"welcome-credits", CONFIG_U64, AT(welcome_credits), "0", 0, 1000000, NULL,
      "credits that a new account begins with"},
     {"reservation-s", CONFIG_U64, AT(reservation_s), "600", 1, 86400, "s",

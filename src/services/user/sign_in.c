@@ -7,9 +7,9 @@
 
 #include "services/user/sign_in.h"
 
-#include "base/crypto/digest.h"
 #include "base/error.h"
 #include "services/user/account_json.h"
+#include "services/user/attempts.h"
 #include "services/user/mails.h"
 #include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
@@ -34,8 +34,8 @@ enum {
 typedef struct SignIn {
     UserCall *call;
     const SignInBody *body;
+    const char *email; /* in canonical form, or nobody's */
     uint8_t email_hash[VAULT_HASH_LEN];
-    char email_hex[2 * VAULT_HASH_LEN + 1];
     Account account;     /* as it was when the password was compared, then as it was written */
     const char *new_phc; /* NULL: the old one stays */
     uint32_t methods;
@@ -122,24 +122,6 @@ static int note_refusal(DbTx *tx, void *userdata) {
                         attempt->call->now_us, attempt->call->arena, &event);
 }
 
-static UserFailure throttle(SignIn *attempt) {
-    UserCall *call = attempt->call;
-    const Throttle *throttle = &call->service->throttle;
-    uint32_t wait_s = throttle_take(throttle, THROTTLE_ADDRESS,
-                                    str_from(http_request_peer(call->request)), call->now_us);
-
-    if (wait_s == 0) {
-        wait_s =
-            throttle_take(throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex), call->now_us);
-    }
-    if (wait_s == 0) {
-        return USER_FAILURE_NONE;
-    }
-    call->retry_after_s = wait_s;
-    call->detail = arena_printf(call->arena, "Please try again in %u seconds.", wait_s);
-    return USER_FAILURE_TOO_MANY;
-}
-
 static UserFailure refuse(SignIn *attempt, UserFailure failure) {
     UserCall *call = attempt->call;
 
@@ -173,6 +155,13 @@ static UserFailure explain(SignIn *attempt, int r) {
     }
 }
 
+/* Whoever guesses at codes has the password already. */
+static UserFailure take_code(SignIn *attempt) {
+    return attempt->body->code && attempt->account.totp.len > 0
+               ? attempts_take_code(attempt->call, attempt->email)
+               : USER_FAILURE_NONE;
+}
+
 /* Compares the password, with or without an account. */
 static UserFailure compare(SignIn *attempt) {
     UserCall *call = attempt->call;
@@ -196,17 +185,18 @@ static UserFailure compare(SignIn *attempt) {
 
 static UserFailure sign_in_with(SignIn *attempt) {
     UserCall *call = attempt->call;
-    UserFailure failure = throttle(attempt);
+    UserFailure failure = attempts_take_account(call, attempt->email);
     int r;
 
-    if (failure != USER_FAILURE_NONE || (failure = compare(attempt)) != USER_FAILURE_NONE) {
+    if (failure != USER_FAILURE_NONE || (failure = compare(attempt)) != USER_FAILURE_NONE ||
+        (failure = take_code(attempt)) != USER_FAILURE_NONE) {
         return failure;
     }
     r = db_write(call->service->options.db, open_session, attempt, read_token_noted(call));
     if (r != 0) {
         return explain(attempt, r);
     }
-    throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex));
+    attempts_succeeded(call, attempt->email);
     sessions_forget_before(call);
     if (attempt->methods & SESSION_METHOD_RECOVERY) {
         mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, attempt->account.email);
@@ -218,13 +208,11 @@ static UserFailure sign_in_with(SignIn *attempt) {
 /* Fills what has to be known of the address, and signs in. */
 static UserFailure sign_in_as(SignIn *attempt) {
     UserCall *call = attempt->call;
-    const char *email;
 
-    if (email_canonical(str_from(attempt->body->email), call->arena, &email) < 0) {
-        email = attempt->body->email; /* nobody's, and takes as long as anybody's */
+    if (email_canonical(str_from(attempt->body->email), call->arena, &attempt->email) < 0) {
+        attempt->email = attempt->body->email; /* nobody's, and takes as long as anybody's */
     }
-    vault_hash_email(call->service->vault, str_from(email), attempt->email_hash);
-    hex_encode((Str){(const char *)attempt->email_hash, VAULT_HASH_LEN}, attempt->email_hex);
+    vault_hash_email(call->service->vault, str_from(attempt->email), attempt->email_hash);
     return sign_in_with(attempt);
 }
 
@@ -332,17 +320,19 @@ static UserFailure prove(UserCall *call, json_t **ret_body) {
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
-    vault_hash_email(call->service->vault, str_from(attempt.account.email), attempt.email_hash);
-    hex_encode((Str){(const char *)attempt.email_hash, VAULT_HASH_LEN}, attempt.email_hex);
-    failure = throttle(&attempt);
+    attempt.email = attempt.account.email;
+    failure = attempts_take_account(call, attempt.email);
     if (failure == USER_FAILURE_NONE) {
         failure = passwords_verify(call, proof.password, attempt.account.password);
+    }
+    if (failure == USER_FAILURE_NONE) {
+        failure = take_code(&attempt);
     }
     if (failure == USER_FAILURE_NONE) {
         r = db_write(call->service->options.db, renew_proof, &attempt, read_token_noted(call));
         failure = r == 0 ? USER_FAILURE_NONE : explain(&attempt, r);
         if (r == 0) {
-            throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt.email_hex));
+            attempts_succeeded(call, attempt.email);
             sessions_forget(call, &call->session.session_id, 1);
         }
     }

@@ -107,8 +107,14 @@ bool flow_read(UserCall *call, const uint8_t key[AEAD_KEY_LEN], Flow *ret_flow) 
     return true;
 }
 
+/* Hashed: the id is the state that a browser came back with. */
 static Str used_key(UserCall *call, const Flow *flow) {
-    return str_from(arena_printf(call->arena, "issuer-flow/%s", flow->id));
+    uint8_t digest[DIGEST_LEN];
+    char hex[DIGEST_HEX_SIZE];
+
+    digest_sha256(str_from(flow->id), digest);
+    hex_encode((Str){(const char *)digest, sizeof(digest)}, hex);
+    return str_from(arena_printf(call->arena, "issuer-flow/%s", hex));
 }
 
 bool flow_use(UserCall *call, const Flow *flow) {
