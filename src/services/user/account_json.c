@@ -2,6 +2,7 @@
 #include "services/user/account_json.h"
 
 #include "services/user/text.h"
+#include "services/user/zone.h"
 
 json_t *account_json(const Account *account) {
     char id[UUID_TEXT_SIZE];
@@ -20,7 +21,7 @@ UserFailure account_check_profile(UserCall *call, const Profile *profile) {
         call->detail = "name: has characters that cannot be seen.";
     } else if (!text_is_locale(profile->locale)) {
         call->detail = "locale: not a language tag such as en or de-CH.";
-    } else if (!text_is_zone(profile->zone)) {
+    } else if (!zone_is_known(profile->zone)) {
         call->detail = "zone: not a time zone such as Europe/Zurich.";
     } else {
         return USER_FAILURE_NONE;

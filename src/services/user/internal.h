@@ -6,6 +6,7 @@
 #include "base/crypto/password.h"
 #include "core/cache/read_through.h"
 #include "core/contracts/access_wire.h"
+#include "services/user/breached_list.h"
 #include "services/user/service.h"
 #include "services/user/throttle.h"
 #include "services/user/vault.h"
@@ -28,6 +29,7 @@ struct UserService {
     Vault *vault;
     Throttle throttle;
     PasswordHasher *hasher;
+    BreachedList *breached; /* NULL: none was given */
     UserMetrics metrics;
     UserAccess access;
     ReadThrough *api_keys;

@@ -170,6 +170,10 @@ static int start(UserService *service, const char **reterr) {
                             .waiting_max = HASH_WAITING_MAX,
                             .wait_ms = HASH_WAIT_MS},
         &service->hasher);
+    if (r == 0 && settings->breached_passwords[0]) {
+        r = breached_list_open(settings->breached_passwords, service->options.arena,
+                               &service->breached, reterr);
+    }
     if (r == 0) {
         service->passkeys = passkeys_new(service);
         r = oidc_new(service, &service->oidc, reterr);
@@ -223,6 +227,7 @@ UserService *user_service_free(UserService *service) {
         oidc_free(service->oidc);
         passkeys_free(service->passkeys);
         password_hasher_free(service->hasher);
+        breached_list_free(service->breached);
         vault_free(service->vault);
         free(service->public_url);
         free(service);
