@@ -42,6 +42,7 @@ typedef struct Server {
 static void server_done(Server *server) {
     http_server_stop(server->http);
     http_tls_free(server->tls);
+    user_part_end_requests(&server->user);
     image_part_done(&server->image);
     user_part_done(&server->user);
     mailer_free(server->mailer);
@@ -169,6 +170,9 @@ static int start_parts(Server *server) {
     }
     if (r == EXIT_OK && server->parts & PART_IMAGE) {
         r = start_image(server);
+    }
+    if (r == EXIT_OK && server->user.service && server->image.renderer) {
+        user_service_set_renderer(server->user.service, server->image.renderer);
     }
     return r;
 }

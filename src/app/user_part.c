@@ -118,6 +118,12 @@ void user_part_drain(UserPart *part, uint32_t timeout_ms) {
     executor_drain(part->mail_executor, timeout_ms);
 }
 
+void user_part_end_requests(UserPart *part) {
+    if (part->executor) {
+        executor_drain(part->executor, UINT32_MAX);
+    }
+}
+
 void user_part_done(UserPart *part) {
     executor_free(part->executor);
     executor_free(part->mail_executor);

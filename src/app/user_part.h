@@ -38,5 +38,9 @@ void user_part_reload_keys(UserPart *part);
 /* Lets requests and mails under way end, at most so long: after the server has drained. */
 void user_part_drain(UserPart *part, uint32_t timeout_ms);
 
+/* Waits for requests, however long: after the server has stopped, before the renderer that they may
+ * wait for is gone. */
+void user_part_end_requests(UserPart *part);
+
 /* After the server has stopped. Whatever was built, also half. */
 void user_part_done(UserPart *part);

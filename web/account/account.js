@@ -2,6 +2,7 @@
 /* One's own account. Each part of the page has a module; this one loads and proves. */
 import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
+import { showAvatar } from './avatar.js';
 import { loadDevices } from './devices.js';
 import { bind, clear, fields, say } from './form.js';
 import { loadIdentities } from './issuers.js';
@@ -122,6 +123,7 @@ async function changed() {
 try {
   await load();
   fill($('profile'), me);
+  showAvatar(me);
   showSecondFactor(me.totp, changed);
   passkeys = await loadPasskeys(me, changed);
   await Promise.all([loadDevices(), loadAudit(), loadIdentities(changed)]);

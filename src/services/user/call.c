@@ -46,7 +46,8 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 
 static void respond(UserCall *call, const json_t *body) {
     _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    HttpHeader headers[5] = {{"Cache-Control", "no-store"}};
+    bool kept = call->content_type || call->status == 304;
+    HttpHeader headers[5] = {{"Cache-Control", kept ? "private, no-cache" : "no-store"}};
     size_t n = 1;
 
     if (call->set_cookie) {
@@ -59,10 +60,11 @@ static void respond(UserCall *call, const json_t *body) {
         headers[n++] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
-    http_respond(call->request, &(HttpResponse){.status = body ? call->status : 204,
-                                                .content_type = body ? "application/json" : NULL,
-                                                .headers = headers,
-                                                .body = str_from(text)});
+    http_respond(call->request,
+                 &(HttpResponse){.status = body || kept ? call->status : 204,
+                                 .content_type = body ? "application/json" : call->content_type,
+                                 .headers = headers,
+                                 .body = body ? str_from(text) : call->content});
 }
 
 /*

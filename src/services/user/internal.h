@@ -7,6 +7,7 @@
 #include "core/cache/read_through.h"
 #include "core/contracts/access_wire.h"
 #include "services/user/attempt_counts.h"
+#include "services/user/breached_list.h"
 #include "services/user/service.h"
 #include "services/user/vault.h"
 
@@ -15,7 +16,7 @@ typedef struct UserMetrics {
     Metric *service_calls_refused;
 } UserMetrics;
 
-#define USER_ROUTES_MAX 48
+#define USER_ROUTES_MAX 64
 
 /* This service as its contract has it. */
 typedef struct UserAccess {
@@ -28,11 +29,14 @@ struct UserService {
     Vault *vault;
     AttemptCounts *attempts;
     PasswordHasher *hasher;
+    BreachedList *breached; /* NULL: none was given */
     UserMetrics metrics;
     UserAccess access;
     ReadThrough *api_keys;
     char *public_url;
-    bool secure; /* public_url is https: cookies are __Host- and Secure */
+    Renderer *renderer;                /* NULL: none in this process */
+    _Atomic unsigned avatars_rendered; /* just now */
+    bool secure;                       /* public_url is https: cookies are __Host- and Secure */
     struct UserOidc *oidc;
     struct UserIssuer *issuer;
     struct UserPasskeys *passkeys;
@@ -47,6 +51,7 @@ HttpHandler session_create_handle, session_proof_handle, session_list_handle, se
     session_remove_handle, session_remove_all_handle;
 HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_password_remove_handle,
     me_email_handle, me_audit_handle;
+HttpHandler avatar_get_handle, avatar_put_handle, avatar_remove_handle;
 HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
 HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,

@@ -15,7 +15,8 @@ static const JsonField start_fields[] = {
 
 UserFailure mail_start_address(UserCall *call, const char *text, const char **ret_email) {
     if (email_canonical(str_from(text), call->arena, ret_email) < 0) {
-        call->detail = "email: not an e-mail address (ASCII; write international domains as xn--).";
+        call->detail =
+            "email: not an e-mail address (only ASCII before the @; the domain may have more).";
         return USER_FAILURE_INVALID_FIELD;
     }
     return USER_FAILURE_NONE;

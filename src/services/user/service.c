@@ -5,6 +5,7 @@
 #include "services/user/api_key_store.h"
 #include "services/user/audit.h"
 #include "services/user/audit_check.h"
+#include "services/user/avatar_store.h"
 #include "services/user/credit_store.h"
 #include "services/user/internal.h"
 #include "services/user/issuer/identity_store.h"
@@ -21,8 +22,16 @@
 #include "services/user/session_store.h"
 
 #define BODY_MAX         (16u << 10)
+#define AVATAR_BODY_MAX  ((size_t)10 << 20)
 #define HASH_WAITING_MAX 64
 #define HASH_WAIT_MS     10000
+
+static HttpRoute route(const char *method, const char *path, HttpHandler *handle) {
+    size_t body_max = handle == avatar_put_handle ? AVATAR_BODY_MAX : BODY_MAX;
+
+    return (HttpRoute){
+        .method = method, .path = path, .handle = handle, .body_max = body_max, .blocks = true};
+}
 
 static void build_routes(UserService *service) {
     static const struct {
@@ -49,6 +58,9 @@ static void build_routes(UserService *service) {
         {"PUT", "/v1/me/password", me_password_handle},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
+        {"GET", "/v1/me/avatar", avatar_get_handle},
+        {"PUT", "/v1/me/avatar", avatar_put_handle},
+        {"DELETE", "/v1/me/avatar", avatar_remove_handle},
         {"POST", "/v1/me/passkeys/options", passkey_options_handle},
         {"POST", "/v1/me/passkeys", passkey_add_handle},
         {"GET", "/v1/me/passkeys", passkey_list_handle},
@@ -79,12 +91,11 @@ static void build_routes(UserService *service) {
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        service->routes[i] = (HttpRoute){.method = routes[i].method,
-                                         .path = routes[i].path,
-                                         .handle = routes[i].handle,
-                                         .body_max = BODY_MAX,
-                                         .blocks = true};
+        service->routes[i] = route(routes[i].method, routes[i].path, routes[i].handle);
     }
+}
+
+static void build_groups(UserService *service) {
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/",
                                           .routes = service->routes,
                                           .context = service,
@@ -132,6 +143,7 @@ static int check_statements(Db *db, const char **reterr) {
         {device_statements, device_statements_len},
         {client_store_statements, client_store_statements_len},
         {passkey_statements, passkey_statements_len},
+        {avatar_statements, avatar_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -173,6 +185,10 @@ static int start(UserService *service, const char **reterr) {
                             .waiting_max = HASH_WAITING_MAX,
                             .wait_ms = HASH_WAIT_MS},
         &service->hasher);
+    if (r == 0 && settings->breached_passwords[0]) {
+        r = breached_list_open(settings->breached_passwords, service->options.arena,
+                               &service->breached, reterr);
+    }
     if (r == 0) {
         service->passkeys = passkeys_new(service);
         r = oidc_new(service, &service->oidc, reterr);
@@ -198,6 +214,7 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
     }
     register_metrics(service);
     build_routes(service);
+    build_groups(service);
     *ret_service = TAKE_PTR(service);
     return 0;
 }
@@ -213,6 +230,10 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
     passkeys_set_public_url(service);
 }
 
+void user_service_set_renderer(UserService *service, Renderer *renderer) {
+    service->renderer = renderer;
+}
+
 void user_service_reload_keys(UserService *service) {
     oidc_reload_keys(service);
 }
@@ -225,6 +246,7 @@ UserService *user_service_free(UserService *service) {
         passkeys_free(service->passkeys);
         password_hasher_free(service->hasher);
         attempt_counts_free(service->attempts);
+        breached_list_free(service->breached);
         vault_free(service->vault);
         free(service->public_url);
         free(service);

@@ -14,6 +14,7 @@
  *   /.well-known/openid-configuration, /oauth/...                 OpenID Connect: oidc/oidc.h
  *   GET /v1/issuers, /v1/me/identities, /oauth/issuers/...       other issuers: issuer/part.h
  *   .../passkeys, /v1/passkey-challenges                         passkeys: passkey/part.h
+ *   GET, PUT, DELETE /v1/me/avatar                               one's own picture
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff
@@ -30,6 +31,7 @@
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
 #include "core/ports/mail.h"
+#include "core/ports/renderer.h"
 #include "services/user/settings.h"
 
 typedef struct UserService UserService;
@@ -60,6 +62,11 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
  * said once, before the first request.
  */
 void user_service_set_public_url(UserService *service, const char *public_url);
+/*
+ * What reads pictures, or NULL as at first: then none is taken. Said before the first request;
+ * outlives the executor's work.
+ */
+void user_service_set_renderer(UserService *service, Renderer *renderer);
 /* The keys that tokens are signed with are read again at the next request. Thread-safe. */
 void user_service_reload_keys(UserService *service);
 /* Last: after the server and both executors have ended. Accepts NULL. */

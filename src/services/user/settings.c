@@ -27,6 +27,9 @@ const ConfigField user_settings_fields[] = {
      "hashes at the same time; others wait"},
     {"password-length-min", CONFIG_U64, AT(password_length_min), "10", 8, 64, NULL,
      "characters that a password has at least"},
+    {"breached-passwords", CONFIG_STR, AT(breached_passwords), "", 0, 0, NULL,
+     "a file of passwords that became public and may not be chosen: SHA-1 hashes sorted by hash, a "
+     "line each, as Have I Been Pwned publishes them; it is searched, not loaded"},
     {"attempts-per-address", CONFIG_U64, AT(attempts_per_address), "50", 1, 1000000, NULL,
      "attempts to sign in or to be sent mail that one network address (of IPv6, one /64) has free "
      "an hour; after these each has to wait"},

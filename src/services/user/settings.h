@@ -14,6 +14,7 @@ typedef struct UserSettings {
     uint64_t mail_token_minutes;
     uint64_t password_ops, password_memory_mib, password_parallel;
     uint64_t password_length_min;
+    const char *breached_passwords;
     uint64_t attempts_per_address;
     uint64_t welcome_credits;
     uint64_t reservation_s;

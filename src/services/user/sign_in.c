@@ -166,18 +166,18 @@ static UserFailure take_code(SignIn *attempt) {
 static UserFailure compare(SignIn *attempt) {
     UserCall *call = attempt->call;
     UserFailure failure;
+    bool outdated = false;
     int r = db_read(call->service->options.db, NULL, find, attempt);
 
     if (r < 0) {
         return user_call_fault(call, r);
     }
-    failure =
-        passwords_verify(call, attempt->body->password, r == 0 ? attempt->account.password : NULL);
+    failure = passwords_verify(call, attempt->body->password,
+                               r == 0 ? attempt->account.password : NULL, &outdated);
     if (failure == USER_FAILURE_WRONG_CREDENTIALS) {
         return refuse(attempt, failure);
     }
-    if (failure == USER_FAILURE_NONE &&
-        password_needs_rehash(call->service->hasher, attempt->account.password)) {
+    if (failure == USER_FAILURE_NONE && outdated) {
         failure = passwords_hash(call, attempt->body->password, &attempt->new_phc);
     }
     return failure;
@@ -323,7 +323,7 @@ static UserFailure prove(UserCall *call, json_t **ret_body) {
     attempt.email = attempt.account.email;
     failure = attempts_take_account(call, attempt.email);
     if (failure == USER_FAILURE_NONE) {
-        failure = passwords_verify(call, proof.password, attempt.account.password);
+        failure = passwords_verify(call, proof.password, attempt.account.password, NULL);
     }
     if (failure == USER_FAILURE_NONE) {
         failure = take_code(&attempt);
