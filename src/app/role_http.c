@@ -378,6 +378,9 @@ static int serve(const CliCall *call) {
         (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
+    if (server.user.service) {
+        user_part_listening(&server.user);
+    }
     say_listening(&server);
     wait_for_end(&server, &signals);
     log_info("draining", LOG_INT("timeout_ms", drain_ms));

@@ -36,6 +36,7 @@ struct UserService {
     struct UserOidc *oidc;
     struct UserIssuer *issuer;
     struct UserPasskeys *passkeys;
+    struct Housekeeping *housekeeping;
     HttpRoute routes[USER_ROUTES_MAX], service_routes[_ACCESS_VERB_MAX + 1];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };

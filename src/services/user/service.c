@@ -5,7 +5,9 @@
 #include "services/user/api_key_store.h"
 #include "services/user/audit.h"
 #include "services/user/audit_check.h"
+#include "services/user/chore_store.h"
 #include "services/user/credit_store.h"
+#include "services/user/housekeeping.h"
 #include "services/user/internal.h"
 #include "services/user/issuer/identity_store.h"
 #include "services/user/issuer/part.h"
@@ -132,6 +134,7 @@ static int check_statements(Db *db, const char **reterr) {
         {device_statements, device_statements_len},
         {client_store_statements, client_store_statements_len},
         {passkey_statements, passkey_statements_len},
+        {chore_statements, chore_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -196,6 +199,7 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
         return err_trace(r);
     }
     register_metrics(service);
+    service->housekeeping = housekeeping_new(service, housekeeping_chores);
     build_routes(service);
     *ret_service = TAKE_PTR(service);
     return 0;
@@ -212,12 +216,21 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
     passkeys_set_public_url(service);
 }
 
+int user_service_start(UserService *service) {
+    return err_trace(housekeeping_start(service->housekeeping));
+}
+
+void user_service_stop(UserService *service) {
+    housekeeping_stop(service->housekeeping);
+}
+
 void user_service_reload_keys(UserService *service) {
     oidc_reload_keys(service);
 }
 
 UserService *user_service_free(UserService *service) {
     if (service) {
+        housekeeping_free(service->housekeeping);
         user_access_done(service);
         issuer_free(service->issuer);
         oidc_free(service->oidc);

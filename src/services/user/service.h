@@ -60,6 +60,10 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
  * said once, before the first request.
  */
 void user_service_set_public_url(UserService *service, const char *public_url);
+/* Starts what is done in the background: after the public URL was said. 0 or a fault. */
+int user_service_start(UserService *service);
+/* Ends that: before the executors end. Also when it was not started. */
+void user_service_stop(UserService *service);
 /* The keys that tokens are signed with are read again at the next request. Thread-safe. */
 void user_service_reload_keys(UserService *service);
 /* Last: after the server and both executors have ended. Accepts NULL. */

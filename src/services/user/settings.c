@@ -54,5 +54,8 @@ const ConfigField user_settings_fields[] = {
      "how long the code that a device shows is good"},
     {"device-poll-s", CONFIG_U64, AT(device_poll_s), "5", 1, 60, "s",
      "how long such a device waits before it asks again"},
+    {"housekeeping-s", CONFIG_U64, AT(housekeeping_s), "300", 1, 86400, "s",
+     "how long what is done in the background, such as erasing accounts whose time has come, waits "
+     "for its turn at most"},
     {0},
 };

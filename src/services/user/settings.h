@@ -21,6 +21,7 @@ typedef struct UserSettings {
     uint64_t access_token_minutes, refresh_token_days, signing_key_days;
     bool cli_client;
     uint64_t device_code_s, device_poll_s;
+    uint64_t housekeeping_s;
 } UserSettings;
 
 extern const ConfigField user_settings_fields[];
