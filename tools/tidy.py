@@ -33,6 +33,7 @@ ONLY_IN = {
     "sqlite3.h": ["adapters/db/sqlite"],
     "fido": ["services/user/passkey"],
     "cbor.h": ["services/user/passkey"],
+    "archive": ["services/user/privacy"],
     "libpq-fe.h": ["adapters/db/postgres"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")

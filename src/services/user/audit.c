@@ -113,14 +113,14 @@ static int open_entry(const VaultKey *key, const DbValue *row, Arena *arena,
     return 0;
 }
 
-int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Arena *arena,
-               AuditEntry **ret_entries, size_t *ret_n) {
+/* From that number on: down with AUDIT_LIST, up with AUDIT_FROM. */
+static int list(DbTx *tx, int statement, const VaultKey *key, int64_t seq, size_t max, Arena *arena,
+                AuditEntry **ret_entries, size_t *ret_n) {
     AuditEntry *entries;
     DbRows rows;
-    int r = db_query(tx, &audit_statements[AUDIT_LIST],
-                     (DbValue[]){DB_BLOB(uuid_str(&key->user_id)),
-                                 DB_INT(before_seq == 0 ? INT64_MAX : before_seq), DB_INT(max)},
-                     max, arena, &rows);
+    int r = db_query(tx, &audit_statements[statement],
+                     (DbValue[]){DB_BLOB(uuid_str(&key->user_id)), DB_INT(seq), DB_INT(max)}, max,
+                     arena, &rows);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EIO);
@@ -135,6 +135,17 @@ int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Ar
     *ret_entries = entries;
     *ret_n = rows.n_rows;
     return 0;
+}
+
+int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Arena *arena,
+               AuditEntry **ret_entries, size_t *ret_n) {
+    return list(tx, AUDIT_LIST, key, before_seq == 0 ? INT64_MAX : before_seq, max, arena,
+                ret_entries, ret_n);
+}
+
+int audit_list_after(DbTx *tx, const VaultKey *key, int64_t after_seq, size_t max, Arena *arena,
+                     AuditEntry **ret_entries, size_t *ret_n) {
+    return list(tx, AUDIT_FROM, key, after_seq, max, arena, ret_entries, ret_n);
 }
 
 typedef struct Walk {

@@ -30,6 +30,9 @@ typedef struct AuditEntry {
 /* The newest first, from below `before_seq` (0: the newest of all), at most `max`. */
 int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Arena *arena,
                AuditEntry **ret_entries, size_t *ret_n);
+/* The same from the oldest on, from above `after_seq` (0: the oldest of all). */
+int audit_list_after(DbTx *tx, const VaultKey *key, int64_t after_seq, size_t max, Arena *arena,
+                     AuditEntry **ret_entries, size_t *ret_n);
 
 enum {
     AUDIT_E_BROKEN = 1, /* the chain does not hold at ret_end->seq */

@@ -46,7 +46,8 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 
 static void respond(UserCall *call, const json_t *body) {
     _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    HttpHeader headers[5] = {{"Cache-Control", "no-store"}};
+    HttpHeader headers[6] = {{"Cache-Control", "no-store"}};
+    const UserFile *file = call->file.name ? &call->file : NULL;
     size_t n = 1;
 
     if (call->set_cookie) {
@@ -58,6 +59,17 @@ static void respond(UserCall *call, const json_t *body) {
     if (call->version > 0) {
         headers[n++] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
+    }
+    if (file) {
+        headers[n++] =
+            (HttpHeader){"Content-Disposition",
+                         arena_printf(call->arena, "attachment; filename=\"%s\"", file->name)};
+        http_respond(call->request, &(HttpResponse){.status = call->status,
+                                                    .content_type = file->type,
+                                                    .headers = headers,
+                                                    .body_fd = file->fd,
+                                                    .body_fd_len = file->len});
+        return;
     }
     http_respond(call->request, &(HttpResponse){.status = body ? call->status : 204,
                                                 .content_type = body ? "application/json" : NULL,

@@ -20,6 +20,13 @@ typedef enum CallRule {
     CALL_RULE_FRESH,     /* with a session whose proof is younger than fresh-minutes */
 } CallRule;
 
+/* A file as an answer, to be saved under `name`, which is plain ASCII. */
+typedef struct UserFile {
+    const char *name, *type;
+    int fd; /* a memory file, from its beginning; taken over */
+    uint64_t len;
+} UserFile;
+
 typedef struct UserCall {
     UserService *service;
     HttpRequest *request;
@@ -39,6 +46,7 @@ typedef struct UserCall {
     const char *set_cookie;   /* NULL: none */
     const char *bearer_error; /* of a failure: what the challenge says of the token, or NULL */
     int64_t version;          /* sent as ETag when > 0 */
+    UserFile file;            /* in the place of JSON, when it has a name */
 } UserCall;
 
 /* Gives a new JSON object or array in *ret_body, or NULL for 204. */

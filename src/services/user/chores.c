@@ -3,7 +3,9 @@
 /* What is done in the background: the one list. */
 
 #include "services/user/housekeeping.h"
+#include "services/user/privacy/export.h"
 
 const HousekeepingChore housekeeping_chores[] = {
+    {EXPORT_CHORE, 60, exports_work},
     {0},
 };

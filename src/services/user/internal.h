@@ -15,7 +15,7 @@ typedef struct UserMetrics {
     Metric *service_calls_refused;
 } UserMetrics;
 
-#define USER_ROUTES_MAX 48
+#define USER_ROUTES_MAX 64
 
 /* This service as its contract has it. */
 typedef struct UserAccess {
@@ -54,6 +54,7 @@ HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, pas
     passkey_remove_handle, passkey_challenge_handle, session_passkey_handle,
     registration_passkey_handle;
 HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
+HttpHandler export_ask_handle, export_list_handle, export_get_handle, export_file_handle;
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
 HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,
     admin_client_put_handle, admin_client_secret_handle, admin_client_remove_handle;

@@ -151,6 +151,16 @@ static void make_email_change(MailJob *job) {
                       minutes(job), link_text(job, "/account/email")));
 }
 
+static void make_export_ready(MailJob *job) {
+    send(job, "Your data is ready",
+         arena_printf(job->arena,
+                      "The copy of your Image Sync data that was asked for is ready. Sign in to "
+                      "download it within %u days:\n\n  %s/account#data\n\nIf it was not you who "
+                      "asked, choose a new password at once:\n\n  %s/account/reset\n",
+                      (unsigned)job->service->options.settings->export_keep_days,
+                      job->service->public_url, job->service->public_url));
+}
+
 static void make_notice(MailJob *job) {
     static const struct {
         const char *subject, *text;
@@ -250,9 +260,19 @@ int mails_email_change(UserService *service, const Uuid *user_id, const char *ne
     return submit(service, make_email_change, 0, user_id, new_email);
 }
 
-void mails_notice(UserService *service, MailNotice notice, const char *email) {
-    if (submit(service, make_notice, notice, NULL, email) != 0) {
+/* What nobody asks for again: that it could not be sent is all that is left to say. */
+static void submit_or_log(UserService *service, void (*make)(MailJob *), MailNotice notice,
+                          const char *email) {
+    if (submit(service, make, notice, NULL, email) != 0) {
         metric_add(service->metrics.mails_failed, 1);
         log_warn("mail queue full");
     }
+}
+
+void mails_export_ready(UserService *service, const char *email) {
+    submit_or_log(service, make_export_ready, 0, email);
+}
+
+void mails_notice(UserService *service, MailNotice notice, const char *email) {
+    submit_or_log(service, make_notice, notice, email);
 }

@@ -18,6 +18,8 @@
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
 #include "services/user/passkey/part.h"
+#include "services/user/privacy/agreement_store.h"
+#include "services/user/privacy/export_store.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
 #include "services/user/session_store.h"
@@ -60,6 +62,10 @@ static void build_routes(UserService *service) {
         {"PUT", "/v1/me/totp", totp_put_handle},
         {"DELETE", "/v1/me/totp", totp_remove_handle},
         {"GET", "/v1/me/audit", me_audit_handle},
+        {"POST", "/v1/me/exports", export_ask_handle},
+        {"GET", "/v1/me/exports", export_list_handle},
+        {"GET", "/v1/me/exports/{id}", export_get_handle},
+        {"GET", "/v1/me/exports/{id}/file", export_file_handle},
         {"GET", "/v1/issuers", issuer_list_handle},
         {"GET", "/v1/me/identities", identity_list_handle},
         {"POST", "/v1/me/identities", identity_link_handle},
@@ -87,6 +93,9 @@ static void build_routes(UserService *service) {
                                          .body_max = BODY_MAX,
                                          .blocks = true};
     }
+}
+
+static void build_groups(UserService *service) {
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/",
                                           .routes = service->routes,
                                           .context = service,
@@ -135,6 +144,8 @@ static int check_statements(Db *db, const char **reterr) {
         {client_store_statements, client_store_statements_len},
         {passkey_statements, passkey_statements_len},
         {chore_statements, chore_statements_len},
+        {export_statements, export_statements_len},
+        {agreement_statements, agreement_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -201,6 +212,7 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
     register_metrics(service);
     service->housekeeping = housekeeping_new(service, housekeeping_chores);
     build_routes(service);
+    build_groups(service);
     *ret_service = TAKE_PTR(service);
     return 0;
 }

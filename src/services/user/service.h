@@ -14,6 +14,7 @@
  *   /.well-known/openid-configuration, /oauth/...                 OpenID Connect: oidc/oidc.h
  *   GET /v1/issuers, /v1/me/identities, /oauth/issuers/...       other issuers: issuer/part.h
  *   .../passkeys, /v1/passkey-challenges                         passkeys: passkey/part.h
+ *   POST, GET /v1/me/exports[/{id}[/file]]                       one's own data: privacy/export.h
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff

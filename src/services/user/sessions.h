@@ -37,6 +37,9 @@ int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t meth
 /* After the transaction that removed or changed it: the table is asked again from now on. */
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n);
 
+/* How somebody proved who they are: ["password", "totp"]. */
+json_t *sessions_methods_json(uint32_t methods);
+
 /* {"id", "name", "agent", "address", "methods", "created", "seen", "expires", "current"} */
 json_t *sessions_json(const UserCall *call, const Session *session);
 

@@ -57,5 +57,7 @@ const ConfigField user_settings_fields[] = {
     {"housekeeping-s", CONFIG_U64, AT(housekeeping_s), "300", 1, 86400, "s",
      "how long what is done in the background, such as erasing accounts whose time has come, waits "
      "for its turn at most"},
+    {"export-keep-days", CONFIG_U64, AT(export_keep_days), "7", 1, 365, "d",
+     "how long the copy of their data that somebody asked for can be downloaded"},
     {0},
 };
