@@ -164,25 +164,37 @@ UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_st
 
 UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
                                 const char *member, json_t **ret_value) {
-    _cleanup_(json_decrefp) json_t *json = NULL, *value = NULL;
+    UserMember taken = {.name = member};
+    UserFailure failure = user_call_read_members(call, fields, ret_struct, &taken, member ? 1 : 0);
+
+    if (failure == USER_FAILURE_NONE && member) {
+        *ret_value = taken.value;
+    }
+    return failure;
+}
+
+UserFailure user_call_read_members(UserCall *call, const JsonField *fields, void *ret_struct,
+                                   UserMember *members, size_t n_members) {
+    _cleanup_(json_decrefp) json_t *json = NULL;
     const char *where = NULL;
     UserFailure failure = user_call_json(call, &json);
 
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
-    if (member) {
-        value = json_incref(json_object_get(json, member));
-        json_object_del(json, member);
+    for (size_t i = 0; i < n_members; i++) {
+        members[i].value = json_incref(json_object_get(json, members[i].name));
+        json_object_del(json, members[i].name);
     }
     if (json_read(json, fields, call->arena, ret_struct, &where) < 0) {
+        for (size_t i = 0; i < n_members; i++) {
+            json_decref(members[i].value);
+            members[i].value = NULL;
+        }
         call->detail =
             arena_printf(call->arena, "%s: missing, unknown, too long or of a wrong type.",
                          where ? where : "body");
         return USER_FAILURE_INVALID_FIELD;
-    }
-    if (member) {
-        *ret_value = TAKE_PTR(value);
     }
     return USER_FAILURE_NONE;
 }

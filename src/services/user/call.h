@@ -65,6 +65,14 @@ UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_st
 UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
                                 const char *member, json_t **ret_value);
 
+/* And for several such members, whose values are to be NULL; they are given on success only. */
+typedef struct UserMember {
+    const char *name;
+    json_t *value;
+} UserMember;
+UserFailure user_call_read_members(UserCall *call, const JsonField *fields, void *ret_struct,
+                                   UserMember *members, size_t n_members);
+
 /* A fault as a failure; it is logged once, here. */
 UserFailure user_call_fault(UserCall *call, int r);
 

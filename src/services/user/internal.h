@@ -37,6 +37,7 @@ struct UserService {
     struct UserIssuer *issuer;
     struct UserPasskeys *passkeys;
     struct Housekeeping *housekeeping;
+    struct Agreements *agreements;
     HttpRoute routes[USER_ROUTES_MAX], service_routes[_ACCESS_VERB_MAX + 1];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };
@@ -54,6 +55,7 @@ HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, pas
     passkey_remove_handle, passkey_challenge_handle, session_passkey_handle,
     registration_passkey_handle;
 HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
+HttpHandler agreement_list_handle, consent_list_handle, consent_put_handle;
 HttpHandler export_ask_handle, export_list_handle, export_get_handle, export_file_handle;
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
 HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,

@@ -18,6 +18,7 @@
 #include "services/user/mails.h"
 #include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
+#include "services/user/privacy/consent.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -55,6 +56,7 @@ static const JsonField complete_fields[] = {
 typedef struct Completion {
     UserCall *call;
     const CompleteBody *body;
+    Agreed agreed;
     const char *phc; /* NULL: none, but a passkey */
     Passkey passkey;
     Uuid user_id;
@@ -126,7 +128,8 @@ static int open_account(DbTx *tx, void *userdata) {
         /* Opened meanwhile by another link to the same address. */
         return r < 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
     }
-    if (!completion->phc) {
+    r = consent_keep(tx, call, &completion->account.key, &completion->agreed);
+    if (r == 0 && !completion->phc) {
         r = passkey_store_add(tx, &completion->account.key, call->arena, &completion->passkey);
     }
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
@@ -179,12 +182,16 @@ static UserFailure take_proof(Completion *completion, const json_t *credential) 
 static UserFailure complete(UserCall *call, json_t **ret_body) {
     CompleteBody body = {.device = "", .profile = {"", "", ""}, .cookie = true};
     Completion completion = {.call = call, .body = &body, .user_id = uuid_new()};
-    _cleanup_(json_decrefp) json_t *credential = NULL;
+    _cleanup_(json_decrefp) json_t *credential = NULL, *agreements = NULL;
+    UserMember members[] = {{"credential"}, {"agreements"}};
     UserFailure failure =
-        user_call_read_with(call, complete_fields, &body, "credential", &credential);
+        user_call_read_members(call, complete_fields, &body, members, ARRAY_LEN(members));
     int r;
 
-    if (failure != USER_FAILURE_NONE || (failure = check_body(call, &body)) != USER_FAILURE_NONE) {
+    credential = members[0].value;
+    agreements = members[1].value;
+    if (failure != USER_FAILURE_NONE || (failure = check_body(call, &body)) != USER_FAILURE_NONE ||
+        (failure = consent_read(call, agreements, &completion.agreed)) != USER_FAILURE_NONE) {
         return failure;
     }
     r = db_read(call->service->options.db, NULL, peek, &completion);

@@ -19,6 +19,7 @@
 #include "services/user/oidc/signing_keys.h"
 #include "services/user/passkey/part.h"
 #include "services/user/privacy/agreement_store.h"
+#include "services/user/privacy/agreements.h"
 #include "services/user/privacy/export_store.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
@@ -66,6 +67,9 @@ static void build_routes(UserService *service) {
         {"GET", "/v1/me/exports", export_list_handle},
         {"GET", "/v1/me/exports/{id}", export_get_handle},
         {"GET", "/v1/me/exports/{id}/file", export_file_handle},
+        {"GET", "/v1/agreements", agreement_list_handle},
+        {"GET", "/v1/me/consents", consent_list_handle},
+        {"PUT", "/v1/me/consents/{id}", consent_put_handle},
         {"GET", "/v1/issuers", issuer_list_handle},
         {"GET", "/v1/me/identities", identity_list_handle},
         {"POST", "/v1/me/identities", identity_link_handle},
@@ -191,6 +195,10 @@ static int start(UserService *service, const char **reterr) {
     if (r == 0) {
         r = issuer_new(service, &service->issuer, reterr);
     }
+    if (r == 0) {
+        r = agreements_read(settings->agreements, service->options.arena, &service->agreements,
+                            reterr);
+    }
     return r < 0 ? err_trace(r) : 0;
 }
 
@@ -244,6 +252,7 @@ UserService *user_service_free(UserService *service) {
     if (service) {
         housekeeping_free(service->housekeeping);
         user_access_done(service);
+        agreements_free(service->agreements);
         issuer_free(service->issuer);
         oidc_free(service->oidc);
         passkeys_free(service->passkeys);

@@ -15,6 +15,7 @@
  *   GET /v1/issuers, /v1/me/identities, /oauth/issuers/...       other issuers: issuer/part.h
  *   .../passkeys, /v1/passkey-challenges                         passkeys: passkey/part.h
  *   POST, GET /v1/me/exports[/{id}[/file]]                       one's own data: privacy/export.h
+ *   GET /v1/agreements, /v1/me/consents, PUT .../{id}            what one agrees to
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff

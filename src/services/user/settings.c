@@ -42,6 +42,9 @@ const ConfigField user_settings_fields[] = {
     {"issuers", CONFIG_STR, AT(issuers), "", 0, 0, NULL,
      "a JSON file of the OpenID Connect providers of others that people may sign in with; "
      "docs/guides/sign-in-with-another-issuer.md says what is in it"},
+    {"agreements", CONFIG_STR, AT(agreements), "", 0, 0, NULL,
+     "a JSON file of the documents that people agree to, such as terms of service; "
+     "docs/operations/privacy.md says what is in it"},
     {"access-token-minutes", CONFIG_U64, AT(access_token_minutes), "10", 1, 60, "min",
      "how long such a program's access token is good"},
     {"refresh-token-days", CONFIG_U64, AT(refresh_token_days), "30", 1, 3650, "d",
