@@ -3,7 +3,9 @@
 /* What is done in the background: the one list. */
 
 #include "services/user/housekeeping.h"
+#include "services/user/privacy/erasure.h"
 
 const HousekeepingChore housekeeping_chores[] = {
+    {ERASURE_CHORE, 600, erasure_run},
     {0},
 };

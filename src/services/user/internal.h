@@ -12,10 +12,10 @@
 
 typedef struct UserMetrics {
     Metric *sign_ins, *sign_ins_refused, *registrations, *mails_sent, *mails_failed;
-    Metric *service_calls_refused;
+    Metric *service_calls_refused, *erasures;
 } UserMetrics;
 
-#define USER_ROUTES_MAX 48
+#define USER_ROUTES_MAX 80
 
 /* This service as its contract has it. */
 typedef struct UserAccess {
@@ -37,6 +37,7 @@ struct UserService {
     struct UserIssuer *issuer;
     struct UserPasskeys *passkeys;
     struct Housekeeping *housekeeping;
+    bool has_erased; /* of that thread: something erased may still be in the log of the database */
     HttpRoute routes[USER_ROUTES_MAX], service_routes[_ACCESS_VERB_MAX + 1];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };
@@ -53,6 +54,7 @@ HttpHandler email_complete_handle;
 HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,
     passkey_remove_handle, passkey_challenge_handle, session_passkey_handle,
     registration_passkey_handle;
+HttpHandler me_remove_handle, erasure_receipt_handle;
 HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
 HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,

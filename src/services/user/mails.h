@@ -15,6 +15,9 @@ int mails_registration(UserService *service, const char *email);
 int mails_password_reset(UserService *service, const char *email);
 int mails_email_change(UserService *service, const Uuid *user_id, const char *new_email);
 
+/* A mail of that text; both are copied, and kept in memory alone. Best effort. */
+void mails_text(UserService *service, const char *email, const char *subject, const char *text);
+
 /* Tells somebody of what was done to their account. Best effort. */
 typedef enum MailNotice {
     MAIL_NOTICE_PASSWORD_CHANGED,

@@ -18,6 +18,9 @@
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
 #include "services/user/passkey/part.h"
+#include "services/user/privacy/erasure_store.h"
+#include "services/user/privacy/receipt.h"
+#include "services/user/privacy/tables.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
 #include "services/user/session_store.h"
@@ -48,6 +51,8 @@ static void build_routes(UserService *service) {
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
         {"GET", "/v1/me", me_get_handle},
         {"PATCH", "/v1/me", me_patch_handle},
+        {"DELETE", "/v1/me", me_remove_handle},
+        {"GET", "/v1/erasure-receipts/{id}", erasure_receipt_handle},
         {"PUT", "/v1/me/password", me_password_handle},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
@@ -113,6 +118,7 @@ static void register_metrics(UserService *service) {
     ours->service_calls_refused =
         metrics_counter(metrics, "imagesync_service_calls_refused_total", "",
                         "Calls to what is for our services alone, without a good service token.");
+    ours->erasures = metrics_counter(metrics, "imagesync_erasures_total", "", "Accounts erased.");
 }
 
 static int check_statements(Db *db, const char **reterr) {
@@ -135,6 +141,8 @@ static int check_statements(Db *db, const char **reterr) {
         {client_store_statements, client_store_statements_len},
         {passkey_statements, passkey_statements_len},
         {chore_statements, chore_statements_len},
+        {erasure_statements, erasure_statements_len},
+        {receipt_statements, receipt_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -143,7 +151,7 @@ static int check_statements(Db *db, const char **reterr) {
             return err_trace(r);
         }
     }
-    return 0;
+    return err_trace(privacy_tables_check(db, reterr));
 }
 
 static int start(UserService *service, const char **reterr) {
@@ -199,6 +207,7 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
         return err_trace(r);
     }
     register_metrics(service);
+    service->has_erased = true; /* by a server that died before it emptied the log, perhaps */
     service->housekeeping = housekeeping_new(service, housekeeping_chores);
     build_routes(service);
     *ret_service = TAKE_PTR(service);

@@ -57,5 +57,9 @@ const ConfigField user_settings_fields[] = {
     {"housekeeping-s", CONFIG_U64, AT(housekeeping_s), "300", 1, 86400, "s",
      "how long what is done in the background, such as erasing accounts whose time has come, waits "
      "for its turn at most"},
+    {"erasure-grace-days", CONFIG_U64, AT(erasure_grace_days), "14", 0, 365, "d",
+     "how long after its owner has asked for it an account is erased; signing in until then calls "
+     "it "
+     "off; 0: at once"},
     {0},
 };
