@@ -12,6 +12,14 @@ CREATE TABLE user_chore (
     PRIMARY KEY (name)
 );
 
+-- Who asked for their account's erasure, and when; user_account.erase_us says when it is due.
+-- @partition by hash (user_id)
+CREATE TABLE user_erasure (
+    user_id BYTEA NOT NULL,
+    asked_us BIGINT NOT NULL,
+    PRIMARY KEY (user_id)
+);
+
 -- Receipts, each sealed under a key that is made of its id, which only whoever got it by mail knows:
 -- nobody who reads this table learns who was erased.
 CREATE TABLE user_erasure_receipt (

@@ -330,6 +330,22 @@ def test_what_was_kept_long_enough_goes(backend, tmp_path):
         assert ada.call("GET", "/v1/me/exports").json() == {"exports": []}
 
 
+def test_nothing_of_it_is_left_of_whoever_is_erased(backend, tmp_path):
+    agreements = tmp_path / "agreements.json"
+    agreements.write_text(json.dumps({"agreements": [
+        {"id": "terms", "version": "1", "title": "Terms", "url": "/terms", "required": True}]}))
+    with running(backend, tmp_path, agreements=agreements, erasure_grace_days=0, housekeeping_s=1,
+                 **CHEAP) as server:
+        agreed = [{"id": "terms", "version": "1"}]
+        ada, bob = (Person(server, agreements=agreed) for _ in range(2))
+        for person in (ada, bob):
+            wait_until_ready(person, ask(person))
+        assert ada.call("DELETE", "/v1/me").status_code < 300
+        for table in ("user_account", "user_export", "user_export_part", "user_consent"):
+            assert eventually(lambda table=table: rows(
+                server, f"SELECT count(*) FROM {table}") == [(1,)]), table
+
+
 def test_a_long_trail_is_all_there(backend, tmp_path):
     """More than a page of it, written while it is read."""
     with running(backend, tmp_path, **CHEAP) as server:

@@ -63,7 +63,9 @@ static int set_status(DbTx *tx, const Vault *vault, Act *act, Account *account) 
     if (account->status == ACCOUNT_ERASING) {
         return ACT_E_ERASING;
     }
-    account->status = act->value;
+    /* One that was locked when it was asked for goes on waiting for its end. */
+    account->status =
+        act->value == ACCOUNT_ACTIVE && account->erase_us != 0 ? ACCOUNT_ERASING : act->value;
     r = account_store_put(tx, vault, act->arena, account);
     if (r == 0 && act->value == ACCOUNT_LOCKED) {
         r = session_store_remove_all(tx, &act->user_id, NULL, act->arena, &act->session_ids,

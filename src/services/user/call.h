@@ -37,6 +37,7 @@ typedef struct UserCall {
     Session session;        /* when signed_in */
     const Session *before;  /* that a new one takes the place of, of the same browser; or NULL */
     DbToken written, after; /* read_token.h */
+    bool called_off;        /* signing in took back an erasure that was asked for */
     Uuid whose; /* the user whose rows were written, when it is not the caller; or nil */
 
     /* The answer's. */

@@ -105,11 +105,9 @@ int registration_open(DbTx *tx, UserCall *call, Account *account, uint32_t metho
 static int open_account(DbTx *tx, void *userdata) {
     Completion *completion = userdata;
     UserCall *call = completion->call;
-    const Vault *vault = call->service->vault;
     MailToken token;
-    int r =
-        mail_token_store_take(tx, vault, MAIL_TOKEN_REGISTRATION, str_from(completion->body->token),
-                              call->now_us, call->arena, &token);
+    int r = mail_token_store_take(tx, MAIL_TOKEN_REGISTRATION, str_from(completion->body->token),
+                                  call->now_us, call->arena, &token);
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
@@ -232,8 +230,8 @@ enum {
 static int read_address(DbTx *tx, void *userdata) {
     Reader *reader = userdata;
     UserCall *call = reader->call;
-    int r = mail_token_store_take(tx, call->service->vault, MAIL_TOKEN_REGISTRATION, reader->token,
-                                  call->now_us, call->arena, &reader->mail);
+    int r = mail_token_store_take(tx, MAIL_TOKEN_REGISTRATION, reader->token, call->now_us,
+                                  call->arena, &reader->mail);
 
     if (r < 0) {
         return err_trace(r);

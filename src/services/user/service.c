@@ -20,7 +20,10 @@
 #include "services/user/passkey/part.h"
 #include "services/user/privacy/agreement_store.h"
 #include "services/user/privacy/agreements.h"
+#include "services/user/privacy/erasure_store.h"
 #include "services/user/privacy/export_store.h"
+#include "services/user/privacy/receipt.h"
+#include "services/user/privacy/tables.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
 #include "services/user/session_store.h"
@@ -28,6 +31,11 @@
 #define BODY_MAX         (16u << 10)
 #define HASH_WAITING_MAX 64
 #define HASH_WAIT_MS     10000
+
+static HttpRoute route(const char *method, const char *path, HttpHandler *handle) {
+    return (HttpRoute){
+        .method = method, .path = path, .handle = handle, .body_max = BODY_MAX, .blocks = true};
+}
 
 static void build_routes(UserService *service) {
     static const struct {
@@ -51,6 +59,8 @@ static void build_routes(UserService *service) {
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
         {"GET", "/v1/me", me_get_handle},
         {"PATCH", "/v1/me", me_patch_handle},
+        {"DELETE", "/v1/me", me_remove_handle},
+        {"GET", "/v1/erasure-receipts/{id}", erasure_receipt_handle},
         {"PUT", "/v1/me/password", me_password_handle},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
@@ -91,11 +101,7 @@ static void build_routes(UserService *service) {
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        service->routes[i] = (HttpRoute){.method = routes[i].method,
-                                         .path = routes[i].path,
-                                         .handle = routes[i].handle,
-                                         .body_max = BODY_MAX,
-                                         .blocks = true};
+        service->routes[i] = route(routes[i].method, routes[i].path, routes[i].handle);
     }
 }
 
@@ -126,6 +132,7 @@ static void register_metrics(UserService *service) {
     ours->service_calls_refused =
         metrics_counter(metrics, "imagesync_service_calls_refused_total", "",
                         "Calls to what is for our services alone, without a good service token.");
+    ours->erasures = metrics_counter(metrics, "imagesync_erasures_total", "", "Accounts erased.");
 }
 
 static int check_statements(Db *db, const char **reterr) {
@@ -150,6 +157,8 @@ static int check_statements(Db *db, const char **reterr) {
         {chore_statements, chore_statements_len},
         {export_statements, export_statements_len},
         {agreement_statements, agreement_statements_len},
+        {erasure_statements, erasure_statements_len},
+        {receipt_statements, receipt_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -158,7 +167,7 @@ static int check_statements(Db *db, const char **reterr) {
             return err_trace(r);
         }
     }
-    return 0;
+    return err_trace(privacy_tables_check(db, reterr));
 }
 
 static int start(UserService *service, const char **reterr) {
@@ -218,6 +227,7 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
         return err_trace(r);
     }
     register_metrics(service);
+    service->has_erased = true; /* by a server that died before it emptied the log, perhaps */
     service->housekeeping = housekeeping_new(service, housekeeping_chores);
     build_routes(service);
     build_groups(service);

@@ -62,5 +62,9 @@ const ConfigField user_settings_fields[] = {
      "for its turn at most"},
     {"export-keep-days", CONFIG_U64, AT(export_keep_days), "7", 1, 365, "d",
      "how long the copy of their data that somebody asked for can be downloaded"},
+    {"erasure-grace-days", CONFIG_U64, AT(erasure_grace_days), "14", 0, 365, "d",
+     "how long after its owner has asked for it an account is erased; signing in until then calls "
+     "it "
+     "off; 0: at once"},
     {0},
 };

@@ -23,6 +23,7 @@ typedef struct UserSettings {
     uint64_t device_code_s, device_poll_s;
     uint64_t housekeeping_s;
     uint64_t export_keep_days;
+    uint64_t erasure_grace_days;
 } UserSettings;
 
 extern const ConfigField user_settings_fields[];

@@ -199,6 +199,7 @@ void visit_enter(Visit *visit) {
         return;
     }
     code_was_good(visit, visit->session.methods);
+    sign_in_opened(call, visit->email);
     metric_add(call->service->metrics.sign_ins, 1);
     visit_go_back(visit, visit->token);
 }

@@ -227,6 +227,7 @@ UserFailure passkey_sign_in(UserCall *call, const json_t *credential, const char
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
+    sign_in_opened(call, assertion.account.email);
     metric_add(call->service->metrics.sign_ins, 1);
     call->session = assertion.session;
     call->signed_in = true;
