@@ -3,6 +3,7 @@
 import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
 import { loadDevices } from './devices.js';
+import './erasure.js';
 import { bind, clear, fields, say } from './form.js';
 import { loadIdentities } from './issuers.js';
 import { available, usePasskey } from './passkey.js';

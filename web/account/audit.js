@@ -6,6 +6,7 @@ import { element, program, time } from './words.js';
 const PAGE = 50; /* what the server gives at once */
 const WORDS = {
   'account.created': 'Account opened', 'email.changed': 'Address changed',
+  'erasure.asked': 'Deletion of the account asked for', 'erasure.called_off': 'Account kept',
   'passkey.added': 'Passkey added', 'passkey.copied': 'A copy of a passkey was refused',
   'passkey.removed': 'Passkey removed', 'passkey.used': 'Passkey used',
   'identity.added': 'Account elsewhere linked', 'identity.removed': 'Account elsewhere unlinked',
