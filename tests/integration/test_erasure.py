@@ -5,6 +5,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -14,6 +15,9 @@ import uuid
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from authenticator import Passkey
 from backends import BINARIES, psql, rows, running, stored
@@ -21,7 +25,7 @@ from harness import BINARY, ROOT, Server, encode, eventually, photo
 from hostile_issuer import IssuerSite
 from issuer_visits import Browser as IssuerBrowser
 from issuer_visits import is_back
-from people import Person, mails, new_address, problem, wait_for_mail
+from people import Person, mails, new_address, problem, token_in, wait_for_mail
 from test_accounts import CHEAP, add_totp, totp
 from test_api_keys import grant, new_key, operator
 from test_device_grant import CLI, Device, Reader
@@ -514,6 +518,59 @@ def test_a_backup_is_unreadable_without_the_keys_that_are_kept_apart(hasty, corp
                 person.server = hasty
         finally:
             restored.stop()
+
+
+def test_mails_and_uploads_are_kept_for_a_time(start):
+    server = start(mail_keep_days=2, improve_keep_days=3, **CHEAP)
+    Person(server)
+    picture = {"image_file": ("a.jpg", encode(photo().resize((64, 64))))}
+    for _ in range(2):
+        assert server.post("/v1.0/improve", files=picture).status_code == 200
+    server.stop()
+    (old,) = (server.data / "mail").glob("*.eml")
+    stale, fresh = (server.data / "improve").iterdir()
+    begun = server.data / "improve" / ".00ff"
+    begun.mkdir()
+    others = [server.data / "mail" / "notes.txt", server.data / "improve" / "README"]
+    for path in others:
+        path.write_text("mine")
+    for path, days in ((old, 1.9), (stale, 3.1), (fresh, 2.9), (begun, 9),
+                       *((path, 99) for path in others)):
+        os.utime(path, (time.time() - days * DAY,) * 2)
+    server.start()
+    assert eventually(lambda: not stale.exists() and not begun.exists())
+    assert old.exists() and fresh.exists() and all(path.exists() for path in others)
+    server.stop()
+    os.utime(old, (time.time() - 2.1 * DAY,) * 2)
+    server.start()
+    assert eventually(lambda: not old.exists())
+    assert fresh.exists()
+
+
+def sealed_payload(server, token):
+    """What user_mail_token has for the token of a mail, opened with what the mail says alone."""
+    secret = base64.urlsafe_b64decode(token + "=")
+    hash = hashlib.sha256(secret).digest()
+    postgres = "IMAGESYNC_DATABASE" in server.environment
+    ((sealed,),) = rows(server, "SELECT %s FROM user_mail_token WHERE token_hash = %s" % (
+        ("encode(payload_sealed, 'hex')", f"'\\x{hash.hex()}'") if postgres
+        else ("hex(payload_sealed)", f"X'{hash.hex()}'")))
+    sealed = bytes.fromhex(str(sealed))
+    key = HKDF(hashes.SHA256(), 32, None, b"imagesync/mail-token").derive(secret)
+    place = b"user_mail_token.payload\0" + bytes(16) + (32).to_bytes(8, "little") + hash
+    assert sealed[0] == 1
+    return AESGCM(key).decrypt(sealed[1:13], sealed[13:], place)
+
+
+def test_only_the_mail_opens_the_address_that_it_went_to(server):
+    ada = Person(server)
+    assert ada.call("POST", "/v1/me/email", {"email": "fresh-start@example.com"}).status_code == 202
+    token = token_in(wait_for_mail(server, "fresh-start@example.com"))
+    assert sealed_payload(server, token) == b"fresh-start@example.com"
+    reply = requests.post(server.url + "/v1/email-changes/complete", json={"token": token},
+                          timeout=30)
+    assert reply.status_code == 204
+    assert ada.call("GET", "/v1/me").json()["email"] == "fresh-start@example.com"
 
 
 def test_every_table_with_users_is_erased():

@@ -4,6 +4,7 @@ import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
 import { loadConsents } from './consents.js';
 import { loadDevices } from './devices.js';
+import './erasure.js';
 import { loadExports } from './export.js';
 import { bind, clear, fields, say } from './form.js';
 import { loadIdentities } from './issuers.js';
