@@ -41,6 +41,11 @@ def test_suite(server, isolation, suite):
     run(suite, server.url)
 
 
+def test_audit_trails(server):
+    server.query("CREATE DATABASE trails")
+    run("audit_trail_contract", server.url.rsplit("/", 1)[0] + "/trails")
+
+
 def test_password_from_address_and_file(server, tmp_path):
     (server.data / "pg_hba.conf").write_text(
         "local all all trust\nhost all postgres 127.0.0.1/32 trust\n"

@@ -66,5 +66,7 @@ const ConfigField user_settings_fields[] = {
      "how long after its owner has asked for it an account is erased; signing in until then calls "
      "it "
      "off; 0: at once"},
+    {"audit-keep-days", CONFIG_U64, AT(audit_keep_days), "400", 0, 36500, "d",
+     "how long what audit trails say is kept; the last entry of each stays; 0: for ever"},
     {0},
 };

@@ -22,8 +22,8 @@ typedef struct UserSettings {
     bool cli_client;
     uint64_t device_code_s, device_poll_s;
     uint64_t housekeeping_s;
+    uint64_t erasure_grace_days, audit_keep_days;
     uint64_t export_keep_days;
-    uint64_t erasure_grace_days;
 } UserSettings;
 
 extern const ConfigField user_settings_fields[];

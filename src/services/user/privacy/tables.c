@@ -20,6 +20,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("user_credit"),
     TABLE("user_reservation"),
     TABLE("user_audit"),
+    TABLE("user_audit_anchor"),
     TABLE("user_grant"),
     TABLE("user_client_consent"),
     TABLE("user_passkey"),
