@@ -13,9 +13,12 @@ import requests
 from authenticator import Passkey
 from backends import rows, running, stored
 from harness import BINARY, MODELS
+from issuer_visits import Browser, corp, is_back, is_page, issuers, newcomer
 from people import PASSWORD, Person, new_address, problem, token_in, wait_for_mail
 from test_accounts import CHEAP
 from test_exports import export
+
+__all__ = ["corp", "issuers"]  # fixtures
 
 BACKENDS = ["embedded", "servers"]
 
@@ -209,3 +212,66 @@ def test_a_wrong_file_ends_the_start(tmp_path, text, words):
                            "--agreements", path], env=env, capture_output=True, text=True,
                           timeout=60, check=False)
     assert done.returncode != 0 and "--agreements" in done.stderr and words in done.stderr
+
+
+# Accounts that are opened by signing in with another issuer
+
+@pytest.fixture(scope="module")
+def issuing(backend, issuers, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("issuing")
+    path = folder / "issuers.json"
+    path.write_text(json.dumps(issuers.configuration()))
+    path.chmod(0o600)
+    with running(backend, folder, agreements=write(folder, TERMS, NEWS), issuers=path,
+                 **CHEAP) as server:
+        yield server
+
+
+def ticked(*agreements):
+    return {f"agree_{one['id']}": one["version"] for one in agreements}
+
+
+def test_whoever_comes_from_elsewhere_is_asked_first(issuing, corp):
+    address = newcomer(corp)
+    corp.person["name"] = "Zoë <b>Ångström</b>"
+    browser = Browser(issuing)
+    before = rows(issuing, "SELECT count(*) FROM user_account")
+    page = browser.sign_in(corp)
+    assert is_page(page, 200, "Open an account")
+    for text in (address, "Terms of service", 'href="https://example.com/terms"', "Monthly news"):
+        assert text in page.text, text
+    assert rows(issuing, "SELECT count(*) FROM user_account") == before
+    assert problem(browser.call("GET", "/v1/me")) == (401, "signed_out")
+    # Without what is required, or an earlier version of it, the page is there again.
+    for fields in ({}, ticked(NEWS), ticked({**TERMS, "version": "1"})):
+        page = browser.send(page, **fields)
+        assert is_page(page, 400, "To open an account, agree to: Terms of service.")
+    done = browser.send(page, **ticked(TERMS))
+    assert done.status_code == 200 and done.headers["Refresh"] == "0;url=/account"
+    me = browser.me()
+    assert me["email"] == address and me["name"] == "Zoë <b>Ångström</b>"
+    assert me["agreements_due"] == []
+    found = {one["id"]: one["given"] for one in
+             browser.call("GET", "/v1/me/consents").json()["consents"]}
+    assert found == {"terms": True, "news": False}
+    # The form is good once, and whoever has an account is not asked again.
+    assert is_page(browser.send(page, **ticked(TERMS)), 403, "Please start again")
+    assert is_back(Browser(issuing).sign_in(corp))
+
+
+def test_who_does_not_agree_has_no_account(issuing, corp):
+    newcomer(corp)
+    browser = Browser(issuing)
+    before = rows(issuing, "SELECT count(*) FROM user_account")
+    page = browser.sign_in(corp)
+    assert is_page(browser.send(page, decision="cancel"), 200, "Nothing was done")
+    assert rows(issuing, "SELECT count(*) FROM user_account") == before
+    assert is_page(browser.send(page, **ticked(TERMS)), 403, "Please start again")
+
+
+def test_nobody_else_can_send_the_form(issuing, corp):
+    newcomer(corp)
+    browser, other = Browser(issuing), Browser(issuing)
+    page = browser.sign_in(corp)
+    assert is_page(other.send(page, **ticked(TERMS)), 403, "Please start again")
+    assert is_page(browser.send(page, token="A" * 43, **ticked(TERMS)), 403, "Please start again")

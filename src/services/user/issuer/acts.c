@@ -330,6 +330,9 @@ static int open_account(DbTx *tx, void *userdata) {
                               &visit->session, visit->token);
 
     if (r == 0) {
+        r = consent_keep(tx, call, &account.key, &visit->agreed);
+    }
+    if (r == 0) {
         r = identity_store_add(tx, call->service->vault, &account.key, call->arena, &identity);
     }
     if (r == 0) {
