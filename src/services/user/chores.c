@@ -7,7 +7,7 @@
 #include "services/user/privacy/erasure.h"
 
 const HousekeepingChore housekeeping_chores[] = {
-    {ERASURE_CHORE, 600, erasure_run},
     {AUDIT_RETENTION_CHORE, 86400, audit_retention_run},
+    {ERASURE_CHORE, 600, erasure_run},
     {0},
 };
