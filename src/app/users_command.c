@@ -56,7 +56,7 @@ static int set_status(const CliCall *call, AccountStatus value) {
     int status = carry_out(call, &act);
 
     if (status == EXIT_OK) {
-        printf("%s is %s.\n", call->arguments[0], account_status_names[value]);
+        printf("%s is %s.\n", call->arguments[0], account_status_names[act.value]);
     }
     return status;
 }

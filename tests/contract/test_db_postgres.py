@@ -41,9 +41,11 @@ def test_suite(server, isolation, suite):
     run(suite, server.url)
 
 
-def test_audit_trails(server):
-    server.query("CREATE DATABASE trails")
-    run("audit_trail_contract", server.url.rsplit("/", 1)[0] + "/trails")
+@pytest.mark.parametrize("suite", ["audit_trail_contract", "chore_contract"])
+def test_suite_of_the_user_service(server, isolation, suite):
+    name = f"{suite}_{isolation.replace(' ', '_')}"
+    server.query(f"CREATE DATABASE {name}")
+    run(suite, server.url.rsplit("/", 1)[0] + "/" + name)
 
 
 def test_password_from_address_and_file(server, tmp_path):

@@ -254,7 +254,11 @@ def test_signing_in_does_not_call_off_for_who_is_locked(server):
     assert operator(server, "lock", eve.address).returncode == 0
     assert operator(server, "erase", eve.address).returncode == 0
     assert problem(eve.sign_in()) == (403, "account_locked")
-    change(server, eve, "UPDATE user_account SET erase_us = 1")
+    # Let in again, it is to be erased as that of others.
+    unlocked = operator(server, "unlock", eve.address)
+    assert unlocked.stdout == f"{eve.address} is erasing.\n", unlocked.stderr
+    assert operator(server, "lock", eve.address).returncode == 1
+    change(server, eve, "UPDATE user_account SET status = 1, erase_us = 1")
     erased_mail(server, eve.address)
     assert problem(eve.sign_in()) == (401, "wrong_credentials")
 

@@ -64,8 +64,10 @@ static int set_status(DbTx *tx, const Vault *vault, Act *act, Account *account) 
         return ACT_E_ERASING;
     }
     /* One that was locked when it was asked for goes on waiting for its end. */
-    account->status =
-        act->value == ACCOUNT_ACTIVE && account->erase_us != 0 ? ACCOUNT_ERASING : act->value;
+    if (act->value == ACCOUNT_ACTIVE && account->erase_us != 0) {
+        act->value = ACCOUNT_ERASING;
+    }
+    account->status = act->value;
     r = account_store_put(tx, vault, act->arena, account);
     if (r == 0 && act->value == ACCOUNT_LOCKED) {
         r = session_store_remove_all(tx, &act->user_id, NULL, act->arena, &act->session_ids,

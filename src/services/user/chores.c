@@ -8,8 +8,8 @@
 #include "services/user/privacy/export.h"
 
 const HousekeepingChore housekeeping_chores[] = {
-    {ERASURE_CHORE, 600, erasure_run},
     {AUDIT_RETENTION_CHORE, 86400, audit_retention_run},
     {EXPORT_CHORE, 60, exports_work},
+    {ERASURE_CHORE, 600, erasure_run},
     {0},
 };
