@@ -34,6 +34,7 @@ ONLY_IN = {
     "fido": ["services/user/passkey"],
     "cbor.h": ["services/user/passkey"],
     "idn2.h": ["services/user"],
+    "archive": ["services/user/privacy"],
     "libpq-fe.h": ["adapters/db/postgres"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")

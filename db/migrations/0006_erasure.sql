@@ -20,6 +20,17 @@ CREATE TABLE user_erasure (
     PRIMARY KEY (user_id)
 );
 
+-- Where a trail begins whose first rows were kept long enough: the last of those that went. The tag
+-- covers both, so that nobody else can cut a trail.
+-- @partition by hash (user_id)
+CREATE TABLE user_audit_anchor (
+    user_id BYTEA NOT NULL,
+    seq BIGINT NOT NULL,
+    mac BYTEA NOT NULL,
+    tag BYTEA NOT NULL,
+    PRIMARY KEY (user_id)
+);
+
 -- Receipts, each sealed under a key that is made of its id, which only whoever got it by mail knows:
 -- nobody who reads this table learns who was erased.
 CREATE TABLE user_erasure_receipt (

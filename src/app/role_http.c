@@ -7,6 +7,7 @@
 #include "app/image_part.h"
 #include "app/listen_address.h"
 #include "app/registry.h"
+#include "app/retention.h"
 #include "app/roles.h"
 #include "app/system_routes.h"
 #include "app/user_part.h"
@@ -331,12 +332,15 @@ static void say_listening(const Server *server) {
 static void wait_for_end(Server *server, const sigset_t *signals) {
     const struct timespec until_ready = {.tv_nsec = READY_POLL_MS * 1000000L};
     const struct timespec certificate = {.tv_sec = CERTIFICATE_POLL_S};
+    const struct timespec retention = {.tv_sec = RETENTION_PERIOD_MS / 1000};
+    uint64_t swept_ms = clock_mono_ms();
     bool ready = !server->image.renderer;
 
     for (;;) {
-        int signal = ready && !server->tls
-                         ? sigwaitinfo(signals, NULL)
-                         : sigtimedwait(signals, NULL, ready ? &certificate : &until_ready);
+        const struct timespec *timeout = !ready        ? &until_ready
+                                         : server->tls ? &certificate
+                                                       : &retention;
+        int signal = sigtimedwait(signals, NULL, timeout);
         RendererStats stats;
         if (signal == SIGTERM) {
             return;
@@ -346,6 +350,10 @@ static void wait_for_end(Server *server, const sigset_t *signals) {
         }
         if (server->tls) {
             renew_certificate(server);
+        }
+        if (clock_mono_ms() - swept_ms >= RETENTION_PERIOD_MS) {
+            swept_ms = clock_mono_ms();
+            retention_sweep(server->call->settings);
         }
         if (!ready) {
             renderer_stats(server->image.renderer, &stats);
@@ -382,7 +390,11 @@ static int serve(const CliCall *call) {
         (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
+    if (server.user.service) {
+        user_part_listening(&server.user);
+    }
     say_listening(&server);
+    retention_sweep(call->settings);
     wait_for_end(&server, &signals);
     log_info("draining", LOG_INT("timeout_ms", drain_ms));
     http_server_drain(server.http, drain_ms);

@@ -98,6 +98,14 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     return r;
 }
 
+void user_part_listening(UserPart *part) {
+    int r = user_service_start(part->service);
+
+    if (r < 0) {
+        log_error("nothing is done in the background", LOG_STR("error", strerrordesc_np(-r)));
+    }
+}
+
 void user_part_reload_keys(UserPart *part) {
     const char *reason = "";
     int r = master_key_ring_reload(part->master_keys, &reason);
@@ -111,6 +119,7 @@ void user_part_reload_keys(UserPart *part) {
 }
 
 void user_part_drain(UserPart *part, uint32_t timeout_ms) {
+    user_service_stop(part->service);
     if (part->service_executor) {
         executor_drain(part->service_executor, timeout_ms);
     }
@@ -125,6 +134,9 @@ void user_part_end_requests(UserPart *part) {
 }
 
 void user_part_done(UserPart *part) {
+    if (part->service) {
+        user_service_stop(part->service);
+    }
     executor_free(part->executor);
     executor_free(part->mail_executor);
     executor_free(part->service_executor);

@@ -31,6 +31,10 @@ typedef struct UserPartBase {
 int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                     const char **reterr_text);
 
+/* Starts what is done in the background, once it is known where the server listens; a failure is
+ * logged, and the server goes on without. */
+void user_part_listening(UserPart *part);
+
 /* Reads the master keys again, and has the signing keys read again: on SIGHUP. What is wrong is
  * logged, and the old ones stay. */
 void user_part_reload_keys(UserPart *part);

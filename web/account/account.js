@@ -3,7 +3,10 @@
 import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
 import { showAvatar } from './avatar.js';
+import { loadConsents } from './consents.js';
 import { loadDevices } from './devices.js';
+import './erasure.js';
+import { loadExports } from './export.js';
 import { bind, clear, fields, say } from './form.js';
 import { loadIdentities } from './issuers.js';
 import { available, usePasskey } from './passkey.js';
@@ -116,6 +119,7 @@ $('sign-out').addEventListener('click', async () => {
 
 async function changed() {
   await Promise.all([load(), loadAudit(), loadIdentities(changed)]);
+  await loadConsents(me.agreements_due, changed);
   showSecondFactor(me.totp, changed);
   passkeys = await loadPasskeys(me, changed);
 }
@@ -126,9 +130,11 @@ try {
   showAvatar(me);
   showSecondFactor(me.totp, changed);
   passkeys = await loadPasskeys(me, changed);
-  await Promise.all([loadDevices(), loadAudit(), loadIdentities(changed)]);
+  await Promise.all([loadDevices(), loadAudit(), loadIdentities(changed), loadExports(),
+    loadConsents(me.agreements_due, changed)]);
   $('account').hidden = false;
   $('loading').hidden = true;
+  document.getElementById(location.hash.slice(1))?.scrollIntoView(); /* it was hidden until now */
 } catch (problem) {
   $('loading').textContent = `${problem.message} Reload the page to try again.`;
 }

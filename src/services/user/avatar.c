@@ -69,8 +69,7 @@ static UserFailure get(UserCall *call, json_t **ret_body) {
     if (is_known(call, own.avatar.version)) {
         call->status = 304;
     } else {
-        call->content_type = "image/webp";
-        call->content = own.avatar.image;
+        call->content = (UserContent){.type = "image/webp", .bytes = own.avatar.image};
     }
     return USER_FAILURE_NONE;
 }

@@ -46,8 +46,9 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 
 static void respond(UserCall *call, const json_t *body) {
     _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    bool kept = call->content_type || call->status == 304;
-    HttpHeader headers[5] = {{"Cache-Control", kept ? "private, no-cache" : "no-store"}};
+    const UserContent *content = &call->content;
+    bool kept = (content->type && !content->save_as) || call->status == 304;
+    HttpHeader headers[6] = {{"Cache-Control", kept ? "private, no-cache" : "no-store"}};
     size_t n = 1;
 
     if (call->set_cookie) {
@@ -60,11 +61,18 @@ static void respond(UserCall *call, const json_t *body) {
         headers[n++] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
+    if (content->save_as) {
+        headers[n++] =
+            (HttpHeader){"Content-Disposition",
+                         arena_printf(call->arena, "attachment; filename=\"%s\"", content->save_as)};
+    }
     http_respond(call->request,
-                 &(HttpResponse){.status = body || kept ? call->status : 204,
-                                 .content_type = body ? "application/json" : call->content_type,
+                 &(HttpResponse){.status = body || content->type || kept ? call->status : 204,
+                                 .content_type = body ? "application/json" : content->type,
                                  .headers = headers,
-                                 .body = body ? str_from(text) : call->content});
+                                 .body = body ? str_from(text) : content->bytes,
+                                 .body_fd = content->fd,
+                                 .body_fd_len = content->fd_len});
 }
 
 /*
@@ -155,25 +163,37 @@ UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_st
 
 UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
                                 const char *member, json_t **ret_value) {
-    _cleanup_(json_decrefp) json_t *json = NULL, *value = NULL;
+    UserMember taken = {.name = member};
+    UserFailure failure = user_call_read_members(call, fields, ret_struct, &taken, member ? 1 : 0);
+
+    if (failure == USER_FAILURE_NONE && member) {
+        *ret_value = taken.value;
+    }
+    return failure;
+}
+
+UserFailure user_call_read_members(UserCall *call, const JsonField *fields, void *ret_struct,
+                                   UserMember *members, size_t n_members) {
+    _cleanup_(json_decrefp) json_t *json = NULL;
     const char *where = NULL;
     UserFailure failure = user_call_json(call, &json);
 
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
-    if (member) {
-        value = json_incref(json_object_get(json, member));
-        json_object_del(json, member);
+    for (size_t i = 0; i < n_members; i++) {
+        members[i].value = json_incref(json_object_get(json, members[i].name));
+        json_object_del(json, members[i].name);
     }
     if (json_read(json, fields, call->arena, ret_struct, &where) < 0) {
+        for (size_t i = 0; i < n_members; i++) {
+            json_decref(members[i].value);
+            members[i].value = NULL;
+        }
         call->detail =
             arena_printf(call->arena, "%s: missing, unknown, too long or of a wrong type.",
                          where ? where : "body");
         return USER_FAILURE_INVALID_FIELD;
-    }
-    if (member) {
-        *ret_value = TAKE_PTR(value);
     }
     return USER_FAILURE_NONE;
 }

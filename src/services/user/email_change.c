@@ -65,7 +65,7 @@ static int move(DbTx *tx, void *userdata) {
     AuditEvent event = user_call_event(call, "email.changed", NULL);
     _cleanup_(account_done) Account account = {0};
     MailToken token;
-    int r = mail_token_store_take(tx, vault, MAIL_TOKEN_EMAIL_CHANGE, moved->token, call->now_us,
+    int r = mail_token_store_take(tx, MAIL_TOKEN_EMAIL_CHANGE, moved->token, call->now_us,
                                   call->arena, &token);
 
     if (r == 0) {

@@ -13,10 +13,10 @@
 
 typedef struct UserMetrics {
     Metric *sign_ins, *sign_ins_refused, *registrations, *mails_sent, *mails_failed;
-    Metric *service_calls_refused;
+    Metric *service_calls_refused, *erasures;
 } UserMetrics;
 
-#define USER_ROUTES_MAX 64
+#define USER_ROUTES_MAX 80
 
 /* This service as its contract has it. */
 typedef struct UserAccess {
@@ -40,6 +40,9 @@ struct UserService {
     struct UserOidc *oidc;
     struct UserIssuer *issuer;
     struct UserPasskeys *passkeys;
+    struct Housekeeping *housekeeping;
+    struct Agreements *agreements;
+    bool has_erased; /* of that thread: something erased may still be in the log of the database */
     HttpRoute routes[USER_ROUTES_MAX], service_routes[_ACCESS_VERB_MAX + 1];
     HttpRouteGroup groups[USER_SERVICE_GROUPS];
 };
@@ -57,7 +60,10 @@ HttpHandler email_complete_handle;
 HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,
     passkey_remove_handle, passkey_challenge_handle, session_passkey_handle,
     registration_passkey_handle;
+HttpHandler me_remove_handle, erasure_receipt_handle;
 HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
+HttpHandler agreement_list_handle, consent_list_handle, consent_put_handle;
+HttpHandler export_ask_handle, export_list_handle, export_get_handle, export_file_handle;
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
 HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,
     admin_client_put_handle, admin_client_secret_handle, admin_client_remove_handle;

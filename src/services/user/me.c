@@ -8,6 +8,7 @@
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
+#include "services/user/privacy/consent.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -26,6 +27,7 @@ typedef struct Own {
     int64_t before_seq;
     AuditEntry *entries;
     size_t n_entries;
+    json_t *due; /* required documents that are not agreed to */
 } Own;
 
 enum {
@@ -34,6 +36,7 @@ enum {
 
 static void own_done(Own *own) {
     account_done(&own->account);
+    json_decref(own->due);
 }
 
 static int load(DbTx *tx, void *userdata) {
@@ -43,14 +46,28 @@ static int load(DbTx *tx, void *userdata) {
                              own->call->arena, &own->account);
 }
 
+static int load_with_due(DbTx *tx, void *userdata) {
+    Own *own = userdata;
+    int r = load(tx, own);
+
+    json_decref(own->due);
+    own->due = NULL;
+    if (r == 0) {
+        r = consent_due(tx, own->call->service, &own->account.key.user_id, own->call->arena,
+                        &own->due);
+    }
+    return r < 0 ? err_trace(r) : r;
+}
+
 static UserFailure get(UserCall *call, json_t **ret_body) {
     _cleanup_(own_done) Own own = {.call = call};
-    int r = db_read(call->service->options.db, read_token_after(call), load, &own);
+    int r = db_read(call->service->options.db, read_token_after(call), load_with_due, &own);
 
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
     *ret_body = account_json(&own.account);
+    json_object_set(*ret_body, "agreements_due", own.due);
     call->version = own.account.version;
     return USER_FAILURE_NONE;
 }

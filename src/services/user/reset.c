@@ -56,7 +56,7 @@ static int set_password(DbTx *tx, void *userdata) {
     AuditEvent event = user_call_event(call, "password.reset", NULL);
     _cleanup_(account_done) Account account = {0};
     MailToken token;
-    int r = mail_token_store_take(tx, vault, MAIL_TOKEN_PASSWORD_RESET, reset->token, call->now_us,
+    int r = mail_token_store_take(tx, MAIL_TOKEN_PASSWORD_RESET, reset->token, call->now_us,
                                   call->arena, &token);
 
     if (r == 0) {

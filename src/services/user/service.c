@@ -6,7 +6,9 @@
 #include "services/user/audit.h"
 #include "services/user/audit_check.h"
 #include "services/user/avatar_store.h"
+#include "services/user/chore_store.h"
 #include "services/user/credit_store.h"
+#include "services/user/housekeeping.h"
 #include "services/user/internal.h"
 #include "services/user/issuer/identity_store.h"
 #include "services/user/issuer/part.h"
@@ -17,6 +19,12 @@
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
 #include "services/user/passkey/part.h"
+#include "services/user/privacy/agreement_store.h"
+#include "services/user/privacy/agreements.h"
+#include "services/user/privacy/erasure_store.h"
+#include "services/user/privacy/export_store.h"
+#include "services/user/privacy/receipt.h"
+#include "services/user/privacy/tables.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
 #include "services/user/session_store.h"
@@ -55,6 +63,8 @@ static void build_routes(UserService *service) {
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
         {"GET", "/v1/me", me_get_handle},
         {"PATCH", "/v1/me", me_patch_handle},
+        {"DELETE", "/v1/me", me_remove_handle},
+        {"GET", "/v1/erasure-receipts/{id}", erasure_receipt_handle},
         {"PUT", "/v1/me/password", me_password_handle},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
@@ -70,6 +80,13 @@ static void build_routes(UserService *service) {
         {"PUT", "/v1/me/totp", totp_put_handle},
         {"DELETE", "/v1/me/totp", totp_remove_handle},
         {"GET", "/v1/me/audit", me_audit_handle},
+        {"POST", "/v1/me/exports", export_ask_handle},
+        {"GET", "/v1/me/exports", export_list_handle},
+        {"GET", "/v1/me/exports/{id}", export_get_handle},
+        {"GET", "/v1/me/exports/{id}/file", export_file_handle},
+        {"GET", "/v1/agreements", agreement_list_handle},
+        {"GET", "/v1/me/consents", consent_list_handle},
+        {"PUT", "/v1/me/consents/{id}", consent_put_handle},
         {"GET", "/v1/issuers", issuer_list_handle},
         {"GET", "/v1/me/identities", identity_list_handle},
         {"POST", "/v1/me/identities", identity_link_handle},
@@ -122,6 +139,7 @@ static void register_metrics(UserService *service) {
     ours->service_calls_refused =
         metrics_counter(metrics, "imagesync_service_calls_refused_total", "",
                         "Calls to what is for our services alone, without a good service token.");
+    ours->erasures = metrics_counter(metrics, "imagesync_erasures_total", "", "Accounts erased.");
 }
 
 static int check_statements(Db *db, const char **reterr) {
@@ -144,6 +162,11 @@ static int check_statements(Db *db, const char **reterr) {
         {client_store_statements, client_store_statements_len},
         {passkey_statements, passkey_statements_len},
         {avatar_statements, avatar_statements_len},
+        {chore_statements, chore_statements_len},
+        {export_statements, export_statements_len},
+        {agreement_statements, agreement_statements_len},
+        {erasure_statements, erasure_statements_len},
+        {receipt_statements, receipt_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -152,7 +175,7 @@ static int check_statements(Db *db, const char **reterr) {
             return err_trace(r);
         }
     }
-    return 0;
+    return err_trace(privacy_tables_check(db, reterr));
 }
 
 static int start(UserService *service, const char **reterr) {
@@ -196,6 +219,10 @@ static int start(UserService *service, const char **reterr) {
     if (r == 0) {
         r = issuer_new(service, &service->issuer, reterr);
     }
+    if (r == 0) {
+        r = agreements_read(settings->agreements, service->options.arena, &service->agreements,
+                            reterr);
+    }
     return r < 0 ? err_trace(r) : 0;
 }
 
@@ -213,6 +240,8 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
         return err_trace(r);
     }
     register_metrics(service);
+    service->has_erased = true; /* by a server that died before it emptied the log, perhaps */
+    service->housekeeping = housekeeping_new(service, housekeeping_chores);
     build_routes(service);
     build_groups(service);
     *ret_service = TAKE_PTR(service);
@@ -234,13 +263,23 @@ void user_service_set_renderer(UserService *service, Renderer *renderer) {
     service->renderer = renderer;
 }
 
+int user_service_start(UserService *service) {
+    return err_trace(housekeeping_start(service->housekeeping));
+}
+
+void user_service_stop(UserService *service) {
+    housekeeping_stop(service->housekeeping);
+}
+
 void user_service_reload_keys(UserService *service) {
     oidc_reload_keys(service);
 }
 
 UserService *user_service_free(UserService *service) {
     if (service) {
+        housekeeping_free(service->housekeeping);
         user_access_done(service);
+        agreements_free(service->agreements);
         issuer_free(service->issuer);
         oidc_free(service->oidc);
         passkeys_free(service->passkeys);

@@ -15,6 +15,8 @@
  *   GET /v1/issuers, /v1/me/identities, /oauth/issuers/...       other issuers: issuer/part.h
  *   .../passkeys, /v1/passkey-challenges                         passkeys: passkey/part.h
  *   GET, PUT, DELETE /v1/me/avatar                               one's own picture
+ *   POST, GET /v1/me/exports[/{id}[/file]]                       one's own data: privacy/export.h
+ *   GET /v1/agreements, /v1/me/consents, PUT .../{id}            what one agrees to
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff
@@ -67,6 +69,10 @@ void user_service_set_public_url(UserService *service, const char *public_url);
  * outlives the executor's work.
  */
 void user_service_set_renderer(UserService *service, Renderer *renderer);
+/* Starts what is done in the background: after the public URL was said. 0 or a fault. */
+int user_service_start(UserService *service);
+/* Ends that: before the executors end. Also when it was not started. */
+void user_service_stop(UserService *service);
 /* The keys that tokens are signed with are read again at the next request. Thread-safe. */
 void user_service_reload_keys(UserService *service);
 /* Last: after the server and both executors have ended. Accepts NULL. */

@@ -263,7 +263,7 @@ void sessions_forget_before(UserCall *call) {
     }
 }
 
-static json_t *methods_json(uint32_t methods) {
+json_t *sessions_methods_json(uint32_t methods) {
     static const char *const names[] = {"password", "totp", "recovery_code", "passkey", "issuer"};
     json_t *array = json_array();
 
@@ -282,8 +282,8 @@ json_t *sessions_json(const UserCall *call, const Session *session) {
     uuid_text(&session->session_id, id);
     return json_pack("{s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:b}", "id", id, "name",
                      session->device.name, "agent", session->device.agent, "address",
-                     session->device.address, "methods", methods_json(session->methods), "created",
-                     (json_int_t)(session->created_us / 1000000), "seen",
+                     session->device.address, "methods", sessions_methods_json(session->methods),
+                     "created", (json_int_t)(session->created_us / 1000000), "seen",
                      (json_int_t)(session->seen_us / 1000000), "expires",
                      (json_int_t)(session->expires_us / 1000000), "current", current);
 }

@@ -48,6 +48,9 @@ void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n);
 /* The same of call->before, if there is one. */
 void sessions_forget_before(UserCall *call);
 
+/* How somebody proved who they are: ["password", "totp"]. */
+json_t *sessions_methods_json(uint32_t methods);
+
 /* {"id", "name", "agent", "address", "methods", "created", "seen", "expires", "current"} */
 json_t *sessions_json(const UserCall *call, const Session *session);
 

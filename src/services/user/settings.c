@@ -44,6 +44,9 @@ const ConfigField user_settings_fields[] = {
     {"issuers", CONFIG_STR, AT(issuers), "", 0, 0, NULL,
      "a JSON file of the OpenID Connect providers of others that people may sign in with; "
      "docs/guides/sign-in-with-another-issuer.md says what is in it"},
+    {"agreements", CONFIG_STR, AT(agreements), "", 0, 0, NULL,
+     "a JSON file of the documents that people agree to, such as terms of service; "
+     "docs/operations/privacy.md says what is in it"},
     {"access-token-minutes", CONFIG_U64, AT(access_token_minutes), "10", 1, 60, "min",
      "how long such a program's access token is good"},
     {"refresh-token-days", CONFIG_U64, AT(refresh_token_days), "30", 1, 3650, "d",
@@ -56,5 +59,16 @@ const ConfigField user_settings_fields[] = {
      "how long the code that a device shows is good"},
     {"device-poll-s", CONFIG_U64, AT(device_poll_s), "5", 1, 60, "s",
      "how long such a device waits before it asks again"},
+    {"housekeeping-s", CONFIG_U64, AT(housekeeping_s), "300", 1, 86400, "s",
+     "how long what is done in the background, such as erasing accounts whose time has come, waits "
+     "for its turn at most"},
+    {"export-keep-days", CONFIG_U64, AT(export_keep_days), "7", 1, 365, "d",
+     "how long the copy of their data that somebody asked for can be downloaded"},
+    {"erasure-grace-days", CONFIG_U64, AT(erasure_grace_days), "14", 0, 365, "d",
+     "how long after its owner has asked for it an account is erased; signing in until then calls "
+     "it "
+     "off; 0: at once"},
+    {"audit-keep-days", CONFIG_U64, AT(audit_keep_days), "400", 0, 36500, "d",
+     "how long what audit trails say is kept; the last entry of each stays; 0: for ever"},
     {0},
 };

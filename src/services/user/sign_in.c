@@ -13,6 +13,7 @@
 #include "services/user/mails.h"
 #include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
+#include "services/user/privacy/erasure_mail.h"
 #include "services/user/read_token.h"
 #include "services/user/second_factor.h"
 #include "services/user/sessions.h"
@@ -74,9 +75,12 @@ int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *
             return r < 0 ? err_trace(r) : r;
         }
     }
-    if (account->status == ACCOUNT_ERASING) { /* whoever comes back wants to stay */
-        account->status = ACCOUNT_ACTIVE;
-        account->erase_us = 0;
+    call->called_off = account->status == ACCOUNT_ERASING;
+    if (call->called_off) { /* whoever comes back wants to stay */
+        r = erasure_call_off(tx, vault, call->arena, account, call->now_us, &event);
+        if (r < 0) {
+            return err_trace(r);
+        }
     }
     if ((r = account_store_put(tx, vault, call->arena, account)) != 0 ||
         (r = open_or_reopen(tx, call, &account->key, methods, proof->device, ret_session,
@@ -85,6 +89,13 @@ int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *
         return err_trace(r < 0 ? r : -EIO);
     }
     return 0;
+}
+
+void sign_in_opened(UserCall *call, const char *email) {
+    sessions_forget_before(call);
+    if (call->called_off) {
+        erasure_mail_called_off(call->service, email);
+    }
 }
 
 static int open_session(DbTx *tx, void *userdata) {
@@ -197,7 +208,7 @@ static UserFailure sign_in_with(SignIn *attempt) {
         return explain(attempt, r);
     }
     attempts_succeeded(call, attempt->email);
-    sessions_forget_before(call);
+    sign_in_opened(call, attempt->account.email);
     if (attempt->methods & SESSION_METHOD_RECOVERY) {
         mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, attempt->account.email);
     }

@@ -187,7 +187,7 @@ void visit_enter(Visit *visit) {
         return;
     }
     proof_was_good(visit, visit->session.methods);
-    sessions_forget_before(call);
+    sign_in_opened(call, visit->email);
     metric_add(call->service->metrics.sign_ins, 1);
     visit_go_back(visit, visit->token);
 }
@@ -317,6 +317,9 @@ static int open_account(DbTx *tx, void *userdata) {
     int r = registration_open(tx, call, &account, SESSION_METHOD_ISSUER, "", visit->issuer->title,
                               &visit->session, visit->token);
 
+    if (r == 0) {
+        r = consent_keep(tx, call, &account.key, &visit->agreed);
+    }
     if (r == 0) {
         r = identity_store_add(tx, call->service->vault, &account.key, call->arena, &identity);
     }

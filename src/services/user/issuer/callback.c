@@ -195,7 +195,7 @@ static int search_address(DbTx *tx, void *userdata) {
     return r < 0 ? err_trace(r) : 0;
 }
 
-static bool may_register(const Visit *visit) {
+bool visit_may_register(const Visit *visit) {
     return visit->issuer->registration && visit->call->service->options.settings->registration;
 }
 
@@ -221,7 +221,9 @@ static void meet(Visit *visit, Search *search, const Answer *answer) {
         visit_page_failure(visit, user_call_fault(call, r < 0 ? r : -EIO));
     } else if (search->has_account) {
         visit_page_link(visit, 200, NULL);
-    } else if (may_register(visit)) {
+    } else if (visit_may_register(visit) && agreements_require(call->service->agreements)) {
+        visit_page_agree(visit, 200, NULL);
+    } else if (visit_may_register(visit)) {
         visit_register(visit);
     } else {
         refuse(visit, 403, "There is no account",

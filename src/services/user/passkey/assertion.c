@@ -220,8 +220,8 @@ UserFailure passkey_sign_in(UserCall *call, const json_t *credential, const char
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
+    sign_in_opened(call, assertion.account.email);
     metric_add(call->service->metrics.sign_ins, 1);
-    sessions_forget_before(call);
     call->session = assertion.session;
     call->signed_in = true;
     memcpy(ret_token, assertion.token, SESSION_TOKEN_LEN + 1);
