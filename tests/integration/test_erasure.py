@@ -225,7 +225,7 @@ def test_a_cookie_from_another_site_erases_nothing(server):
     reply = browser.delete(server.url + "/v1/me", timeout=30,
                            headers={"Origin": "https://evil.example"})
     assert problem(reply) == (403, "cross_site")
-    reply = browser.delete(server.url + "/v1/me", timeout=30)
+    reply = browser.delete(server.url + "/v1/me", timeout=30, headers={"Origin": server.url})
     assert reply.status_code == 202 and "session" not in browser.cookies
 
 
@@ -373,6 +373,8 @@ def full_person(server, corp, marker):
     key = new_key(ada, name=f"{marker} key")["key"]
     small = encode(photo().resize((64, 64)))
     assert server.removebg(small, key=key, size="full").status_code == 200
+    assert ada.http.put(server.url + "/v1/me/avatar", data=small, timeout=60,
+                        headers={"Content-Type": "image/jpeg"}).status_code == 200
     corp.reset()
     corp.person.update(email=ada.address, sub=f"{marker}-subject")
     browser = IssuerBrowser(server)

@@ -12,7 +12,7 @@ import requests
 
 from authenticator import Passkey, b64
 from backends import rows, running, stored
-from harness import eventually
+from harness import encode, eventually, photo
 from issuer_visits import Browser, corp, is_back, issuers, newcomer, server
 from people import PASSWORD, Person, mails, problem, wait_for_mail
 from test_accounts import CHEAP, add_totp
@@ -20,7 +20,7 @@ from test_device_grant import Device, Reader
 
 __all__ = ["corp", "issuers", "server"]  # fixtures
 
-FILES = {"README.txt", "account.json", "devices.json", "audit.json", "api-keys.json",
+FILES = {"README.txt", "account.json", "avatar.webp", "devices.json", "audit.json", "api-keys.json",
          "credits.json", "passkeys.json", "identities.json", "applications.json", "consents.json"}
 BACKENDS = ["embedded", "servers"]
 
@@ -53,10 +53,10 @@ def contents(reply):
     assert reply.headers["Content-Disposition"] == 'attachment; filename="image-sync-data.zip"'
     with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
         assert archive.testzip() is None
-        texts = {name: archive.read(name).decode() for name in archive.namelist()}
-    assert set(texts) == FILES
-    return {name: json.loads(text) if name.endswith(".json") else text
-            for name, text in texts.items()}
+        files = {name: archive.read(name) for name in archive.namelist()}
+    assert set(files) == FILES
+    return {name: json.loads(bytes) if name.endswith(".json") else bytes
+            for name, bytes in files.items()}
 
 
 def export(person):
@@ -83,6 +83,9 @@ def filled(server, corp):
     browser.http.headers["If-Match"] = me.headers["ETag"]
     assert browser.call("PATCH", "/v1/me", {"name": "Zoë Ångström", "locale": "de-CH",
                                             "zone": "Europe/Zurich"}).status_code == 200
+    assert browser.http.put(server.url + "/v1/me/avatar", data=encode(photo().resize((64, 64))),
+                            headers={"Content-Type": "image/jpeg", "Origin": server.url},
+                            timeout=60).status_code == 200
     options = browser.call("POST", "/v1/me/passkeys/options").json()["publicKey"]
     passkey = Passkey()
     assert browser.call("POST", "/v1/me/passkeys", {
@@ -110,6 +113,8 @@ def test_everything_of_an_account_is_in_it(server, corp, filled):
     assert account["zone"] == "Europe/Zurich" and account["role"] == "user"
     assert account["password"] is True and account["totp"] is True and account["erase"] is None
     assert is_recent(account["created"]) and is_recent(account["exported"])
+    shown = filled.browser.get("/v1/me/avatar")
+    assert shown.status_code == 200 and found["avatar.webp"] == shown.content
     devices = found["devices.json"]["devices"]
     (laptop,) = [device for device in devices if device["name"] == "Her laptop"]
     assert laptop["address"] == "127.0.0.1" and "python-requests" in laptop["agent"]
