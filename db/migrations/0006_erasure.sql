@@ -20,6 +20,17 @@ CREATE TABLE user_erasure (
     PRIMARY KEY (user_id)
 );
 
+-- Where a trail begins whose first rows were kept long enough: the last of those that went. The tag
+-- covers both, so that nobody else can cut a trail.
+-- @partition by hash (user_id)
+CREATE TABLE user_audit_anchor (
+    user_id BYTEA NOT NULL,
+    seq BIGINT NOT NULL,
+    mac BYTEA NOT NULL,
+    tag BYTEA NOT NULL,
+    PRIMARY KEY (user_id)
+);
+
 -- Receipts, each sealed under a key that is made of its id, which only whoever got it by mail knows:
 -- nobody who reads this table learns who was erased.
 CREATE TABLE user_erasure_receipt (
@@ -42,3 +53,6 @@ CREATE TABLE user_receipt_key (
 -- made of the token from now on; one that was sealed under the service's key before does not open
 -- any more, and its link says that it has expired: whoever wants it asks for another mail.
 CREATE INDEX user_account_erasure ON user_account (erase_us);
+
+-- An erasure looks for all that is of one user.
+CREATE INDEX user_email_user ON user_email (user_id);
