@@ -16,14 +16,17 @@ static json_t *avatar_json(const Account *account) {
 
 json_t *account_json(const Account *account) {
     char id[UUID_TEXT_SIZE];
+    json_t *json;
 
     uuid_text(&account->key.user_id, id);
-    return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:b,s:o,s:I}", "id", id, "email", account->email, "name",
-        account->profile.name, "locale", account->profile.locale, "zone", account->profile.zone,
-        "role", account_role_names[account->role], "status", account_status_names[account->status],
-        "password", account->password != NULL, "totp", account->totp.len > 0, "avatar",
-        avatar_json(account), "created", (json_int_t)(account->created_us / 1000000));
+    json = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:b,s:I}", "id", id, "email", account->email,
+                     "name", account->profile.name, "locale", account->profile.locale, "zone",
+                     account->profile.zone, "role", account_role_names[account->role], "status",
+                     account_status_names[account->status], "password", account->password != NULL,
+                     "totp", account->totp.len > 0, "created",
+                     (json_int_t)(account->created_us / 1000000));
+    json_object_set_new(json, "avatar", avatar_json(account));
+    return json;
 }
 
 UserFailure account_check_profile(UserCall *call, const Profile *profile) {
