@@ -53,3 +53,6 @@ CREATE TABLE user_receipt_key (
 -- made of the token from now on; one that was sealed under the service's key before does not open
 -- any more, and its link says that it has expired: whoever wants it asks for another mail.
 CREATE INDEX user_account_erasure ON user_account (erase_us);
+
+-- An erasure looks for all that is of one user.
+CREATE INDEX user_email_user ON user_email (user_id);

@@ -125,7 +125,9 @@ int users_erase_command(const CliCall *call) {
         fprintf(stderr, "imagesync %s: %s\n", call->command->name, error);
         return EXIT_SOME_FAILED;
     }
-    tell(call, &request);
+    if (request.email) {
+        tell(call, &request);
+    }
     seconds = (time_t)(request.erase_us / 1000000);
     gmtime_r(&seconds, &parts);
     strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &parts);

@@ -32,13 +32,22 @@ static int end_all(DbTx *tx, ErasureRequest *request) {
     return err_trace(r);
 }
 
+/* Rows that a backup brought back: nobody can sign in to them, so there is nobody to wait for. */
+static int request_keyless(DbTx *tx, ErasureRequest *request) {
+    int r;
+
+    request->erase_us = request->now_us;
+    r = erasure_store_put_keyless(tx, &request->user_id, request->erase_us);
+    return r == ERASURE_STORE_E_NONE ? ERASURE_E_NONE : err_trace(r);
+}
+
 int erasure_request(DbTx *tx, const Vault *vault, ErasureRequest *request) {
     _cleanup_(account_done) Account account = {0};
     bool other_admin = true;
     int r = account_store_get(tx, vault, &request->user_id, request->arena, &account);
 
     if (r != 0) {
-        return r < 0 ? err_trace(r) : ERASURE_E_NONE;
+        return r < 0 ? err_trace(r) : request_keyless(tx, request);
     }
     if (account.role == ACCOUNT_ROLE_ADMIN) {
         r = erasure_store_other_admin(tx, &request->user_id, request->arena, &other_admin);

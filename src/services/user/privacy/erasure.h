@@ -19,7 +19,7 @@ typedef struct ErasureRequest {
     Arena *arena;
 
     /* What came of it, in the arena; sessions and keys to be taken out of the cache. */
-    const char *email;
+    const char *email; /* NULL: the account's key is gone, and it cannot be read */
     Uuid *session_ids, *key_ids;
     size_t n_sessions, n_keys;
 } ErasureRequest;
@@ -29,7 +29,8 @@ enum {
     ERASURE_E_LAST_ADMIN, /* nobody else is an admin */
 };
 
-/* In a transaction. A locked account stays locked, so that signing in does not call it off. */
+/* In a transaction. A locked account stays locked, so that signing in does not call it off; one
+ * whose key is gone is due at once. */
 int erasure_request(DbTx *tx, const Vault *vault, ErasureRequest *request);
 
 /* In a transaction: of an account that is to be erased and not locked; the caller writes it. */

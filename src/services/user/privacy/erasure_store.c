@@ -9,6 +9,7 @@ enum {
     ERASURE_DUE,
     ERASURE_GET,
     ERASURE_OTHER_ADMIN,
+    ERASURE_PUT_KEYLESS,
     _ERASURE_STATEMENT_MAX,
 };
 
@@ -32,6 +33,11 @@ const DbStatement erasure_statements[_ERASURE_STATEMENT_MAX] = {
                              "SELECT user_id FROM user_account "
                              "WHERE role = 2 AND status = 0 AND user_id <> ? LIMIT 1",
                              1, 1},
+    [ERASURE_PUT_KEYLESS] =
+        {"erasure_put_keyless",
+         "UPDATE user_account SET erase_us = ? WHERE user_id = ? AND NOT EXISTS "
+         "(SELECT 1 FROM user_key WHERE user_id = ?)",
+         3, 0},
 };
 const size_t erasure_statements_len = _ERASURE_STATEMENT_MAX;
 
@@ -82,6 +88,18 @@ int erasure_store_get(DbTx *tx, const Uuid *user_id, Arena *arena, int64_t *ret_
     *ret_erase_us = row[0].integer;
     *ret_asked_us = row[1].integer;
     return 0;
+}
+
+int erasure_store_put_keyless(DbTx *tx, const Uuid *user_id, int64_t erase_us) {
+    const DbValue id = DB_BLOB(uuid_str(user_id));
+    uint64_t changed;
+    int r = db_exec(tx, &erasure_statements[ERASURE_PUT_KEYLESS],
+                    (DbValue[]){DB_INT(erase_us), id, id}, &changed);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    return changed > 0 ? 0 : ERASURE_STORE_E_NONE;
 }
 
 int erasure_store_other_admin(DbTx *tx, const Uuid *user_id, Arena *arena, bool *ret_is) {

@@ -25,5 +25,9 @@ enum {
 int erasure_store_get(DbTx *tx, const Uuid *user_id, Arena *arena, int64_t *ret_erase_us,
                       int64_t *ret_asked_us);
 
+/* Makes an account due at `erase_us` whose key is gone, so that nothing of it can be read. 0 or
+ * ERASURE_STORE_E_NONE: there is no such account, or there is a key. */
+int erasure_store_put_keyless(DbTx *tx, const Uuid *user_id, int64_t erase_us);
+
 /* Whether any other account is an active admin's. */
 int erasure_store_other_admin(DbTx *tx, const Uuid *user_id, Arena *arena, bool *ret_is);
