@@ -32,6 +32,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("user_export"),
     TABLE("user_export_part"),
     TABLE("user_consent"),
+    /* Without it nothing of the others can be read: the last. */
     TABLE("user_key"),
 };
 const size_t privacy_tables_len = ARRAY_LEN(privacy_tables);
