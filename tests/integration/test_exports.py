@@ -12,7 +12,7 @@ import requests
 
 from authenticator import Passkey, b64
 from backends import rows, running, stored
-from harness import encode, eventually, photo
+from harness import Server, encode, eventually, photo
 from issuer_visits import Browser, corp, is_back, issuers, newcomer, server
 from people import PASSWORD, Person, mails, problem, wait_for_mail
 from test_accounts import CHEAP, add_totp
@@ -288,6 +288,29 @@ def test_a_server_that_dies_at_it_is_no_matter(backend, tmp_path):
         wait_until_ready(ada, wanted)
         assert contents(file_of(ada, wanted))["account.json"]["name"] == "Ada"
         assert rows(server, "SELECT tries, state FROM user_export") == [(2, 2)]
+
+
+def test_another_server_takes_it_over(tmp_path):
+    with running("servers", tmp_path, **CHEAP) as server:
+        ada = Person(server)
+        for statement in SLOW["servers"]:
+            rows(server, statement)
+        wanted = ask(ada)
+        assert eventually(lambda: status(ada, wanted)["status"] == "running")
+        server.kill()
+        for statement in FAST["servers"]:
+            rows(server, statement)
+        age(server, "user_chore", "until_us = 1, due_us = 1")
+        age(server, "user_export", "due_us = 1")
+        other = Server(tmp_path / "other", master_key=server.data / "master.key", **CHEAP,
+                       **{name: server.environment["IMAGESYNC_" + name.upper()]
+                          for name in ("database", "cache")})
+        try:
+            ada.server = other
+            wait_until_ready(ada, wanted)
+            assert contents(file_of(ada, wanted))["account.json"]["id"] == ada.id
+        finally:
+            other.stop()
 
 
 def test_a_server_that_ends_leaves_it_to_the_next(backend, tmp_path):

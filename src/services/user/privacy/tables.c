@@ -33,6 +33,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("user_export_part"),
     TABLE("user_consent"),
     TABLE("user_avatar"),
+    /* Without it nothing of the others can be read: the last. */
     TABLE("user_key"),
 };
 const size_t privacy_tables_len = ARRAY_LEN(privacy_tables);
