@@ -3,11 +3,13 @@
 
 #include "adapters/cache/memory/memory.h"
 #include "app/key_access.h"
+#include "app/registry.h"
 #include "app/service_key.h"
 #include "base/error.h"
 #include "base/log.h"
 
 #define LOCAL_CACHE_MAX ((size_t)8 << 20)
+#define PROFILES_MAX    ((size_t)16 << 20)
 #define MAIL_THREADS    2
 #define SERVICE_THREADS 8
 #define MAIL_QUEUE_MAX  1000
@@ -79,9 +81,15 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                              &part->local_cache);
     }
     if (r == 0) {
+        r = cache_memory_new(&(CacheMemoryOptions){.bytes_max = PROFILES_MAX},
+                             &part->profile_cache);
+    }
+    if (r == 0) {
         options.executor = part->executor;
         options.mail_executor = part->mail_executor;
         options.local_cache = part->local_cache;
+        options.profile_cache = part->profile_cache;
+        options.cache_is_shared = registry_cache_is_shared(base->settings);
         options.master_key = part->master_keys;
         options.service_verifier = part->verifier;
         options.reads_replicas = base->settings->db_replicas[0] != '\0';
@@ -126,6 +134,7 @@ void user_part_done(UserPart *part) {
         user_service_free(part->service);
     }
     service_verifier_free(part->verifier);
+    cache_free(part->profile_cache);
     cache_free(part->local_cache);
     if (part->master_keys) {
         master_key_ring_free(part->master_keys);

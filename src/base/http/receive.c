@@ -212,6 +212,8 @@ static void call_handler(HttpRequest *request) {
     request_ref(request);
     if (!request->route->blocks) {
         request->route->handle(request, request->group->context);
+    } else if (request->route->quick && request->route->quick(request, request->group->context)) {
+        return;
     } else if (executor_submit(request->group->executor, run_blocking, request) != 0) {
         request->extra = (HttpHeader){"Retry-After", "1"};
         request_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy",

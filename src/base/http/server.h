@@ -24,6 +24,12 @@ typedef struct HttpRequest HttpRequest;
  */
 typedef void HttpHandler(HttpRequest *request, void *context);
 
+/*
+ * Called first, on the connection's thread, for a route that blocks: answers at once from memory
+ * and says true, or says false and has done nothing. It must not wait for anything.
+ */
+typedef bool HttpQuick(HttpRequest *request, void *context);
+
 typedef struct HttpRoute {
     const char *method; /* "GET" also answers HEAD */
     /* Segments as they are, or "{name}" for any that is not empty: "/v1/sessions/{id}". A path that
@@ -34,6 +40,7 @@ typedef struct HttpRoute {
     /* The handler runs on the group's executor, because it waits for databases and the like; when
      * too much waits there, `refuse` answers 503 with Retry-After. */
     bool blocks;
+    HttpQuick *quick; /* may be NULL */
 } HttpRoute;
 
 /*

@@ -6,6 +6,7 @@
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
 #include "base/log.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
@@ -45,7 +46,8 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 }
 
 static void respond(UserCall *call, const json_t *body) {
-    _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    _cleanup_(freep) char *dumped = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    Str text = body ? str_from(dumped) : call->text;
     HttpHeader headers[5] = {{"Cache-Control", "no-store"}};
     size_t n = 1;
 
@@ -59,10 +61,17 @@ static void respond(UserCall *call, const json_t *body) {
         headers[n++] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
-    http_respond(call->request, &(HttpResponse){.status = body ? call->status : 204,
-                                                .content_type = body ? "application/json" : NULL,
-                                                .headers = headers,
-                                                .body = str_from(text)});
+    http_respond(call->request,
+                 &(HttpResponse){.status = text.ptr ? call->status : 204,
+                                 .content_type = text.ptr ? "application/json" : NULL,
+                                 .headers = headers,
+                                 .body = text});
+}
+
+static bool only_reads(UserCall *call) {
+    const char *method = http_request_method(call->request);
+
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
 /*
@@ -71,12 +80,7 @@ static void respond(UserCall *call, const json_t *body) {
  * and sister domains.
  */
 static bool is_cross_site(UserCall *call) {
-    const char *method = http_request_method(call->request);
-
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
-        return false;
-    }
-    return !same_origin_request(call->request, call->service->public_url);
+    return !only_reads(call) && !same_origin_request(call->request, call->service->public_url);
 }
 
 static UserFailure admit(UserCall *call, CallRule rule) {
@@ -107,12 +111,26 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     return USER_FAILURE_NONE;
 }
 
+static UserCall call_of(UserService *service, HttpRequest *request) {
+    return (UserCall){.service = service,
+                      .request = request,
+                      .arena = http_request_arena(request),
+                      .now_us = clock_unix_us(),
+                      .status = 200};
+}
+
+bool user_call_quick(UserService *service, HttpRequest *request, UserRecall *recall) {
+    UserCall call = call_of(service, request);
+
+    if (!sessions_recall(&call) || !recall(&call)) {
+        return false;
+    }
+    respond(&call, NULL);
+    return true;
+}
+
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle) {
-    UserCall call = {.service = service,
-                     .request = request,
-                     .arena = http_request_arena(request),
-                     .now_us = clock_unix_us(),
-                     .status = 200};
+    UserCall call = call_of(service, request);
     _cleanup_(json_decrefp) json_t *body = NULL;
     UserFailure failure = admit(&call, rule);
 
@@ -120,6 +138,9 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
         failure = handle(&call, &body);
     }
     read_token_keep(&call, failure);
+    if (!only_reads(&call)) {
+        profile_forget(&call);
+    }
     if (failure == USER_FAILURE_NONE) {
         respond(&call, body);
     } else {

@@ -39,13 +39,21 @@ typedef struct UserCall {
     const char *set_cookie;   /* NULL: none */
     const char *bearer_error; /* of a failure: what the challenge says of the token, or NULL */
     int64_t version;          /* sent as ETag when > 0 */
+    Str text;                 /* the JSON, of a handler that has it as text; else ptr NULL */
 } UserCall;
 
-/* Gives a new JSON object or array in *ret_body, or NULL for 204. */
+/* Gives a new JSON object or array in *ret_body, or NULL for 204 or call->text. */
 typedef UserFailure UserHandler(UserCall *call, json_t **ret_body);
 
 /* The whole of an HttpHandler. */
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle);
+
+/*
+ * The whole of an HttpQuick, of a GET for whoever is signed in: `recall` fills call->text from
+ * memory, or says false, as it must rather than wait for anything.
+ */
+typedef bool UserRecall(UserCall *call);
+bool user_call_quick(UserService *service, HttpRequest *request, UserRecall *recall);
 
 /* The JSON body, whatever it is, as a new reference. */
 UserFailure user_call_json(UserCall *call, json_t **ret_json);

@@ -30,7 +30,7 @@ struct UserService {
     PasswordHasher *hasher;
     UserMetrics metrics;
     UserAccess access;
-    ReadThrough *api_keys;
+    ReadThrough *api_keys, *profiles;
     char *public_url;
     bool secure; /* public_url is https: cookies are __Host- and Secure */
     struct UserOidc *oidc;
@@ -47,6 +47,7 @@ HttpHandler session_create_handle, session_proof_handle, session_list_handle, se
     session_remove_handle, session_remove_all_handle;
 HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_password_remove_handle,
     me_email_handle, me_audit_handle;
+HttpQuick me_get_quick;
 HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
 HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,

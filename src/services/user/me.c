@@ -8,6 +8,7 @@
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -44,15 +45,21 @@ static int load(DbTx *tx, void *userdata) {
 }
 
 static UserFailure get(UserCall *call, json_t **ret_body) {
-    _cleanup_(own_done) Own own = {.call = call};
-    int r = db_read(call->service->options.db, read_token_after(call), load, &own);
+    int r = profile_get(call, &call->text, &call->version);
 
+    *ret_body = NULL;
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
-    *ret_body = account_json(&own.account);
-    call->version = own.account.version;
     return USER_FAILURE_NONE;
+}
+
+static bool recall(UserCall *call) {
+    return profile_recall(call, &call->text, &call->version);
+}
+
+bool me_get_quick(HttpRequest *request, void *context) {
+    return user_call_quick(context, request, recall);
 }
 
 void me_get_handle(HttpRequest *request, void *context) {

@@ -28,6 +28,7 @@ static void build_routes(UserService *service) {
     static const struct {
         const char *method, *path;
         HttpHandler *handle;
+        HttpQuick *quick;
     } routes[] = {
         {"POST", "/v1/registrations", registration_start_handle},
         {"POST", "/v1/registrations/complete", registration_complete_handle},
@@ -44,7 +45,7 @@ static void build_routes(UserService *service) {
         {"POST", "/v1/passkey-challenges", passkey_challenge_handle},
         {"PATCH", "/v1/sessions/{id}", session_rename_handle},
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
-        {"GET", "/v1/me", me_get_handle},
+        {"GET", "/v1/me", me_get_handle, me_get_quick},
         {"PATCH", "/v1/me", me_patch_handle},
         {"PUT", "/v1/me/password", me_password_handle},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
@@ -82,6 +83,7 @@ static void build_routes(UserService *service) {
         service->routes[i] = (HttpRoute){.method = routes[i].method,
                                          .path = routes[i].path,
                                          .handle = routes[i].handle,
+                                         .quick = routes[i].quick,
                                          .body_max = BODY_MAX,
                                          .blocks = true};
     }
@@ -191,6 +193,7 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
     service->options = *options;
     service->throttle =
         (Throttle){options->cache, options->local_cache, options->settings->attempts_per_address};
+    service->profiles = read_through_new(options->profile_cache);
     r = start(service, reterr);
     if (r < 0) {
         return err_trace(r);
@@ -224,6 +227,7 @@ UserService *user_service_free(UserService *service) {
         passkeys_free(service->passkeys);
         password_hasher_free(service->hasher);
         vault_free(service->vault);
+        read_through_free(service->profiles);
         free(service->public_url);
         free(service);
     }

@@ -37,7 +37,9 @@ typedef struct UserService UserService;
 typedef struct UserServiceOptions {
     Db *db;
     Cache *cache;
-    Cache *local_cache; /* in this process, for counting while `cache` is away; may be the same */
+    Cache *local_cache;   /* in this process, for counting while `cache` is away; may be the same */
+    Cache *profile_cache; /* in this process, for profiles alone */
+    bool cache_is_shared; /* `cache` is, with other processes */
     Mailer *mailer;
     Executor *executor;      /* for requests */
     Executor *mail_executor; /* for mails: nobody waits for these */

@@ -14,6 +14,8 @@
 
 /* Fills call->session, or says USER_FAILURE_SIGNED_OUT. Takes access tokens too: call->by_token. */
 UserFailure sessions_authenticate(UserCall *call);
+/* The same from memory alone, at once, for sessions; false: it has to be asked for. */
+bool sessions_recall(UserCall *call);
 /* The same by the cookie alone: for pages, which nothing but a browser asks for. */
 UserFailure sessions_authenticate_cookie(UserCall *call);
 
