@@ -24,6 +24,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -147,6 +148,9 @@ static HttpServer *server_new(const HttpOptions *options, const HttpRouteGroup *
     server->n_groups = n_groups;
     server->n_slots = n_slots;
     server->epoll_fd = server->wake_fd = server->listen_fd = -1;
+    if (getrandom(server->id_base, sizeof(server->id_base), 0) != sizeof(server->id_base)) {
+        abort();
+    }
     for (size_t i = 0; i < LINGER_MAX; i++) {
         server->lingers[i].fd = -1;
     }

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #define LINGER_MAX 64
+#define PEER_SIZE  64 /* of an IPv6 address with a zone */
 
 typedef enum RequestState {
     REQUEST_RECEIVING, /* headers are there, the body comes */
@@ -34,7 +35,8 @@ typedef struct Slot {
     bool hung;   /* its client will send no more */
     uint32_t generation;
     int fd;
-    uint64_t since_ms; /* when it opened or its last request ended */
+    uint64_t since_ms;    /* when it opened or its last request ended */
+    char peer[PEER_SIZE]; /* the numeric address of its other end */
     HttpRequest *request;
 } Slot;
 
@@ -53,6 +55,8 @@ struct HttpServer {
     atomic_bool draining, stopping;
     _Atomic uint64_t body_bytes; /* reserved for bodies */
     Metric *in_flight;
+    uint64_t id_base[2]; /* random */
+    _Atomic uint64_t ids_made;
 
     pthread_mutex_t lock; /* never held while a request's lock is taken */
     pthread_cond_t idle;  /* n_requests fell to 0, or no_longer_listening became true */
