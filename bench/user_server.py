@@ -36,6 +36,15 @@ def memory_mib(server):
     return total / 1024
 
 
+def processor_s(pid):
+    """What that process and those below it have used so far."""
+    ticks = 0
+    for each in [pid, *descendants(pid)]:
+        fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def wrk(url, seconds, connections, token=None, threads=1):
     """(requests/s, 99th percentile in ms); every answer must be good."""
     header = ["-H", f"Authorization: Bearer {token}"] if token else []

@@ -29,12 +29,13 @@ static void refuse_method(HttpRequest *request, const HttpRouteGroup *group, con
 
 /* Takes the route when it is better than the one there is: fewer names, more literal. */
 static void consider(HttpRequest *request, const HttpRouteGroup *group, const HttpRoute *route,
-                     const PathParam *params, size_t n_params) {
+                     size_t number, const PathParam *params, size_t n_params) {
     if (request->route && request->n_params <= n_params) {
         return;
     }
     request->group = group;
     request->route = route;
+    request->route_number = number;
     request->n_params = n_params;
     for (size_t i = 0; i < n_params; i++) {
         request->params[i] = params[i];
@@ -53,6 +54,7 @@ void request_route(HttpRequest *request) {
     const HttpServer *server = request->server;
     const HttpRouteGroup *path_group = NULL;
     const char *allow = NULL;
+    size_t number = 0;
 
     if (request->bad_address) {
         refuse_address(request, MHD_HTTP_BAD_REQUEST, "Bad request",
@@ -63,11 +65,12 @@ void request_route(HttpRequest *request) {
         for (const HttpRoute *route = server->groups[i].routes; route && route->method; route++) {
             PathParam params[PATH_PARAMS_MAX];
             int n_params = path_match(&request->segments, route->path, params);
+            number++;
             if (n_params < 0) {
                 continue;
             }
             if (answers(route, request->method)) {
-                consider(request, &server->groups[i], route, params, (size_t)n_params);
+                consider(request, &server->groups[i], route, number, params, (size_t)n_params);
             }
             path_group = &server->groups[i];
             allow = arena_printf(request->arena, "%s%s%s%s", allow ? allow : "", allow ? ", " : "",

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #define BACKLOG           512
-#define CONNECTION_MEMORY ((size_t)64 * 1024) /* of one connection: headers and read buffer */
+#define CONNECTION_MEMORY ((size_t)32 * 1024) /* of one connection: headers and read buffer */
 
 static socklen_t parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
@@ -146,6 +146,7 @@ static HttpServer *server_new(const HttpOptions *options, const HttpRouteGroup *
         server->groups[i] = groups[i];
     }
     server->n_groups = n_groups;
+    server->counts = counts_new(groups, n_groups);
     server->n_slots = n_slots;
     server->epoll_fd = server->wake_fd = server->listen_fd = -1;
     if (getrandom(server->id_base, sizeof(server->id_base), 0) != sizeof(server->id_base)) {
@@ -226,6 +227,7 @@ HttpServer *http_server_stop(HttpServer *server) {
     fd_close(server->epoll_fd);
     pthread_cond_destroy(&server->idle);
     pthread_mutex_destroy(&server->lock);
+    free(server->counts);
     free(server->slots);
     free(server->groups);
     free(server);

@@ -46,6 +46,8 @@ typedef struct Linger {
     uint64_t until_ms;
 } Linger;
 
+typedef struct RouteCount RouteCount; /* count.c */
+
 struct HttpServer {
     HttpOptions options;
     HttpRouteGroup *groups;
@@ -55,6 +57,7 @@ struct HttpServer {
     atomic_bool draining, stopping;
     _Atomic uint64_t body_bytes; /* reserved for bodies */
     Metric *in_flight;
+    RouteCount *counts;  /* by route_number */
     uint64_t id_base[2]; /* random */
     _Atomic uint64_t ids_made;
 
@@ -96,6 +99,7 @@ struct HttpRequest {
     size_t n_headers, n_query;
     const HttpRouteGroup *group; /* NULL: no group's prefix matches */
     const HttpRoute *route;      /* NULL: refused */
+    size_t route_number;         /* over all groups from 1 on; 0: none */
 
     int body_fd;
     uint64_t body_len, body_reserved;
@@ -145,6 +149,10 @@ void receive_too_late(HttpRequest *request);
 /* respond.c */
 struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *response);
 void respond_raw(HttpRequest *request, const HttpResponse *response);
+
+/* count.c */
+RouteCount *counts_new(const HttpRouteGroup *groups, size_t n_groups);
+void count_request(HttpServer *server, const HttpRequest *request, const HttpFinished *finished);
 
 /* connections.c */
 void connection_notify(void *server, struct MHD_Connection *connection, void **socket_context,
