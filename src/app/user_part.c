@@ -11,6 +11,8 @@
 #define LOCAL_CACHE_MAX ((size_t)8 << 20)
 #define PROFILES_MAX    ((size_t)16 << 20)
 #define MAIL_THREADS    2
+#define MORE_THREADS    2 /* than hash at a time: one reads its row meanwhile */
+#define PASSWORD_NICE   5 /* a third of the others' weight where they compete */
 #define SERVICE_THREADS 8
 #define MAIL_QUEUE_MAX  1000
 
@@ -22,6 +24,15 @@ static int start_executors(const UserPartBase *base, UserPart *part) {
                                             .metrics = base->metrics},
                          &part->executor);
 
+    if (r == 0) {
+        r = executor_new(
+            &(ExecutorOptions){.name = "passwords",
+                               .threads = (unsigned)settings->user.password_parallel + MORE_THREADS,
+                               .queue_max = (unsigned)settings->blocking_queue_max,
+                               .metrics = base->metrics,
+                               .nice = PASSWORD_NICE},
+            &part->password_executor);
+    }
     if (r == 0) {
         r = executor_new(&(ExecutorOptions){.name = "mail",
                                             .threads = MAIL_THREADS,
@@ -86,6 +97,7 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     }
     if (r == 0) {
         options.executor = part->executor;
+        options.password_executor = part->password_executor;
         options.mail_executor = part->mail_executor;
         options.local_cache = part->local_cache;
         options.profile_cache = part->profile_cache;
@@ -123,11 +135,13 @@ void user_part_drain(UserPart *part, uint32_t timeout_ms) {
         executor_drain(part->service_executor, timeout_ms);
     }
     executor_drain(part->executor, timeout_ms);
+    executor_drain(part->password_executor, timeout_ms);
     executor_drain(part->mail_executor, timeout_ms);
 }
 
 void user_part_done(UserPart *part) {
     executor_free(part->executor);
+    executor_free(part->password_executor);
     executor_free(part->mail_executor);
     executor_free(part->service_executor);
     if (part->service) {

@@ -209,12 +209,15 @@ static void run_blocking(void *userdata, bool cancelled) {
 }
 
 static void call_handler(HttpRequest *request) {
+    const HttpRoute *route = request->route;
+    Executor *executor = route->executor ? route->executor : request->group->executor;
+
     request_ref(request);
-    if (!request->route->blocks) {
-        request->route->handle(request, request->group->context);
-    } else if (request->route->quick && request->route->quick(request, request->group->context)) {
+    if (!route->blocks) {
+        route->handle(request, request->group->context);
+    } else if (route->quick && route->quick(request, request->group->context)) {
         return;
-    } else if (executor_submit(request->group->executor, run_blocking, request) != 0) {
+    } else if (executor_submit(executor, run_blocking, request) != 0) {
         request->extra = (HttpHeader){"Retry-After", "1"};
         request_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy",
                        "Too many requests wait. Try again in a moment.");

@@ -37,10 +37,11 @@ typedef struct HttpRoute {
     const char *path;
     HttpHandler *handle;
     size_t body_max; /* bytes; more is refused with 413 by `refuse` before it is read */
-    /* The handler runs on the group's executor, because it waits for databases and the like; when
+    /* The handler runs on an executor, because it waits for databases and the like; when
      * too much waits there, `refuse` answers 503 with Retry-After. */
     bool blocks;
-    HttpQuick *quick; /* may be NULL */
+    HttpQuick *quick;   /* may be NULL */
+    Executor *executor; /* of this route; NULL: the group's */
 } HttpRoute;
 
 /*
@@ -58,7 +59,7 @@ typedef struct HttpRouteGroup {
     const HttpRoute *routes; /* ends with method NULL */
     HttpRefuse *refuse;      /* NULL: RFC 9457 problem details */
     void *context;
-    Executor *executor; /* for routes that block; stopped after the server is */
+    Executor *executor; /* for routes that block; all are stopped after the server is */
 } HttpRouteGroup;
 
 /* What became of a request, for the log. Strings live as long as the call. */

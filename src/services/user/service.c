@@ -24,22 +24,35 @@
 #define HASH_WAITING_MAX 64
 #define HASH_WAIT_MS     10000
 
+typedef struct UserRoute {
+    const char *method, *path;
+    HttpHandler *handle;
+    HttpQuick *quick;
+    bool hashes; /* passwords */
+} UserRoute;
+
+static HttpRoute route_of(const UserService *service, const UserRoute *route) {
+    return (HttpRoute){.method = route->method,
+                       .path = route->path,
+                       .handle = route->handle,
+                       .body_max = BODY_MAX,
+                       .blocks = true,
+                       .quick = route->quick,
+                       .executor = route->hashes ? service->options.password_executor : NULL};
+}
+
 static void build_routes(UserService *service) {
-    static const struct {
-        const char *method, *path;
-        HttpHandler *handle;
-        HttpQuick *quick;
-    } routes[] = {
+    static const UserRoute routes[] = {
         {"POST", "/v1/registrations", registration_start_handle},
-        {"POST", "/v1/registrations/complete", registration_complete_handle},
+        {"POST", "/v1/registrations/complete", registration_complete_handle, .hashes = true},
         {"POST", "/v1/registrations/passkey", registration_passkey_handle},
         {"POST", "/v1/password-resets", reset_start_handle},
-        {"POST", "/v1/password-resets/complete", reset_complete_handle},
+        {"POST", "/v1/password-resets/complete", reset_complete_handle, .hashes = true},
         {"POST", "/v1/email-changes/complete", email_complete_handle},
-        {"POST", "/v1/sessions", session_create_handle},
+        {"POST", "/v1/sessions", session_create_handle, .hashes = true},
         {"GET", "/v1/sessions", session_list_handle},
         {"DELETE", "/v1/sessions", session_remove_all_handle},
-        {"POST", "/v1/sessions/proof", session_proof_handle},
+        {"POST", "/v1/sessions/proof", session_proof_handle, .hashes = true},
         {"POST", "/v1/sessions/proof/issuer", issuer_prove_handle},
         {"POST", "/v1/sessions/passkey", session_passkey_handle},
         {"POST", "/v1/passkey-challenges", passkey_challenge_handle},
@@ -47,7 +60,7 @@ static void build_routes(UserService *service) {
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
         {"GET", "/v1/me", me_get_handle, me_get_quick},
         {"PATCH", "/v1/me", me_patch_handle},
-        {"PUT", "/v1/me/password", me_password_handle},
+        {"PUT", "/v1/me/password", me_password_handle, .hashes = true},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
         {"POST", "/v1/me/passkeys/options", passkey_options_handle},
@@ -80,12 +93,7 @@ static void build_routes(UserService *service) {
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        service->routes[i] = (HttpRoute){.method = routes[i].method,
-                                         .path = routes[i].path,
-                                         .handle = routes[i].handle,
-                                         .quick = routes[i].quick,
-                                         .body_max = BODY_MAX,
-                                         .blocks = true};
+        service->routes[i] = route_of(service, &routes[i]);
     }
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/",
                                           .routes = service->routes,
