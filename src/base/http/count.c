@@ -28,16 +28,10 @@ static unsigned method_index(const char *method) {
     return i;
 }
 
-RouteCount *counts_new(const HttpRouteGroup *groups, size_t n_groups) {
-    size_t n = 1; /* the first is of what has no route */
-    RouteCount *counts;
+RouteCount *counts_new(size_t n_routes) {
+    /* The first is of what has no route. */
+    RouteCount *counts = calloc(n_routes + 1, sizeof(*counts));
 
-    for (size_t i = 0; i < n_groups; i++) {
-        for (const HttpRoute *route = groups[i].routes; route && route->method; route++) {
-            n++;
-        }
-    }
-    counts = calloc(n, sizeof(*counts));
     if (!counts) {
         abort();
     }

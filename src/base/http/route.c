@@ -1,6 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/http/server_internal.h"
 
+size_t *route_lengths(const HttpRouteGroup *groups, size_t n_groups, size_t *ret_n_routes) {
+    size_t *lengths = NULL, n = 0;
+
+    for (size_t i = 0; i < n_groups; i++) {
+        for (const HttpRoute *route = groups[i].routes; route && route->method; route++) {
+            lengths = reallocarray(lengths, n + 1, sizeof(*lengths));
+            if (!lengths) {
+                abort();
+            }
+            lengths[n] = 0;
+            for (const char *c = route->path; *c; c++) {
+                lengths[n] += *c == '/';
+            }
+            n++;
+        }
+    }
+    *ret_n_routes = n;
+    return lengths;
+}
+
 static bool answers(const HttpRoute *route, const char *method) {
     return strcmp(route->method, method) == 0 ||
            (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
@@ -64,8 +84,11 @@ void request_route(HttpRequest *request) {
     for (size_t i = 0; i < server->n_groups; i++) {
         for (const HttpRoute *route = server->groups[i].routes; route && route->method; route++) {
             PathParam params[PATH_PARAMS_MAX];
-            int n_params = path_match(&request->segments, route->path, params);
-            number++;
+            int n_params = -1;
+            /* This alone rules most of them out. */
+            if (server->route_lengths[number++] == request->segments.n) {
+                n_params = path_match(&request->segments, route->path, params);
+            }
             if (n_params < 0) {
                 continue;
             }

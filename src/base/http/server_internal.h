@@ -57,8 +57,9 @@ struct HttpServer {
     atomic_bool draining, stopping;
     _Atomic uint64_t body_bytes; /* reserved for bodies */
     Metric *in_flight;
-    RouteCount *counts;  /* by route_number */
-    uint64_t id_base[2]; /* random */
+    size_t *route_lengths; /* see there */
+    RouteCount *counts;    /* by route_number */
+    uint64_t id_base[2];   /* random */
     _Atomic uint64_t ids_made;
 
     pthread_mutex_t lock; /* never held while a request's lock is taken */
@@ -133,7 +134,9 @@ void request_orphan(HttpRequest *request);
 /* The same for one whose handler has just returned; with its lock held. */
 void request_orphan_unsuspended(HttpRequest *request);
 
-/* route.c: fills group and route, or the refusal. */
+/* route.c: how many segments each route's path has, by its number less one. */
+size_t *route_lengths(const HttpRouteGroup *groups, size_t n_groups, size_t *ret_n_routes);
+/* Fills group and route, or the refusal. */
 void request_route(HttpRequest *request);
 void request_refuse(HttpRequest *request, unsigned status, const char *title, const char *detail);
 
@@ -151,7 +154,7 @@ struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *res
 void respond_raw(HttpRequest *request, const HttpResponse *response);
 
 /* count.c */
-RouteCount *counts_new(const HttpRouteGroup *groups, size_t n_groups);
+RouteCount *counts_new(size_t n_routes);
 void count_request(HttpServer *server, const HttpRequest *request, const HttpFinished *finished);
 
 /* connections.c */
