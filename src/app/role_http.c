@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_buffer.h"
 #include "inference/model.h"
 
 #include <signal.h>
@@ -381,6 +382,9 @@ static int serve(const CliCall *call) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (log_buffer_start() < 0) {
+        return cli_no_start("cannot start a thread");
+    }
     if (registry_services(call->settings, call->arena, &server.parts, &error) < 0) {
         return cli_no_start("%s", error);
     }
@@ -413,5 +417,8 @@ int role_http(int argc, char **argv) {
     static const CliCommand command = {
         .name = "serve", .arguments = "", .summary = "", .settings = SETTINGS_ALL, .run = serve};
 
-    return cli_run(&command, argc - 1, argv + 1);
+    int status = cli_run(&command, argc - 1, argv + 1);
+
+    log_buffer_end();
+    return status;
 }

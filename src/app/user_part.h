@@ -10,7 +10,8 @@
 
 typedef struct UserPart {
     MasterKeyRing *master_keys;
-    Cache *local_cache;
+    Cache *local_cache, *profile_cache;
+    Executor *password_executor;
     Executor *executor, *mail_executor;
     ServiceVerifier *verifier; /* with its executor: NULL when no other process asks */
     Executor *service_executor;

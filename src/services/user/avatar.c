@@ -66,6 +66,7 @@ static UserFailure get(UserCall *call, json_t **ret_body) {
         return USER_FAILURE_NOT_FOUND;
     }
     call->version = own.avatar.version;
+    call->keeps = true;
     if (is_known(call, own.avatar.version)) {
         call->status = 304;
     } else {

@@ -6,6 +6,7 @@
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
 #include "base/log.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
@@ -46,8 +47,9 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 
 static void respond(UserCall *call, const json_t *body) {
     _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    const UserContent *content = &call->content;
-    bool kept = (content->type && !content->save_as) || call->status == 304;
+    const UserContent json = {.type = "application/json", .bytes = str_from(text)};
+    const UserContent *content = body ? &json : &call->content;
+    bool kept = call->keeps || call->status == 304;
     HttpHeader headers[6] = {{"Cache-Control", kept ? "private, no-cache" : "no-store"}};
     size_t n = 1;
 
@@ -62,17 +64,23 @@ static void respond(UserCall *call, const json_t *body) {
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
     if (content->save_as) {
-        headers[n++] =
-            (HttpHeader){"Content-Disposition",
-                         arena_printf(call->arena, "attachment; filename=\"%s\"", content->save_as)};
+        headers[n++] = (HttpHeader){
+            "Content-Disposition",
+            arena_printf(call->arena, "attachment; filename=\"%s\"", content->save_as)};
     }
     http_respond(call->request,
-                 &(HttpResponse){.status = body || content->type || kept ? call->status : 204,
-                                 .content_type = body ? "application/json" : content->type,
+                 &(HttpResponse){.status = content->type || kept ? call->status : 204,
+                                 .content_type = content->type,
                                  .headers = headers,
-                                 .body = body ? str_from(text) : content->bytes,
+                                 .body = content->bytes,
                                  .body_fd = content->fd,
                                  .body_fd_len = content->fd_len});
+}
+
+static bool only_reads(UserCall *call) {
+    const char *method = http_request_method(call->request);
+
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
 /*
@@ -81,13 +89,8 @@ static void respond(UserCall *call, const json_t *body) {
  * older browsers and sister domains.
  */
 static bool is_cross_site(UserCall *call) {
-    const char *method = http_request_method(call->request);
-
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
-        return false;
-    }
-    return !same_origin_request(call->request, call->service->public_url) ||
-           (sessions_by_cookie(call) && !same_origin_is_told(call->request));
+    return !only_reads(call) && (!same_origin_request(call->request, call->service->public_url) ||
+                                 (sessions_by_cookie(call) && !same_origin_is_told(call->request)));
 }
 
 static UserFailure admit(UserCall *call, CallRule rule) {
@@ -118,12 +121,26 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     return USER_FAILURE_NONE;
 }
 
+static UserCall call_of(UserService *service, HttpRequest *request) {
+    return (UserCall){.service = service,
+                      .request = request,
+                      .arena = http_request_arena(request),
+                      .now_us = clock_unix_us(),
+                      .status = 200};
+}
+
+bool user_call_quick(UserService *service, HttpRequest *request, UserRecall *recall) {
+    UserCall call = call_of(service, request);
+
+    if (!sessions_recall(&call) || !recall(&call)) {
+        return false;
+    }
+    respond(&call, NULL);
+    return true;
+}
+
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle) {
-    UserCall call = {.service = service,
-                     .request = request,
-                     .arena = http_request_arena(request),
-                     .now_us = clock_unix_us(),
-                     .status = 200};
+    UserCall call = call_of(service, request);
     _cleanup_(json_decrefp) json_t *body = NULL;
     UserFailure failure = admit(&call, rule);
 
@@ -131,6 +148,9 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
         failure = handle(&call, &body);
     }
     read_token_keep(&call, failure);
+    if (!only_reads(&call)) {
+        profile_forget(&call);
+    }
     if (failure == USER_FAILURE_NONE) {
         respond(&call, body);
     } else {

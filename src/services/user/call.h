@@ -20,7 +20,7 @@ typedef enum CallRule {
     CALL_RULE_FRESH,     /* with a session whose proof is younger than fresh-minutes */
 } CallRule;
 
-/* What is answered in the place of JSON. */
+/* What is answered in the place of what the handler gives as JSON. */
 typedef struct UserContent {
     const char *type;    /* NULL: there is none */
     const char *save_as; /* a name of plain ASCII, for a file to be saved; NULL: it is shown */
@@ -50,13 +50,21 @@ typedef struct UserCall {
     const char *bearer_error; /* of a failure: what the challenge says of the token, or NULL */
     int64_t version;          /* sent as ETag when > 0 */
     UserContent content;
+    bool keeps; /* the client may keep the answer and ask whether it is still the same */
 } UserCall;
 
-/* Gives a new JSON object or array in *ret_body, or NULL for 204. */
+/* Gives a new JSON object or array in *ret_body, or NULL for 204 or call->content. */
 typedef UserFailure UserHandler(UserCall *call, json_t **ret_body);
 
 /* The whole of an HttpHandler. */
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle);
+
+/*
+ * The whole of an HttpQuick, of a GET for whoever is signed in: `recall` fills call->text from
+ * memory, or says false, as it must rather than wait for anything.
+ */
+typedef bool UserRecall(UserCall *call);
+bool user_call_quick(UserService *service, HttpRequest *request, UserRecall *recall);
 
 /* The JSON body, whatever it is, as a new reference. */
 UserFailure user_call_json(UserCall *call, json_t **ret_json);

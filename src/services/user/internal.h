@@ -32,7 +32,7 @@ struct UserService {
     BreachedList *breached; /* NULL: none was given */
     UserMetrics metrics;
     UserAccess access;
-    ReadThrough *api_keys;
+    ReadThrough *api_keys, *profiles;
     char *public_url;
     Renderer *renderer;                /* NULL: none in this process */
     _Atomic unsigned avatars_rendered; /* just now */
@@ -55,6 +55,7 @@ HttpHandler session_create_handle, session_proof_handle, session_list_handle, se
 HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_password_remove_handle,
     me_email_handle, me_audit_handle;
 HttpHandler avatar_get_handle, avatar_put_handle, avatar_remove_handle;
+HttpQuick me_get_quick;
 HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
 HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,

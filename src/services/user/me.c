@@ -8,7 +8,7 @@
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
-#include "services/user/privacy/consent.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -27,7 +27,6 @@ typedef struct Own {
     int64_t before_seq;
     AuditEntry *entries;
     size_t n_entries;
-    json_t *due; /* required documents that are not agreed to */
 } Own;
 
 enum {
@@ -36,7 +35,6 @@ enum {
 
 static void own_done(Own *own) {
     account_done(&own->account);
-    json_decref(own->due);
 }
 
 static int load(DbTx *tx, void *userdata) {
@@ -46,30 +44,24 @@ static int load(DbTx *tx, void *userdata) {
                              own->call->arena, &own->account);
 }
 
-static int load_with_due(DbTx *tx, void *userdata) {
-    Own *own = userdata;
-    int r = load(tx, own);
-
-    json_decref(own->due);
-    own->due = NULL;
-    if (r == 0) {
-        r = consent_due(tx, own->call->service, &own->account.key.user_id, own->call->arena,
-                        &own->due);
-    }
-    return r < 0 ? err_trace(r) : r;
-}
-
 static UserFailure get(UserCall *call, json_t **ret_body) {
-    _cleanup_(own_done) Own own = {.call = call};
-    int r = db_read(call->service->options.db, read_token_after(call), load_with_due, &own);
+    int r = profile_get(call, &call->content.bytes, &call->version);
 
+    *ret_body = NULL;
+    call->content.type = "application/json";
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
-    *ret_body = account_json(&own.account);
-    json_object_set(*ret_body, "agreements_due", own.due);
-    call->version = own.account.version;
     return USER_FAILURE_NONE;
+}
+
+static bool recall(UserCall *call) {
+    call->content.type = "application/json";
+    return profile_recall(call, &call->content.bytes, &call->version);
+}
+
+bool me_get_quick(HttpRequest *request, void *context) {
+    return user_call_quick(context, request, recall);
 }
 
 void me_get_handle(HttpRequest *request, void *context) {

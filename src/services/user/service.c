@@ -34,38 +34,45 @@
 #define HASH_WAITING_MAX 64
 #define HASH_WAIT_MS     10000
 
-static HttpRoute route(const char *method, const char *path, HttpHandler *handle) {
-    size_t body_max = handle == avatar_put_handle ? AVATAR_BODY_MAX : BODY_MAX;
+typedef struct UserRoute {
+    const char *method, *path;
+    HttpHandler *handle;
+    HttpQuick *quick;
+    bool hashes; /* passwords */
+} UserRoute;
 
-    return (HttpRoute){
-        .method = method, .path = path, .handle = handle, .body_max = body_max, .blocks = true};
+static HttpRoute route_of(const UserService *service, const UserRoute *route) {
+    return (HttpRoute){.method = route->method,
+                       .path = route->path,
+                       .handle = route->handle,
+                       .body_max = route->handle == avatar_put_handle ? AVATAR_BODY_MAX : BODY_MAX,
+                       .blocks = true,
+                       .quick = route->quick,
+                       .executor = route->hashes ? service->options.password_executor : NULL};
 }
 
 static void build_routes(UserService *service) {
-    static const struct {
-        const char *method, *path;
-        HttpHandler *handle;
-    } routes[] = {
+    static const UserRoute routes[] = {
         {"POST", "/v1/registrations", registration_start_handle},
-        {"POST", "/v1/registrations/complete", registration_complete_handle},
+        {"POST", "/v1/registrations/complete", registration_complete_handle, .hashes = true},
         {"POST", "/v1/registrations/passkey", registration_passkey_handle},
         {"POST", "/v1/password-resets", reset_start_handle},
-        {"POST", "/v1/password-resets/complete", reset_complete_handle},
+        {"POST", "/v1/password-resets/complete", reset_complete_handle, .hashes = true},
         {"POST", "/v1/email-changes/complete", email_complete_handle},
-        {"POST", "/v1/sessions", session_create_handle},
+        {"POST", "/v1/sessions", session_create_handle, .hashes = true},
         {"GET", "/v1/sessions", session_list_handle},
         {"DELETE", "/v1/sessions", session_remove_all_handle},
-        {"POST", "/v1/sessions/proof", session_proof_handle},
+        {"POST", "/v1/sessions/proof", session_proof_handle, .hashes = true},
         {"POST", "/v1/sessions/proof/issuer", issuer_prove_handle},
         {"POST", "/v1/sessions/passkey", session_passkey_handle},
         {"POST", "/v1/passkey-challenges", passkey_challenge_handle},
         {"PATCH", "/v1/sessions/{id}", session_rename_handle},
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
-        {"GET", "/v1/me", me_get_handle},
+        {"GET", "/v1/me", me_get_handle, me_get_quick},
         {"PATCH", "/v1/me", me_patch_handle},
         {"DELETE", "/v1/me", me_remove_handle},
         {"GET", "/v1/erasure-receipts/{id}", erasure_receipt_handle},
-        {"PUT", "/v1/me/password", me_password_handle},
+        {"PUT", "/v1/me/password", me_password_handle, .hashes = true},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
         {"GET", "/v1/me/avatar", avatar_get_handle},
@@ -108,7 +115,7 @@ static void build_routes(UserService *service) {
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        service->routes[i] = route(routes[i].method, routes[i].path, routes[i].handle);
+        service->routes[i] = route_of(service, &routes[i]);
     }
 }
 
@@ -235,6 +242,7 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
         return err_trace(-ENOMEM);
     }
     service->options = *options;
+    service->profiles = read_through_new(options->profile_cache);
     r = start(service, reterr);
     if (r < 0) {
         return err_trace(r);
@@ -287,6 +295,7 @@ UserService *user_service_free(UserService *service) {
         attempt_counts_free(service->attempts);
         breached_list_free(service->breached);
         vault_free(service->vault);
+        read_through_free(service->profiles);
         free(service->public_url);
         free(service);
     }

@@ -41,10 +41,13 @@ typedef struct UserService UserService;
 typedef struct UserServiceOptions {
     Db *db;
     Cache *cache;
-    Cache *local_cache; /* in this process, for counting while `cache` is away; may be the same */
+    Cache *local_cache;   /* in this process, for counting while `cache` is away; may be the same */
+    Cache *profile_cache; /* in this process, for profiles alone */
+    bool cache_is_shared; /* `cache` is, with other processes */
     Mailer *mailer;
-    Executor *executor;      /* for requests */
-    Executor *mail_executor; /* for mails: nobody waits for these */
+    Executor *executor;          /* for requests */
+    Executor *password_executor; /* for those that hash passwords, so that others do not wait */
+    Executor *mail_executor;     /* for mails: nobody waits for these */
     MasterKeyRing *master_key;
     ServiceVerifier *service_verifier; /* NULL: no other process asks this service */
     Executor *service_executor;        /* for those, so that they do not wait behind passwords */

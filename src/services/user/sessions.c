@@ -166,6 +166,17 @@ UserFailure sessions_authenticate(UserCall *call) {
     return authenticate(call, token);
 }
 
+bool sessions_recall(UserCall *call) {
+    Str token = sent_token(call);
+    Uuid user_id, session_id;
+    uint8_t secret_hash[VAULT_HASH_LEN];
+
+    call->signed_in = !call->service->options.cache_is_shared &&
+                      session_token_parse(token, &user_id, &session_id, secret_hash) == 0 &&
+                      from_cache(call, &user_id, &session_id, secret_hash);
+    return call->signed_in;
+}
+
 UserFailure sessions_authenticate_cookie(UserCall *call) {
     return authenticate(call, cookie_token(call));
 }

@@ -14,6 +14,7 @@
 #include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
 #include "services/user/privacy/erasure_mail.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/second_factor.h"
 #include "services/user/sessions.h"
@@ -237,6 +238,7 @@ UserFailure sign_in(UserCall *call, const SignInBody *body, char ret_token[SESSI
         memcpy(ret_token, attempt.token, SESSION_TOKEN_LEN + 1);
     }
     read_token_keep(call, failure); /* here, because pages end their calls in their own way */
+    profile_forget(call);
     account_done(&attempt.account);
     return failure;
 }

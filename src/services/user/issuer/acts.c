@@ -6,6 +6,7 @@
 #include "services/user/attempts.h"
 #include "services/user/issuer/visit.h"
 #include "services/user/mails.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/registration.h"
 #include "services/user/second_factor.h"
@@ -51,6 +52,7 @@ static int write_of(Visit *visit, const Uuid *whose, DbWork *work) {
     if (r == 0) {
         call->whose = *whose;
         read_token_keep(call, USER_FAILURE_NONE); /* here, as pages end their calls themselves */
+        profile_forget(call);
     }
     return r;
 }

@@ -297,7 +297,8 @@ const ExportContent export_contents[] = {
      "Who you are here: address, name, language, time zone, role, and whether the account has a "
      "password and a second factor. Neither of those is in this archive.",
      write_account},
-    {"avatar.webp", "The picture that you show of yourself; empty when you show none.", write_avatar},
+    {"avatar.webp", "The picture that you show of yourself; empty when you show none.",
+     write_avatar},
     {"devices.json",
      "The browsers, phones and programs that are signed in: what each told of itself, the network "
      "address it signed in from, how you proved who you are, and when it was last seen.",
