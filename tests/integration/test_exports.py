@@ -55,7 +55,8 @@ def contents(reply):
         assert archive.testzip() is None
         files = {name: archive.read(name) for name in archive.namelist()}
     assert set(files) == FILES
-    return {name: json.loads(bytes) if name.endswith(".json") else bytes
+    return {name: json.loads(bytes) if name.endswith(".json")
+            else bytes.decode("utf-8" if name.endswith(".txt") else "latin-1")
             for name, bytes in files.items()}
 
 
@@ -114,7 +115,7 @@ def test_everything_of_an_account_is_in_it(server, corp, filled):
     assert account["password"] is True and account["totp"] is True and account["erase"] is None
     assert is_recent(account["created"]) and is_recent(account["exported"])
     shown = filled.browser.get("/v1/me/avatar")
-    assert shown.status_code == 200 and found["avatar.webp"] == shown.content
+    assert shown.status_code == 200 and found["avatar.webp"] == shown.content.decode("latin-1")
     devices = found["devices.json"]["devices"]
     (laptop,) = [device for device in devices if device["name"] == "Her laptop"]
     assert laptop["address"] == "127.0.0.1" and "python-requests" in laptop["agent"]
