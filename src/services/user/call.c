@@ -46,8 +46,7 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 }
 
 static void respond(UserCall *call, const json_t *body) {
-    _cleanup_(freep) char *dumped = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    Str text = body ? str_from(dumped) : call->text;
+    _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     HttpHeader headers[5] = {{"Cache-Control", "no-store"}};
     size_t n = 1;
 
@@ -61,17 +60,10 @@ static void respond(UserCall *call, const json_t *body) {
         headers[n++] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
-    http_respond(call->request,
-                 &(HttpResponse){.status = text.ptr ? call->status : 204,
-                                 .content_type = text.ptr ? "application/json" : NULL,
-                                 .headers = headers,
-                                 .body = text});
-}
-
-static bool only_reads(UserCall *call) {
-    const char *method = http_request_method(call->request);
-
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    http_respond(call->request, &(HttpResponse){.status = body ? call->status : 204,
+                                                .content_type = body ? "application/json" : NULL,
+                                                .headers = headers,
+                                                .body = str_from(text)});
 }
 
 /*
@@ -80,7 +72,12 @@ static bool only_reads(UserCall *call) {
  * and sister domains.
  */
 static bool is_cross_site(UserCall *call) {
-    return !only_reads(call) && !same_origin_request(call->request, call->service->public_url);
+    const char *method = http_request_method(call->request);
+
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
+        return false;
+    }
+    return !same_origin_request(call->request, call->service->public_url);
 }
 
 static UserFailure admit(UserCall *call, CallRule rule) {
@@ -111,6 +108,22 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     return USER_FAILURE_NONE;
 }
 
+/* As respond(), of what is kept as text, which sets no cookie. */
+static void respond_text(UserCall *call) {
+    HttpHeader headers[4] = {{"Cache-Control", "no-store"}};
+    size_t n = 1;
+
+    if (call->written.text[0] != '\0') {
+        headers[n++] = (HttpHeader){READ_TOKEN_HEADER, call->written.text};
+    }
+    headers[n++] =
+        (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
+    http_respond(call->request, &(HttpResponse){.status = call->status,
+                                                .content_type = "application/json",
+                                                .headers = headers,
+                                                .body = call->text});
+}
+
 static UserCall call_of(UserService *service, HttpRequest *request) {
     return (UserCall){.service = service,
                       .request = request,
@@ -125,8 +138,14 @@ bool user_call_quick(UserService *service, HttpRequest *request, UserRecall *rec
     if (!sessions_recall(&call) || !recall(&call)) {
         return false;
     }
-    respond(&call, NULL);
+    respond_text(&call);
     return true;
+}
+
+static bool only_reads(UserCall *call) {
+    const char *method = http_request_method(call->request);
+
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle) {
@@ -141,7 +160,9 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
     if (!only_reads(&call)) {
         profile_forget(&call);
     }
-    if (failure == USER_FAILURE_NONE) {
+    if (failure == USER_FAILURE_NONE && call.text.ptr) {
+        respond_text(&call);
+    } else if (failure == USER_FAILURE_NONE) {
         respond(&call, body);
     } else {
         respond_failure(&call, failure);

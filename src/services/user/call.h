@@ -33,13 +33,13 @@ typedef struct UserCall {
     Uuid whose; /* the user whose rows were written, when it is not the caller; or nil */
 
     /* The answer's. */
+    Str text;                 /* the JSON, of a handler that has it as text; else ptr NULL */
     unsigned status;          /* 200 unless the handler says otherwise; 204 has no body */
     const char *detail;       /* of a failure: what is wrong and what to do, or NULL */
     uint32_t retry_after_s;   /* of a failure; 0: none */
     const char *set_cookie;   /* NULL: none */
     const char *bearer_error; /* of a failure: what the challenge says of the token, or NULL */
     int64_t version;          /* sent as ETag when > 0 */
-    Str text;                 /* the JSON, of a handler that has it as text; else ptr NULL */
 } UserCall;
 
 /* Gives a new JSON object or array in *ret_body, or NULL for 204 or call->text. */

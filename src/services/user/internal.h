@@ -47,7 +47,6 @@ HttpHandler session_create_handle, session_proof_handle, session_list_handle, se
     session_remove_handle, session_remove_all_handle;
 HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_password_remove_handle,
     me_email_handle, me_audit_handle;
-HttpQuick me_get_quick;
 HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
 HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,
@@ -57,3 +56,6 @@ HttpHandler api_key_create_handle, api_key_list_handle, api_key_remove_handle;
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
 HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,
     admin_client_put_handle, admin_client_secret_handle, admin_client_remove_handle;
+
+/* What can be answered at once. */
+HttpQuick me_get_quick;

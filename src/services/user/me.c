@@ -45,25 +45,28 @@ static int load(DbTx *tx, void *userdata) {
 }
 
 static UserFailure get(UserCall *call, json_t **ret_body) {
-    int r = profile_get(call, &call->text, &call->version);
+    _cleanup_(own_done) Own own = {.call = call};
+    int r = db_read(call->service->options.db, read_token_after(call), load, &own);
 
-    *ret_body = NULL;
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
+    *ret_body = account_json(&own.account);
+    call->version = own.account.version;
     return USER_FAILURE_NONE;
 }
 
-static bool recall(UserCall *call) {
-    return profile_recall(call, &call->text, &call->version);
-}
-
-bool me_get_quick(HttpRequest *request, void *context) {
-    return user_call_quick(context, request, recall);
+static UserFailure get_kept(UserCall *call, json_t **ret_body) {
+    *ret_body = NULL;
+    return profile_get(call, get);
 }
 
 void me_get_handle(HttpRequest *request, void *context) {
-    user_call_run(context, request, CALL_RULE_SIGNED_IN, get);
+    user_call_run(context, request, CALL_RULE_SIGNED_IN, get_kept);
+}
+
+bool me_get_quick(HttpRequest *request, void *context) {
+    return user_call_quick(context, request, profile_recall);
 }
 
 static const JsonField patch_fields[] = {

@@ -24,43 +24,29 @@
 #define HASH_WAITING_MAX 64
 #define HASH_WAIT_MS     10000
 
-typedef struct UserRoute {
-    const char *method, *path;
-    HttpHandler *handle;
-    HttpQuick *quick;
-    bool hashes; /* passwords */
-} UserRoute;
-
-static HttpRoute route_of(const UserService *service, const UserRoute *route) {
-    return (HttpRoute){.method = route->method,
-                       .path = route->path,
-                       .handle = route->handle,
-                       .body_max = BODY_MAX,
-                       .blocks = true,
-                       .quick = route->quick,
-                       .executor = route->hashes ? service->options.password_executor : NULL};
-}
-
 static void build_routes(UserService *service) {
-    static const UserRoute routes[] = {
+    static const struct {
+        const char *method, *path;
+        HttpHandler *handle;
+    } routes[] = {
         {"POST", "/v1/registrations", registration_start_handle},
-        {"POST", "/v1/registrations/complete", registration_complete_handle, .hashes = true},
+        {"POST", "/v1/registrations/complete", registration_complete_handle},
         {"POST", "/v1/registrations/passkey", registration_passkey_handle},
         {"POST", "/v1/password-resets", reset_start_handle},
-        {"POST", "/v1/password-resets/complete", reset_complete_handle, .hashes = true},
+        {"POST", "/v1/password-resets/complete", reset_complete_handle},
         {"POST", "/v1/email-changes/complete", email_complete_handle},
-        {"POST", "/v1/sessions", session_create_handle, .hashes = true},
+        {"POST", "/v1/sessions", session_create_handle},
         {"GET", "/v1/sessions", session_list_handle},
         {"DELETE", "/v1/sessions", session_remove_all_handle},
-        {"POST", "/v1/sessions/proof", session_proof_handle, .hashes = true},
+        {"POST", "/v1/sessions/proof", session_proof_handle},
         {"POST", "/v1/sessions/proof/issuer", issuer_prove_handle},
         {"POST", "/v1/sessions/passkey", session_passkey_handle},
         {"POST", "/v1/passkey-challenges", passkey_challenge_handle},
         {"PATCH", "/v1/sessions/{id}", session_rename_handle},
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
-        {"GET", "/v1/me", me_get_handle, me_get_quick},
+        {"GET", "/v1/me", me_get_handle},
         {"PATCH", "/v1/me", me_patch_handle},
-        {"PUT", "/v1/me/password", me_password_handle, .hashes = true},
+        {"PUT", "/v1/me/password", me_password_handle},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
         {"POST", "/v1/me/passkeys/options", passkey_options_handle},
@@ -93,7 +79,11 @@ static void build_routes(UserService *service) {
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        service->routes[i] = route_of(service, &routes[i]);
+        service->routes[i] = (HttpRoute){.method = routes[i].method,
+                                         .path = routes[i].path,
+                                         .handle = routes[i].handle,
+                                         .body_max = BODY_MAX,
+                                         .blocks = true};
     }
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/",
                                           .routes = service->routes,
@@ -101,6 +91,22 @@ static void build_routes(UserService *service) {
                                           .executor = service->options.executor};
     service->groups[1] = oidc_group(service);
     service->groups[2] = service_api_group(service);
+}
+
+/* Those that hash passwords have threads of their own; some can be answered at once. */
+static void set_routes_apart(UserService *service) {
+    static HttpHandler *const hashing[] = {registration_complete_handle, reset_complete_handle,
+                                           session_create_handle, session_proof_handle,
+                                           me_password_handle};
+
+    for (HttpRoute *route = service->routes; route->method; route++) {
+        for (size_t i = 0; i < ARRAY_LEN(hashing); i++) {
+            if (route->handle == hashing[i]) {
+                route->executor = service->options.password_executor;
+            }
+        }
+        route->quick = route->handle == me_get_handle ? me_get_quick : NULL;
+    }
 }
 
 static void register_metrics(UserService *service) {
@@ -201,13 +207,14 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
     service->options = *options;
     service->throttle =
         (Throttle){options->cache, options->local_cache, options->settings->attempts_per_address};
-    service->profiles = read_through_new(options->profile_cache);
     r = start(service, reterr);
     if (r < 0) {
         return err_trace(r);
     }
     register_metrics(service);
     build_routes(service);
+    set_routes_apart(service);
+    service->profiles = read_through_new(options->profile_cache);
     *ret_service = TAKE_PTR(service);
     return 0;
 }

@@ -14,10 +14,10 @@
 
 /* Fills call->session, or says USER_FAILURE_SIGNED_OUT. Takes access tokens too: call->by_token. */
 UserFailure sessions_authenticate(UserCall *call);
-/* The same from memory alone, at once, for sessions; false: it has to be asked for. */
-bool sessions_recall(UserCall *call);
 /* The same by the cookie alone: for pages, which nothing but a browser asks for. */
 UserFailure sessions_authenticate_cookie(UserCall *call);
+/* As sessions_authenticate() from memory alone, at once; false: it has to be asked for. */
+bool sessions_recall(UserCall *call);
 
 /*
  * In a transaction: a new session of that account for the device that calls. `ret_token` is what
