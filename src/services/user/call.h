@@ -60,7 +60,7 @@ typedef UserFailure UserHandler(UserCall *call, json_t **ret_body);
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle);
 
 /*
- * The whole of an HttpQuick, of a GET for whoever is signed in: `recall` fills call->text from
+ * The whole of an HttpQuick, of a GET for whoever is signed in: `recall` fills call->content from
  * memory, or says false, as it must rather than wait for anything.
  */
 typedef bool UserRecall(UserCall *call);

@@ -55,7 +55,6 @@ HttpHandler session_create_handle, session_proof_handle, session_list_handle, se
 HttpHandler me_get_handle, me_patch_handle, me_password_handle, me_password_remove_handle,
     me_email_handle, me_audit_handle;
 HttpHandler avatar_get_handle, avatar_put_handle, avatar_remove_handle;
-HttpQuick me_get_quick;
 HttpHandler totp_start_handle, totp_put_handle, totp_remove_handle;
 HttpHandler email_complete_handle;
 HttpHandler passkey_options_handle, passkey_add_handle, passkey_list_handle, passkey_rename_handle,
@@ -68,3 +67,6 @@ HttpHandler export_ask_handle, export_list_handle, export_get_handle, export_fil
 HttpHandler admin_find_handle, admin_get_handle, admin_patch_handle, admin_grant_handle;
 HttpHandler admin_client_list_handle, admin_client_create_handle, admin_client_get_handle,
     admin_client_put_handle, admin_client_secret_handle, admin_client_remove_handle;
+
+/* What can be answered at once. */
+HttpQuick me_get_quick;

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/user/profile.h"
 
-#include "base/error.h"
-#include "services/user/account_json.h"
-#include "services/user/privacy/consent.h"
 #include "services/user/read_token.h"
+
+#include <errno.h>
 
 #define STAMP_TTL_MS (6 * PROFILE_TTL_MS) /* longer than anything lives that it rules out */
 #define LOAD_WAIT_MS 10000
 
 typedef struct Load {
     UserCall *call;
-    Arena *arena;
-    Account account;
-    json_t *due; /* agreements */
+    UserHandler *read;
+    UserFailure failure; /* of the load, when this call did it */
 } Load;
 
 static const char *id_text(Arena *arena, const Uuid *user_id) {
@@ -52,72 +50,59 @@ static bool find_key(UserCall *call, Str *ret_key) {
     return true;
 }
 
-static int read_account(DbTx *tx, void *userdata) {
+static int load(void *userdata, Arena *arena, Str *ret_value) {
     Load *load = userdata;
-    int r = account_store_get(tx, load->call->service->vault, &load->call->session.user_id,
-                              load->arena, &load->account);
-
-    json_decref(load->due);
-    load->due = NULL;
-    if (r == 0) {
-        r = consent_due(tx, load->call->service, &load->account.key.user_id, load->arena,
-                        &load->due);
-    }
-    return r < 0 ? err_trace(r) : r;
-}
-
-/* READ_THROUGH_E_NONE is ACCOUNT_E_NONE. */
-static int load_profile(void *userdata, Arena *arena, Str *ret_value) {
-    UserCall *call = userdata;
-    Load load = {.call = call, .arena = arena};
-    int r = db_read(call->service->options.db, read_token_after(call), read_account, &load);
-    json_t *json;
+    UserCall *call = load->call;
+    _cleanup_(json_decrefp) json_t *body = NULL;
     char *value;
     size_t len;
 
-    if (r != 0) {
-        return r == ACCOUNT_E_NONE ? READ_THROUGH_E_NONE : err_trace(r < 0 ? r : -EIO);
+    load->failure = load->read(call, &body);
+    if (load->failure != USER_FAILURE_NONE) {
+        return load->failure == USER_FAILURE_SIGNED_OUT ? READ_THROUGH_E_NONE : -EIO;
     }
     /* The version's bytes, then the JSON. */
-    json = account_json(&load.account);
-    json_object_set_new(json, "agreements_due", load.due);
-    len = json_dumpb(json, NULL, 0, JSON_COMPACT);
-    value = arena_alloc(arena, sizeof(load.account.version) + len);
-    memcpy(value, &load.account.version, sizeof(load.account.version));
-    json_dumpb(json, value + sizeof(load.account.version), len, JSON_COMPACT);
-    *ret_value = (Str){value, sizeof(load.account.version) + len};
-    json_decref(json);
-    account_done(&load.account);
+    len = json_dumpb(body, NULL, 0, JSON_COMPACT);
+    value = arena_alloc(arena, sizeof(call->version) + len);
+    memcpy(value, &call->version, sizeof(call->version));
+    json_dumpb(body, value + sizeof(call->version), len, JSON_COMPACT);
+    *ret_value = (Str){value, sizeof(call->version) + len};
     return 0;
 }
 
-static void unpack(Str value, Str *ret_json, int64_t *ret_version) {
-    memcpy(ret_version, value.ptr, sizeof(*ret_version));
-    *ret_json = (Str){value.ptr + sizeof(*ret_version), value.len - sizeof(*ret_version)};
+static void unpack(UserCall *call, Str value) {
+    memcpy(&call->version, value.ptr, sizeof(call->version));
+    call->content = (UserContent){
+        .type = "application/json",
+        .bytes = {value.ptr + sizeof(call->version), value.len - sizeof(call->version)}};
 }
 
-int profile_get(UserCall *call, Str *ret_json, int64_t *ret_version) {
+UserFailure profile_get(UserCall *call, UserHandler *read) {
     static const ReadThroughPolicy policy = {.ttl_ms = PROFILE_TTL_MS, .wait_ms = LOAD_WAIT_MS};
+    Load mine = {call, read, USER_FAILURE_NONE};
     Str key, value;
-    int r = find_key(call, &key) ? read_through_get(call->service->profiles, key, &policy,
-                                                    load_profile, call, call->arena, &value)
-                                 : load_profile(call, call->arena, &value);
+    int r = find_key(call, &key) ? read_through_get(call->service->profiles, key, &policy, load,
+                                                    &mine, call->arena, &value)
+                                 : load(&mine, call->arena, &value);
 
-    if (r != 0) {
-        return r == READ_THROUGH_E_NONE ? ACCOUNT_E_NONE : err_trace(r);
+    if (mine.failure != USER_FAILURE_NONE) {
+        return mine.failure;
     }
-    unpack(value, ret_json, ret_version);
-    return 0;
+    if (r != 0) { /* another's load, for which this call has waited */
+        return r == READ_THROUGH_E_NONE ? USER_FAILURE_SIGNED_OUT : user_call_fault(call, r);
+    }
+    unpack(call, value);
+    return USER_FAILURE_NONE;
 }
 
-bool profile_recall(UserCall *call, Str *ret_json, int64_t *ret_version) {
+bool profile_recall(UserCall *call) {
     Str key, value;
 
     if (call->service->options.cache_is_shared || !find_key(call, &key) ||
         read_through_peek(call->service->profiles, key, call->arena, &value) != 0) {
         return false;
     }
-    unpack(value, ret_json, ret_version);
+    unpack(call, value);
     return true;
 }
 

@@ -13,10 +13,14 @@
 
 #define PROFILE_TTL_MS 10000
 
-/* The caller's, as JSON in the arena. 0, ACCOUNT_E_NONE, or a fault. */
-int profile_get(UserCall *call, Str *ret_json, int64_t *ret_version);
+/*
+ * Fills call->content and ->version with the caller's. When it is not kept `read` gives it, which
+ * sets call->version, too, and reads nothing but what profile_forget() is called for when it
+ * changes.
+ */
+UserFailure profile_get(UserCall *call, UserHandler *read);
 /* The same from memory alone, at once; false: it has to be asked for. */
-bool profile_recall(UserCall *call, Str *ret_json, int64_t *ret_version);
+bool profile_recall(UserCall *call);
 
 /*
  * After a transaction that may have written the account of call->whose, or else of the caller, and

@@ -16,10 +16,10 @@
 UserFailure sessions_authenticate(UserCall *call);
 /* Whether what authenticates this request, if anything does, is the cookie. */
 bool sessions_by_cookie(UserCall *call);
-/* The same from memory alone, at once, for sessions; false: it has to be asked for. */
-bool sessions_recall(UserCall *call);
 /* The same by the cookie alone: for pages, which nothing but a browser asks for. */
 UserFailure sessions_authenticate_cookie(UserCall *call);
+/* As sessions_authenticate() from memory alone, at once; false: it has to be asked for. */
+bool sessions_recall(UserCall *call);
 
 /*
  * What the browser is signed in with already: call->before, which the new session then takes the
