@@ -27,7 +27,7 @@ ONLY_IN = {
     "openvino/": ["inference"],
     "microhttpd.h": ["base"],
     "gnutls/": ["base"],
-    "curl/": ["base", "adapters/mail/smtp", "adapters/access/http"],
+    "curl/": ["base", "adapters/mail/smtp"],
     "sodium.h": ["base"],
     "hiredis/": ["adapters/cache/redis"],
     "sqlite3.h": ["adapters/db/sqlite"],
