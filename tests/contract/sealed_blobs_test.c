@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Sealed blobs on a store: sealed_blobs_test folder:PATH. */
+/* Sealed blobs on a store: sealed_blobs_contract URL (blobs_engine.h). */
 
 #include "base/error.h"
 #include "base/test.h"
@@ -210,7 +210,7 @@ int main(int argc, char **argv) {
     int failed;
 
     if (argc != 2 || blobs_engine_open(argv[1], &blobs) < 0) {
-        (void)fprintf(stderr, "usage: %s folder:PATH, of a store that is new\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s URL, of a store that is new\n", argv[0]);
         return 2;
     }
     failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ class Seaweed:
         ports |= {"s3.port": self.port, "s3.port.grpc": free_port(), "s3.port.iceberg": 0,
                   "s3.port.lance": 0}
         flags = {"ip": "127.0.0.1", "ip.bind": "127.0.0.1", "dir": data, "s3": "true",
-                 "s3.config": config, "master.telemetry": "false", "volume.max": 40,
+                 "s3.config": config, "s3.autoCreateBucket": "false", "master.telemetry": "false", "volume.max": 40,
                  "master.volumeSizeLimitMB": 64, **ports}
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
