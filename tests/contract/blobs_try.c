@@ -117,20 +117,31 @@ static void tell(int r) {
     (void)fflush(stdout);
 }
 
+/* VERB [WORD [NUMBER [SEED]]] */
+static int obey(Str line) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    const char *words[4] = {"", "-", "0", "0"};
+    uint64_t number, seed;
+    Str word;
+
+    for (size_t n = 0; n < ARRAY_LEN(words) && str_next_token(&line, " \n", &word);) {
+        if (word.len > 0) {
+            words[n++] = arena_strdup(arena, word);
+        }
+    }
+    if (str_to_u64(str_from(words[2]), &number) < 0 || str_to_u64(str_from(words[3]), &seed) < 0) {
+        return -EINVAL;
+    }
+    return act(words[0], words[1], number, (unsigned)seed, arena);
+}
+
 int main(int argc, char **argv) {
     char line[512];
     int r = argc == 2 ? blobs_engine_open(argv[1], &work.blobs) : -EINVAL;
 
     tell(r);
     while (r == 0 && fgets(line, sizeof(line), stdin)) {
-        _cleanup_(arena_freep) Arena *arena = arena_new();
-        char verb[16] = "", word[256] = "-";
-        uint64_t number = 0;
-        unsigned seed = 0;
-        if (sscanf(line, "%15s %255s %" SCNu64 " %u", verb, word, &number, &seed) < 1) {
-            continue;
-        }
-        tell(act(verb, word, number, seed, arena));
+        tell(obey(str_from(line)));
     }
     work.stage = blob_stage_free(work.stage);
     work.blobs = blobs_free(work.blobs);
