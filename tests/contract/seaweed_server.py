@@ -65,7 +65,7 @@ class Seaweed:
                   "s3.port.lance": 0}
         flags = {"ip": "127.0.0.1", "ip.bind": "127.0.0.1", "dir": data, "s3": "true",
                  "s3.config": config, "s3.autoCreateBucket": "false", "master.telemetry": "false", "volume.max": 40,
-                 "master.volumeSizeLimitMB": 64, **ports}
+                 "master.volumeSizeLimitMB": 1024, **ports}
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
                 ending_with_us([WEED, "server", *(f"-{k}={v}" for k, v in flags.items())]),

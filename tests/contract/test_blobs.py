@@ -9,6 +9,9 @@ import subprocess
 import uuid
 from pathlib import Path
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import botocore.exceptions
 import pytest
 
@@ -292,6 +295,49 @@ def test_an_upload_that_a_rule_of_the_bucket_aborted(bucket):
         assert one.tell("write", "-", PART + 1000, 2) == "0"
         assert one.tell("commit") == "0"
         assert one.tell("verify", "a/old", PART + 1000, 2) == "0"
+    assert bucket.uploads() == []
+
+
+class Unconditional(FaultyProxy):
+    """A store that does not heed If-None-Match."""
+
+    def __init__(self, store):
+        super().__init__(store.port)
+        self.store = store
+
+    def reply(self, head, body):
+        lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
+        headers = {name: value for name, value in lines
+                   if name.lower() not in ("if-none-match", "authorization", "x-amz-date",
+                                           "x-amz-content-sha256")}
+        line = head.decode().split("\r\n")[0]
+        method, path, _ = line.split(" ")
+        request = botocore.awsrequest.AWSRequest(method, f"http://{headers['Host']}{path}",
+                                                 headers, body)
+        botocore.auth.S3SigV4Auth(
+            botocore.credentials.Credentials(self.store.key, self.store.secret), "s3",
+            "us-east-1").add_auth(request)
+        signed = "\r\n".join([line, *(f"{name}: {value}"
+                                      for name, value in request.headers.items())])
+        return super().reply(signed.encode(), body)
+
+
+def test_a_store_that_knows_no_conditions(store, bucket):
+    with Unconditional(store) as proxy, bucket.open(proxy.port) as one, bucket.open() as other:
+        assert one.tell("put", "a/one", 20, 1) == "0"
+        assert one.tell("put", "a/one", 20, 2) == EXISTS
+        assert one.tell("verify", "a/one", 20, 1) == "0"
+        assert len([line for line in proxy.seen if re.search(REQUESTS["put"], line)]) == 1
+        proxy.fail("lost", r"^PUT \S*/blobs/a/lost ")
+        assert one.tell("put", "a/lost", 20, 1) == "0"
+        proxy.fail("lost", REQUESTS["complete"])
+        assert write_both(one) == [EXISTS]
+        assert one.tell("verify", "a/two", 2 * PART + 1000, 2) == "0"
+        assert one.tell("open", "a/late", 0) == "0"
+        assert one.tell("write", "-", PART + 1, 1) == "0"
+        assert other.tell("put", "a/late", 20, 7) == "0"
+        assert one.tell("commit") == EXISTS
+        assert one.tell("verify", "a/late", 20, 7) == "0"
     assert bucket.uploads() == []
 
 

@@ -65,6 +65,10 @@ int s3_delete(const BlobsS3 *self, const char *key);
 /* The header that tells who writes an object, in the arena. */
 const char *s3_writer_header(const char *writer, Arena *arena);
 
+/* marker.c: as `id` and ret_id of blobs_s3_new(); finds out self->conditional. */
+int s3_recognise(BlobsS3 *self, const char *id, char ret_id[BLOB_STORE_ID_LEN + 1],
+                 const char **reterr);
+
 /* list.c */
 typedef struct S3Item {
     const char *key;    /* below what was asked for; in the arena */
