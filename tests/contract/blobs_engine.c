@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #define MARKER     "imagesync-blobs"
-#define TIMEOUT_MS 20000
+#define TIMEOUT_MS 20000 /* or BLOBS_TIMEOUT_MS */
 
 static struct {
     const char *path; /* of a folder; NULL: a bucket */
@@ -22,9 +22,14 @@ static struct {
 static int open_store(const char *id, Blobs **ret_blobs, char ret_id[BLOB_STORE_ID_LEN + 1],
                       const char **reterr) {
     const char *key = getenv("AWS_ACCESS_KEY_ID"), *secret = getenv("AWS_SECRET_ACCESS_KEY");
+    const char *timeout = getenv("BLOBS_TIMEOUT_MS");
+    uint64_t timeout_ms = TIMEOUT_MS;
 
     if (engine.path) {
         return blobs_folder_new(engine.path, id, ret_blobs, ret_id, reterr);
+    }
+    if (timeout && str_to_u64(str_from(timeout), &timeout_ms) < 0) {
+        return -EINVAL;
     }
     return blobs_s3_new(&(BlobsS3Options){.endpoint = engine.endpoint,
                                           .region = "us-east-1",
@@ -33,7 +38,7 @@ static int open_store(const char *id, Blobs **ret_blobs, char ret_id[BLOB_STORE_
                                           .access_key = key ? key : "",
                                           .secret_key = secret ? secret : "",
                                           .ca_file = "",
-                                          .timeout_ms = TIMEOUT_MS},
+                                          .timeout_ms = (uint32_t)timeout_ms},
                         id, ret_blobs, ret_id, reterr);
 }
 

@@ -9,6 +9,7 @@
     half     half of the body reaches the server
     lost     the server does it, but its answer does not reach the client
     busy     503 SlowDown, of S3
+    mute     it is not answered
     late     200, whose body is an error, of S3's CompleteMultipartUpload
 """
 
@@ -80,7 +81,7 @@ class FaultyProxy:
             client.settimeout(SECONDS)
             try:
                 head, body = self.receive(client)
-                reply = self.reply(head, body) if head else b""
+                reply = self.reply(client, head, body) if head else b""
                 if reply:
                     client.sendall(reply)
             except OSError:
@@ -108,9 +109,12 @@ class FaultyProxy:
             missing -= len(piece)
         return head, b"".join(pieces)
 
-    def reply(self, head, body):
+    def reply(self, client, head, body):
         fault = self.fault(head.split(b"\r\n")[0].decode())
         if fault == "refused":
+            return b""
+        if fault == "mute":
+            client.recv(1)  # until the client has given up
             return b""
         if fault == "busy":
             return answer(b"503 Slow Down", b"SlowDown")

@@ -5,6 +5,7 @@ folder too), when the network fails, and what another client sees in the bucket.
 import errno
 import os
 import re
+import signal
 import subprocess
 import uuid
 from pathlib import Path
@@ -53,10 +54,8 @@ class Try:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(SECONDS)
-        self.process.stdout.close()
-        self.process.stderr.close()
+        _, errors = self.process.communicate(timeout=SECONDS)
+        assert self.process.returncode in (0, -signal.SIGKILL), errors
 
     def tell(self, *words):
         print(*words, file=self.process.stdin, flush=True)
@@ -79,8 +78,8 @@ class Bucket:
     def url(self, port=None):
         return f"s3:http://127.0.0.1:{port or self.port}/{BUCKET}/{self.prefix}"
 
-    def open(self, port=None):
-        return Try(self.url(port), keys(self.store))
+    def open(self, port=None, **environment):
+        return Try(self.url(port), {**keys(self.store), **environment})
 
     def objects(self):
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=self.prefix)
@@ -258,6 +257,17 @@ def test_nothing_half_written_is_seen_and_it_ends_well(bucket, proxy, request_, 
     assert set(bucket.objects()) == {"imagesync-blobs", "blobs/a/one", "blobs/a/two"}
 
 
+def test_a_store_that_is_mute(bucket, proxy):
+    with bucket.open(proxy.port, BLOBS_TIMEOUT_MS="3000") as one:
+        proxy.fail("mute", REQUESTS["put"])
+        proxy.fail("mute", REQUESTS["complete"])
+        assert write_both(one) == []
+        proxy.fail("mute", REQUESTS["read"], times=1000)
+        assert one.tell("verify", "a/one", 2 * MIB, 1) == AWAY
+        proxy.heal()
+        assert one.tell("verify", "a/one", 2 * MIB, 1) == "0"
+
+
 def test_an_error_within_a_200_is_tried_again(bucket, proxy):
     with bucket.open(proxy.port) as one:
         proxy.fail("late", REQUESTS["complete"], times=2)
@@ -305,7 +315,7 @@ class Unconditional(FaultyProxy):
         super().__init__(store.port)
         self.store = store
 
-    def reply(self, head, body):
+    def reply(self, client, head, body):
         lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
         headers = {name: value for name, value in lines
                    if name.lower() not in ("if-none-match", "authorization", "x-amz-date",
@@ -319,7 +329,7 @@ class Unconditional(FaultyProxy):
             "us-east-1").add_auth(request)
         signed = "\r\n".join([line, *(f"{name}: {value}"
                                       for name, value in request.headers.items())])
-        return super().reply(signed.encode(), body)
+        return super().reply(client, signed.encode(), body)
 
 
 def test_a_store_that_knows_no_conditions(store, bucket):

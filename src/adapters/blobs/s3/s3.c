@@ -116,6 +116,9 @@ static const char *check(const BlobsS3Options *options) {
     if (options->access_key[0] == '\0' || options->secret_key[0] == '\0') {
         return "give an access key and its secret key";
     }
+    if (!is_of(options->access_key, LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ_+/=@:")) {
+        return "an access key has no such characters"; /* it becomes part of a header */
+    }
     return host && strpbrk(host + 3, "/?#") ? "an endpoint is http(s)://HOST:PORT" : NULL;
 #undef LOWER
 }

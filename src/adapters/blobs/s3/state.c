@@ -83,8 +83,9 @@ static int read_line(Str line, Arena *arena, S3State *state) {
     _cleanup_(json_decrefp) json_t *json = json_loadb(line.ptr, line.len, 0, NULL);
     const char *writer = json_string_value(json_object_get(json, "writer"));
     const char *upload = json_string_value(json_object_get(json, "upload"));
+    Uuid uuid;
 
-    if (!writer || strlen(writer) != UUID_TEXT_SIZE - 1 || !upload) {
+    if (!writer || uuid_parse(str_from(writer), &uuid) < 0 || !upload) {
         return err_trace(-EIO);
     }
     memcpy(state->writer, writer, UUID_TEXT_SIZE);
