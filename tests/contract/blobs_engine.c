@@ -22,7 +22,7 @@ static struct {
 static int open_store(const char *id, Blobs **ret_blobs, char ret_id[BLOB_STORE_ID_LEN + 1],
                       const char **reterr) {
     const char *key = getenv("AWS_ACCESS_KEY_ID"), *secret = getenv("AWS_SECRET_ACCESS_KEY");
-    const char *timeout = getenv("BLOBS_TIMEOUT_MS");
+    const char *timeout = getenv("BLOBS_TIMEOUT_MS"), *ca_file = getenv("AWS_CA_BUNDLE");
     uint64_t timeout_ms = TIMEOUT_MS;
 
     if (engine.path) {
@@ -37,28 +37,35 @@ static int open_store(const char *id, Blobs **ret_blobs, char ret_id[BLOB_STORE_
                                           .prefix = engine.prefix,
                                           .access_key = key ? key : "",
                                           .secret_key = secret ? secret : "",
-                                          .ca_file = "",
+                                          .ca_file = ca_file ? ca_file : "",
                                           .timeout_ms = (uint32_t)timeout_ms},
                         id, ret_blobs, ret_id, reterr);
 }
 
+/* s3:ENDPOINT/BUCKET/PREFIX */
+static bool parse_s3(const char *endpoint) {
+    const char *host = strstr(endpoint, "://");
+    const char *bucket = host ? strchr(host + 3, '/') : NULL;
+    const char *prefix = bucket ? strchr(bucket + 1, '/') : NULL;
+
+    if (!prefix || bucket - endpoint >= (ptrdiff_t)sizeof(engine.endpoint) ||
+        prefix - bucket > (ptrdiff_t)sizeof(engine.bucket)) {
+        return false;
+    }
+    memcpy(engine.endpoint, endpoint, (size_t)(bucket - endpoint));
+    memcpy(engine.bucket, bucket + 1, (size_t)(prefix - bucket) - 1);
+    engine.prefix = prefix + 1;
+    return true;
+}
+
 static bool parse(const char *url) {
     static const char folder[] = "folder:", s3[] = "s3:";
-    int end = 0;
 
     if (str_starts_with(str_from(url), str_from(folder))) {
         engine.path = url + sizeof(folder) - 1;
         return true;
     }
-    if (!str_starts_with(str_from(url), str_from(s3)) ||
-        sscanf(url + sizeof(s3) - 1, "http://%200[^/]/%63[^/]/%n", engine.endpoint + 7,
-               engine.bucket, &end) != 2 ||
-        end == 0) {
-        return false;
-    }
-    memcpy(engine.endpoint, "http://", 7);
-    engine.prefix = url + sizeof(s3) - 1 + end;
-    return true;
+    return str_starts_with(str_from(url), str_from(s3)) && parse_s3(url + sizeof(s3) - 1);
 }
 
 int blobs_engine_open(const char *url, Blobs **ret_blobs) {

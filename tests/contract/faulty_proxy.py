@@ -29,7 +29,8 @@ def answer(status, code):
 
 
 class FaultyProxy:
-    def __init__(self, port):
+    def __init__(self, port, tls=None):
+        self.tls = tls  # an ssl.SSLContext
         self.upstream = ("127.0.0.1", port)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -80,10 +81,14 @@ class FaultyProxy:
         with client:
             client.settimeout(SECONDS)
             try:
+                if self.tls:
+                    client = self.tls.wrap_socket(client, server_side=True)
                 head, body = self.receive(client)
                 reply = self.reply(client, head, body) if head else b""
                 if reply:
                     client.sendall(reply)
+                if self.tls:
+                    client.close()
             except OSError:
                 pass
 

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import signal
+import ssl
 import subprocess
 import uuid
 from pathlib import Path
@@ -384,6 +385,25 @@ def test_buckets_that_are_not_ours(store, bucket):
 def test_a_store_that_is_not_there(store, bucket):
     said, _ = refused(bucket.url(free_port()), store)
     assert said == AWAY
+
+
+def test_https(store, bucket, tmp_path):
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
+                    "-days", "3", "-subj", "/CN=store", "-addext",
+                    "subjectAltName=IP:127.0.0.1"],
+                   check=True, capture_output=True, timeout=SECONDS)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with FaultyProxy(store.port, context) as proxy:
+        url = bucket.url(proxy.port).replace("http:", "https:")
+        said, why = refused(url, store)
+        assert said == AWAY and "not trusted" in why and proxy.seen == []
+        with Try(url, {**keys(store), "AWS_CA_BUNDLE": str(certificate)}) as one:
+            assert write_both(one) == []
+            assert one.tell("verify", "a/two", 2 * PART + 1000, 2) == "0"
+        assert len(proxy.seen) > 10
 
 
 # Another client

@@ -38,7 +38,9 @@ static int read_marker(const BlobsS3 *self, char ret_id[BLOB_STORE_ID_LEN + 1],
     if (r < 0) {
         *reterr = r == -ENOMEDIUM ? "there is no such bucket"
                   : r == -EACCES  ? refusal(answer.code)
-                                  : *reterr;
+                  : r == -ENOTCONN
+                      ? "the store cannot be reached, or its certificate is not trusted"
+                      : "the store answers what it should not";
         return err_trace(r);
     }
     if (answer.http.status == 404) {

@@ -35,9 +35,9 @@ typedef struct BlobsS3Options {
 
 /*
  * `id` and ret_id as of blobs_folder_new(): "" makes the marker below a prefix that is empty, and
- * takes the id of one that is there; any other has to be the marker's. 0; -EINVAL (an option),
- * -EACCES or -ENOMEDIUM (not that store) with a sentence in *reterr (a literal); or a fault:
- * -ENOTCONN. Thread-safe from then on.
+ * takes the id of one that is there; any other has to be the marker's. 0; or, with a sentence in
+ * *reterr (a literal), -EINVAL (an option), -EACCES, -ENOMEDIUM (not that store), -ENOTCONN; or
+ * another fault, with or without one. Thread-safe from then on.
  */
 int blobs_s3_new(const BlobsS3Options *options, const char *id, Blobs **ret_blobs,
                  char ret_id[BLOB_STORE_ID_LEN + 1], const char **reterr);
