@@ -27,7 +27,7 @@ ONLY_IN = {
     "openvino/": ["inference"],
     "microhttpd.h": ["base"],
     "gnutls/": ["base"],
-    "curl/": ["base", "adapters/mail/smtp", "adapters/access/http"],
+    "curl/": ["base", "adapters/mail/smtp"],
     "sodium.h": ["base"],
     "hiredis/": ["adapters/cache/redis"],
     "sqlite3.h": ["adapters/db/sqlite"],
@@ -36,6 +36,7 @@ ONLY_IN = {
     "idn2.h": ["services/user"],
     "archive": ["services/user/privacy"],
     "libpq-fe.h": ["adapters/db/postgres"],
+    "libxml/": ["adapters/blobs/s3"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600

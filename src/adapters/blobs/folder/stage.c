@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A stage is a file that grows; how much of it is durable its caller keeps. */
+
+#include "adapters/blobs/folder/folder_private.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Stage {
+    BlobStage base; /* first */
+    const BlobsFolder *folder;
+    int fd;
+    size_t name_len;
+    char name[BLOB_NAME_LEN_MAX], path[FOLDER_PATH_MAX];
+} Stage;
+
+static int make_file(const BlobsFolder *folder, const char *path, int *ret_fd) {
+    int fd = -1, r = -ENOENT;
+
+    for (unsigned i = 0; i < FOLDER_TRIES && r == -ENOENT; i++) {
+        r = folder_make_parents(folder->root, path);
+        if (r == 0) {
+            fd = openat(folder->root, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+            r = fd < 0 ? err_errno() : 0;
+        }
+    }
+    if (r == 0 && (r = folder_sync_parent(folder->root, path)) < 0) {
+        fd_close(fd);
+    }
+    *ret_fd = r == 0 ? fd : -1;
+    return err_trace(r);
+}
+
+static int open_file(const BlobsFolder *folder, const char *path, bool make, int *ret_fd) {
+    *ret_fd = openat(folder->root, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*ret_fd >= 0) {
+        return 0;
+    }
+    if (errno != ENOENT) {
+        return err_trace(err_errno());
+    }
+    return make ? make_file(folder, path, ret_fd) : BLOBS_E_SHORT;
+}
+
+int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_stage) {
+    const BlobsFolder *folder = (BlobsFolder *)blobs;
+    _cleanup_(fd_closep) int fd = -1;
+    char path[FOLDER_PATH_MAX];
+    struct stat status;
+    Stage *stage;
+    int r = folder_path(BLOB_AREA_BLOBS, name, path);
+
+    if (r < 0 || offset > INT64_MAX) {
+        return err_trace(r < 0 ? r : -EINVAL);
+    }
+    if ((r = folder_check(folder)) < 0) {
+        return err_trace(r);
+    }
+    if (fstatat(folder->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        return BLOBS_E_EXISTS;
+    }
+    (void)folder_path(BLOB_AREA_STAGES, name, path);
+    r = open_file(folder, path, offset == 0, &fd);
+    if (r != 0) {
+        return r < 0 ? err_trace(r) : r;
+    }
+    if (fstat(fd, &status) < 0) {
+        return err_trace(err_errno());
+    }
+    if ((uint64_t)status.st_size < offset) {
+        return BLOBS_E_SHORT;
+    }
+    if (ftruncate(fd, (off_t)offset) < 0 || lseek(fd, (off_t)offset, SEEK_SET) < 0) {
+        return err_trace(err_errno());
+    }
+    stage = calloc(1, sizeof(*stage));
+    if (!stage) {
+        abort();
+    }
+    stage->base.impl = folder->base.impl;
+    stage->folder = folder;
+    stage->fd = TAKE_FD(fd);
+    memcpy(stage->name, name.ptr, name.len);
+    stage->name_len = name.len;
+    memcpy(stage->path, path, sizeof(path));
+    *ret_stage = &stage->base;
+    return 0;
+}
+
+int folder_stage_write(BlobStage *base, Str bytes) {
+    return err_trace(fd_write_all(((Stage *)base)->fd, bytes.ptr, bytes.len));
+}
+
+int folder_stage_sync(BlobStage *base) {
+    return fdatasync(((Stage *)base)->fd) < 0 ? err_trace(err_errno()) : 0;
+}
+
+int folder_stage_commit(BlobStage *base) {
+    Stage *stage = (Stage *)base;
+    int r;
+
+    if (fsync(stage->fd) < 0) {
+        return err_trace(err_errno());
+    }
+    r = folder_publish(stage->folder, stage->path, (Str){stage->name, stage->name_len});
+    return r < 0 ? err_trace(r) : r;
+}
+
+BlobStage *folder_stage_free(BlobStage *base) {
+    fd_close(((Stage *)base)->fd);
+    free(base);
+    return NULL;
+}
+
+int folder_stage_remove(Blobs *blobs, Str name) {
+    const BlobsFolder *folder = (BlobsFolder *)blobs;
+    char path[FOLDER_PATH_MAX];
+    int r = folder_path(BLOB_AREA_STAGES, name, path);
+
+    return err_trace(r < 0 ? r : folder_unlink(folder->root, path));
+}
