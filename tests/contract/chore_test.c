@@ -2,9 +2,9 @@
 
 /* Leases of chores on any engine: one holder at a time, and free again when that dies. */
 
-#include "services/user/chore_store.h"
 #include "adapters/db/migrations.h"
 #include "db_testing.h"
+#include "services/user/chore_store.h"
 
 #include <pthread.h>
 #include <stdio.h>
