@@ -75,6 +75,7 @@ def test_proof_is_given_anew(pair):
     server, issuer = pair
     browser, _ = sign_in(server, "linus")
     reply = browser.post(server.url + "/v1/sessions/proof/issuer", timeout=30,
+                         headers={"Origin": server.url},
                          json={"issuer": server.name})
     assert reply.status_code == 200, reply.text
     location = reply.json()["location"]
@@ -89,6 +90,7 @@ def test_proof_of_somebody_else(pair):
     server, _ = pair
     browser, _ = sign_in(server, "barbara")
     location = browser.post(server.url + "/v1/sessions/proof/issuer", timeout=30,
+                         headers={"Origin": server.url},
                             json={"issuer": server.name}).json()["location"]
     _, reply = sign_in(server, "mallory", browser, location)
     assert reply.status_code == 403 and "somebody else" in reply.text

@@ -9,7 +9,7 @@
 
 const HousekeepingChore housekeeping_chores[] = {
     {AUDIT_RETENTION_CHORE, 86400, audit_retention_run},
-    {EXPORT_CHORE, 60, exports_work},
+    {EXPORT_CHORE, 60, exports_work, .at_start = true},
     {ERASURE_CHORE, 600, erasure_run},
     {0},
 };

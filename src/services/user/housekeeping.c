@@ -234,7 +234,8 @@ Housekeeping *housekeeping_new(UserService *service, const HousekeepingChore *ch
     for (size_t i = 0; i < housekeeping->n_chores; i++) {
         Chore *chore = &housekeeping->chores[i];
         *chore = (Chore){.what = &chores[i],
-                         .period_us = MIN(chores[i].period_s * SECOND_US, longest_us)};
+                         .period_us = MIN(chores[i].period_s * SECOND_US, longest_us),
+                         .wanted = chores[i].at_start};
         register_metrics(chore, service->options.metrics);
     }
     init_lock(housekeeping);

@@ -23,6 +23,8 @@ typedef struct HousekeepingChore {
     const char *name;  /* in the table and the metrics */
     uint32_t period_s; /* at most as long as the setting housekeeping-s says */
     HousekeepingWork *work;
+    bool at_start; /* also when a server starts: it is what people wait for, and one that has ended
+                    * may have been asked for it */
 } HousekeepingChore;
 
 /* The one list, which ends with a chore without name. */
