@@ -34,6 +34,7 @@ ONLY_IN = {
     "fido": ["services/user/passkey"],
     "cbor.h": ["services/user/passkey"],
     "libpq-fe.h": ["adapters/db/postgres"],
+    "amqp": ["adapters/queue/rabbitmq"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600

@@ -2,6 +2,7 @@
 #include "contract/queue_engine.h"
 
 #include "adapters/db/migrations.h"
+#include "adapters/queue/rabbitmq/rabbitmq.h"
 #include "adapters/queue/sql/sql.h"
 #include "db_testing.h"
 
@@ -30,9 +31,23 @@ static int open_sql(const char *url, const QueuePolicy *policy, int64_t (*now_us
     return r;
 }
 
+static int open_rabbitmq(const char *url, const QueuePolicy *policy, QueueEngine *engine) {
+    QueueRabbitmqOptions options = {.url = url, .policy = *policy};
+    const char *error = "";
+    int r = queue_rabbitmq_new(&options, &engine->queue, &error);
+
+    if (r < 0) {
+        fprintf(stderr, "%s (%d)\n", error, r);
+    }
+    return r;
+}
+
 int queue_engine_open(const char *url, const QueuePolicy *policy, int64_t (*now_us)(void),
                       QueueEngine *ret_engine) {
     *ret_engine = (QueueEngine){0};
+    if (str_starts_with(str_from(url), str_lit("amqp:"))) {
+        return open_rabbitmq(url, policy, ret_engine);
+    }
     return open_sql(url, policy, now_us, ret_engine);
 }
 

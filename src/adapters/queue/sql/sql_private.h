@@ -4,7 +4,7 @@
 #include "adapters/queue/sql/sql.h"
 #include "adapters/queue/sql/statements.h"
 #include "adapters/queue/sql/turns.h"
-#include "adapters/queue/sql/waiters.h"
+#include "adapters/queue/waiters.h"
 
 #include <stdatomic.h>
 

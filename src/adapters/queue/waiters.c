@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "adapters/queue/sql/waiters.h"
+#include "adapters/queue/waiters.h"
 
 #include "base/clock.h"
 
