@@ -18,6 +18,8 @@
 #define RETRY_MS_MAX 2000
 /* Heartbeats want that it looks now and then. */
 #define LOOK_MS 1000
+/* Of the time that a put has: so long a confirmation may take. */
+#define CONFIRM_PART 3
 /* So that what is to be sent does not wait for all that comes. */
 #define EVENTS_AT_ONCE 256
 
@@ -96,6 +98,7 @@ static int send_one(QueueRabbitmq *self, Link *link, Publish *publish) {
     if (r == 0) {
         r = link_publish(link, message, publish->way, clock_unix_us(), &publish->number);
     }
+    publish->sent_ms = clock_mono_ms();
     pthread_mutex_lock(&self->lock);
     push(&self->sent, publish);
     pthread_mutex_unlock(&self->lock);
@@ -305,6 +308,18 @@ static bool connect_at_last(QueueRabbitmq *self, Link *link) {
     return false;
 }
 
+/* A broker that does not confirm for long may have lost it, as while a queue has no leader: it is
+ * sent again on a new connection, and is there twice at worst. */
+static bool waits_in_vain(QueueRabbitmq *self) {
+    bool late;
+
+    pthread_mutex_lock(&self->lock);
+    late = self->sent.first && clock_mono_ms() - self->sent.first->sent_ms >
+                                   self->link_options.timeout_ms / CONFIRM_PART;
+    pthread_mutex_unlock(&self->lock);
+    return late;
+}
+
 /* How long nothing has to be done by itself. */
 static int quiet_ms(QueueRabbitmq *self) {
     uint64_t now = clock_mono_ms(), until_ms = now + LOOK_MS;
@@ -331,7 +346,7 @@ void *queue_rabbitmq_pump(void *userdata) {
             break;
         }
         r = r < 0 ? r : hear_all(self, &link, &more);
-        if (r < 0) {
+        if (r < 0 || waits_in_vain(self)) {
             lose(self, &link);
             continue;
         }

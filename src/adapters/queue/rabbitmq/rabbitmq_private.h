@@ -35,7 +35,8 @@ typedef struct Publish {
     struct Publish *next;
     Message *message;
     LinkWay way;
-    uint64_t number;  /* once it is sent */
+    uint64_t number; /* once it is sent */
+    uint64_t sent_ms;
     uint64_t ack_tag; /* the delivery that it replaces; 0: none, and it is sent again after a
                          lost connection, which brings deliveries back by itself */
     bool awaited, returned, settled;
