@@ -6,7 +6,7 @@
 #   make run ONCE=1 the same without serving
 #   make test       set up and run every test that ends within minutes
 #   make test-full  the slow ones too
-#   make bench      side by side with rembg, and tokens beside OpenSSL
+#   make bench      side by side with rembg, tokens beside OpenSSL, jobs a second
 #   make help       this list
 
 MAKEFLAGS += --no-print-directory
@@ -73,6 +73,7 @@ bench:
 	@tools/setup.sh bench
 	@$(MAKE) build model
 	@$(PYTHON) bench/jwt.py
+	@$(PYTHON) bench/queue.py
 	@$(PYTHON) bench/compare.py
 
 clean:
