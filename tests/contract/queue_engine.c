@@ -52,7 +52,8 @@ int queue_engine_open(const char *url, const QueuePolicy *policy, int64_t (*now_
 }
 
 void queue_engine_empty(QueueEngine *engine) {
-    static char script[] = "DELETE FROM queue_job; DELETE FROM queue_payload;";
+    static char script[] =
+        "DELETE FROM queue_job; DELETE FROM queue_payload; DELETE FROM queue_outbox;";
 
     if (engine->db) {
         assert_int_equal(db_write(engine->db, run_script, script, NULL), 0);

@@ -14,17 +14,20 @@ static bool visibility_is_good(uint32_t visibility_ms) {
     return visibility_ms > 0 && visibility_ms <= QUEUE_VISIBILITY_MS_MAX;
 }
 
+int queue_job_check(const QueueJob *job) {
+    return kind_is_good(job->kind) && job->lane >= 0 && job->lane < _QUEUE_LANE_MAX &&
+                   job->payload.len <= QUEUE_PAYLOAD_LEN_MAX && job->not_before_us >= 0
+               ? 0
+               : err_trace(-EINVAL);
+}
+
 int queue_put(Queue *self, const QueueJob *jobs, size_t n) {
-    if (n == 0 || n > QUEUE_PUT_MAX) {
-        return err_trace(-EINVAL);
+    int r = n > 0 && n <= QUEUE_PUT_MAX ? 0 : -EINVAL;
+
+    for (size_t i = 0; i < n && r == 0; i++) {
+        r = queue_job_check(&jobs[i]);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (!kind_is_good(jobs[i].kind) || jobs[i].lane < 0 || jobs[i].lane >= _QUEUE_LANE_MAX ||
-            jobs[i].payload.len > QUEUE_PAYLOAD_LEN_MAX || jobs[i].not_before_us < 0) {
-            return err_trace(-EINVAL);
-        }
-    }
-    return self->impl->put(self, jobs, n);
+    return r < 0 ? err_trace(r) : self->impl->put(self, jobs, n);
 }
 
 int queue_take(Queue *self, const QueueTake *take, Arena *arena, QueueLease *ret_lease) {

@@ -117,6 +117,9 @@ typedef struct QueueImpl {
  * worth trying again later; -ENOSPC; -EIO.
  */
 
+/* 0, or -EINVAL for a job beyond the bounds. */
+int queue_job_check(const QueueJob *job);
+
 /*
  * 1 to QUEUE_PUT_MAX jobs, durable when it returns 0. After a fault some of them may be there
  * nonetheless: put them again. A job that is there already, in whatever state, stays as it is where
