@@ -99,6 +99,7 @@ int main(int argc, char **argv) {
     pthread_t putters[THREADS_MAX], takers[THREADS_MAX];
     uint64_t n_threads = 0, start;
     Bench bench = {0};
+    uint32_t median_us, p99_us;
     double seconds;
 
     if (argc != 4 || str_to_u64(str_from(argv[2]), &n_threads) < 0 || n_threads == 0 ||
@@ -124,8 +125,10 @@ int main(int argc, char **argv) {
     }
     seconds = (double)(clock_mono_us() - start) / 1e6;
     qsort(bench.put_us, bench.n, sizeof(*bench.put_us), compare);
+    median_us = bench.put_us[bench.n / 2];
+    p99_us = bench.put_us[bench.n * 99 / 100];
     printf("%.0f jobs/s; put: median %.1f ms, p99 %.1f ms\n", (double)bench.n / seconds,
-           bench.put_us[bench.n / 2] / 1e3, bench.put_us[bench.n * 99 / 100] / 1e3);
+           (double)median_us / 1e3, (double)p99_us / 1e3);
     queue_free(bench.queue);
     db_free(bench.db);
     free(bench.put_us);

@@ -48,6 +48,12 @@ static int put(Queue *queue, const char *kind, uint64_t n) {
     return 0;
 }
 
+static _Noreturn void hold_for_ever(void) {
+    for (;;) {
+        pause();
+    }
+}
+
 static int take(Queue *queue, const char *kind, uint32_t visibility_ms, uint32_t wait_ms,
                 uint64_t max, bool hold) {
     QueueTake take = {.kinds = &kind,
@@ -66,8 +72,8 @@ static int take(Queue *queue, const char *kind, uint32_t visibility_ms, uint32_t
         if (r == 0) {
             r = say("taken", &lease.job.id, lease.attempt, "");
         }
-        while (r == 0 && hold) {
-            pause();
+        if (r == 0 && hold) {
+            hold_for_ever();
         }
         r = r == 0 ? queue_done(queue, &lease) : r;
         if (r < 0) {

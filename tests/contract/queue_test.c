@@ -264,7 +264,7 @@ static void not_before_its_time(void **state) {
     QueueJob later = paid("later", 1, "later"), now = paid("later", 2, "now");
 
     (void)state;
-    later.not_before_us = clock_unix_us() + DELAY_MS * 1000;
+    later.not_before_us = clock_unix_us() + DELAY_MS * 1000LL;
     queue_testing_put(queue, &later);
     queue_testing_put(queue, &now);
     assert_string_equal(queue_testing_do(queue, "later", arena), "now");
