@@ -6,7 +6,7 @@
 #   make run ONCE=1 the same without serving
 #   make test       set up and run every test that ends within minutes
 #   make test-full  the slow ones too
-#   make bench      side by side with rembg, tokens beside OpenSSL, jobs a second
+#   make bench      side by side with OpenSSL, libmicrohttpd, Argon2id, oidc-provider, dd and rembg
 #   make help       this list
 
 MAKEFLAGS += --no-print-directory
@@ -73,8 +73,13 @@ bench:
 	@tools/setup.sh bench
 	@$(MAKE) build model
 	@$(PYTHON) bench/jwt.py
+	@$(PYTHON) bench/me.py
+	@$(PYTHON) bench/sign_in.py
+	@$(PYTHON) bench/tokens.py
+	@$(PYTHON) bench/blobs.py
 	@$(PYTHON) bench/queue.py
 	@$(PYTHON) bench/compare.py
+	@$(PYTHON) bench/million.py
 
 clean:
 	@rm -rf build build-* build.log out

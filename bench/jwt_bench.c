@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole verifications of access tokens a second, nothing cached: `jwt_bench es256|eddsa SECONDS`
- * prints verifications and signings a second of processor time. bench/jwt.py sets them beside
- * OpenSSL's own.
+ * `jwt_bench es256|eddsa SECONDS` prints what can be done in a second of processor time: whole
+ * verifications of an access token, signings, and verifications of one that was verified before.
+ * bench/jwt.py sets the first two beside OpenSSL's own.
  */
 #include "base/crypto/jwt.h"
+#include "core/identity/access_token.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -20,58 +21,93 @@ static uint64_t cpu_us(void) {
 }
 
 static json_t *claims_new(void) {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s}", "iss", "https://id.example.com",
-                     "aud", "https://api.example.com", "sub",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "iss",
+                     "https://id.example.com", "aud", "https://api.example.com", "sub",
                      "017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "iat", (json_int_t)NOW, "exp",
                      (json_int_t)NOW + 300, "jti", "017f22e2-79b0-7cc3-98c4-dc0c0c073990", "scope",
-                     "openid profile photos", "client_id", "web");
+                     "openid profile account", "client_id", "web", "grant",
+                     "017f22e2-79b0-7cc3-98c4-dc0c0c073991");
 }
 
-static bool verify(const Buf *token, const Jwks *keys) {
+typedef struct Bench {
+    Jwk *key;
+    Jwks *keys;
+    json_t *claims;
+    Buf token;
+    AccessVerifier *verifier;
+} Bench;
+
+static bool verify(Bench *bench) {
     static const JwtExpect expect = {"at+jwt", "https://id.example.com", "https://api.example.com",
                                      NOW + 60, 5};
-    json_t *claims = NULL;
-    int r = jwt_verify(buf_str(token), keys, &expect, &claims);
+    _cleanup_(jwt_claims_done) JwtClaims claims;
 
-    json_decref(claims);
-    return r == 0;
+    return jwt_verify_flat(buf_str(&bench->token), bench->keys, &expect, &claims) == 0;
+}
+
+static bool sign(Bench *bench) {
+    _cleanup_(buf_done) Buf out = BUF_INIT;
+
+    return jwt_sign(bench->key, "at+jwt", bench->claims, &out) == 0;
+}
+
+static bool verify_again(Bench *bench) {
+    AccessToken token;
+
+    return access_verify(bench->verifier, buf_str(&bench->token), NOW + 60, &token) == 0;
+}
+
+/* How often a second; negative when it went wrong. */
+static double rate(bool (*work)(Bench *bench), Bench *bench, uint64_t seconds) {
+    uint64_t start = cpu_us(), us, done = 0;
+
+    do {
+        for (int i = 0; i < 64; i++, done++) {
+            if (!work(bench)) {
+                return -1;
+            }
+        }
+        us = cpu_us() - start;
+    } while (us < seconds * 1000000);
+    return (double)done * 1e6 / (double)us;
+}
+
+static void bench_done(Bench *bench) {
+    access_verifier_free(bench->verifier);
+    buf_done(&bench->token);
+    json_decref(bench->claims);
+    jwks_free(bench->keys);
+    jwk_unref(bench->key);
+}
+
+static bool prepare(JwkAlg alg, Bench *bench) {
+    Jwks *keys = jwks_new();
+    bool good = jwk_generate(alg, &bench->key) == 0 && jwks_add(bench->keys, bench->key) == 0 &&
+                jwks_add(keys, bench->key) == 0 &&
+                jwt_sign(bench->key, "at+jwt", bench->claims, &bench->token) == 0;
+
+    access_verifier_set_keys(bench->verifier, keys);
+    return good;
 }
 
 int main(int argc, char **argv) {
-    _cleanup_(jwk_unrefp) Jwk *key = NULL;
-    _cleanup_(jwks_freep) Jwks *keys = jwks_new();
-    _cleanup_(json_decrefp) json_t *claims = claims_new();
-    _cleanup_(buf_done) Buf token = BUF_INIT;
-    uint64_t seconds, start, us, verified = 0, signed_tokens = 0;
+    _cleanup_(bench_done) Bench bench = {
+        .keys = jwks_new(),
+        .claims = claims_new(),
+        .verifier = access_verifier_new("https://id.example.com", "https://api.example.com")};
+    double verified, signed_tokens, again;
+    uint64_t seconds;
 
     if (argc != 3 || str_to_u64(str_from(argv[2]), &seconds) < 0 || seconds < 1 || seconds > 600) {
         fprintf(stderr, "usage: jwt_bench es256|eddsa SECONDS\n");
         return 2;
     }
-    if (jwk_generate(strcmp(argv[1], "eddsa") == 0 ? JWK_ALG_EDDSA : JWK_ALG_ES256, &key) < 0 ||
-        jwks_add(keys, key) != 0 || jwt_sign(key, "at+jwt", claims, &token) < 0) {
+    if (!prepare(strcmp(argv[1], "eddsa") == 0 ? JWK_ALG_EDDSA : JWK_ALG_ES256, &bench)) {
         return 1;
     }
-    start = cpu_us();
-    do {
-        for (int i = 0; i < 64; i++, verified++) {
-            if (!verify(&token, keys)) {
-                return 1;
-            }
-        }
-        us = cpu_us() - start;
-    } while (us < seconds * 1000000);
-    printf("%.0f ", (double)verified * 1e6 / (double)us);
-    start = cpu_us();
-    do {
-        for (int i = 0; i < 64; i++, signed_tokens++) {
-            _cleanup_(buf_done) Buf out = BUF_INIT;
-            if (jwt_sign(key, "at+jwt", claims, &out) < 0) {
-                return 1;
-            }
-        }
-        us = cpu_us() - start;
-    } while (us < seconds * 1000000);
-    printf("%.0f\n", (double)signed_tokens * 1e6 / (double)us);
-    return 0;
+    verified = rate(verify, &bench, seconds);
+    signed_tokens = rate(sign, &bench, seconds);
+    again = rate(verify_again, &bench, seconds);
+    printf("%.0f %.0f %.0f\n", verified, signed_tokens, again);
+    return verified < 0 || signed_tokens < 0 || again < 0;
 }

@@ -15,6 +15,7 @@ venv=$deps/venv
 package_lists() {
     echo tools/packages.txt
     [ "$want" = build ] || echo tools/packages-test.txt
+    [ "$want" != bench ] || echo tools/packages-bench.txt
 }
 
 requirement_lists() {
@@ -137,6 +138,7 @@ install_node_packages web
 if [ "$want" = test ]; then
     install_node_packages tests/e2e tests/clients
 elif [ "$want" = bench ]; then
+    install_node_packages tests/clients
     install_bench
 fi
 rm -f "$deps/ready-$want-"*

@@ -27,13 +27,16 @@ ONLY_IN = {
     "openvino/": ["inference"],
     "microhttpd.h": ["base"],
     "gnutls/": ["base"],
-    "curl/": ["base", "adapters/mail/smtp", "adapters/access/http"],
+    "curl/": ["base", "adapters/mail/smtp"],
     "sodium.h": ["base"],
     "hiredis/": ["adapters/cache/redis"],
     "sqlite3.h": ["adapters/db/sqlite"],
     "fido": ["services/user/passkey"],
     "cbor.h": ["services/user/passkey"],
+    "idn2.h": ["services/user"],
+    "archive": ["services/user/privacy"],
     "libpq-fe.h": ["adapters/db/postgres"],
+    "libxml/": ["adapters/blobs/s3"],
     "amqp": ["adapters/queue/rabbitmq"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")

@@ -11,6 +11,7 @@
 #include "app/login/login_command.h"
 #include "app/migrate_command.h"
 #include "app/models_command.h"
+#include "app/receipts_command.h"
 #include "app/serve.h"
 #include "app/users_command.h"
 
@@ -92,6 +93,21 @@ static const char users_details[] =
     "Works on the database and with the master key of a server that may be running. It is noted in "
     "the audit trail of the account. A running server follows at once, but for sessions that it "
     "has in its cache: these may last for a minute more, and API keys for ten seconds.\n";
+
+static const char users_erase_details[] =
+    "Asks for the erasure of an account, as its owner may do on the account page: everybody is "
+    "signed out at once, API keys stop working, and after --erasure-grace-days a server deletes "
+    "all "
+    "rows and the key. Signing in before calls it off, unless the account is locked. The owner is "
+    "told by mail, and gets a signed receipt when it is done. The last admin cannot be erased.\n";
+
+static const char receipts_verify_details[] =
+    "FILE (- for standard input) holds the receipt that somebody got by mail when their account "
+    "was "
+    "erased: the block at its end, from eyJ on. It is checked against the keys that this server "
+    "has ever "
+    "signed receipts with. Prints whose account it was, when it was erased, and how many rows. The "
+    "exit status is 1 when it is no receipt of this server.\n";
 
 static const char login_details[] =
     "Prints a code and the address of a page. Open the page in a browser on any device, sign in "
@@ -223,7 +239,7 @@ const CliCommand cli_commands[] = {
      .arguments_max = 1,
      .run = keys_retire_command},
     {.name = "users grant",
-     .arguments = "EMAIL CREDITS",
+     .arguments = "EMAIL|ID CREDITS",
      .summary = "Give credits to an account, or take some away",
      .details = users_details,
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
@@ -231,7 +247,7 @@ const CliCommand cli_commands[] = {
      .arguments_max = 2,
      .run = users_grant_command},
     {.name = "users lock",
-     .arguments = "EMAIL",
+     .arguments = "EMAIL|ID",
      .summary = "Sign somebody out and keep them out",
      .details = users_details,
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
@@ -239,7 +255,7 @@ const CliCommand cli_commands[] = {
      .arguments_max = 1,
      .run = users_lock_command},
     {.name = "users unlock",
-     .arguments = "EMAIL",
+     .arguments = "EMAIL|ID",
      .summary = "Let somebody in again",
      .details = users_details,
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
@@ -247,13 +263,31 @@ const CliCommand cli_commands[] = {
      .arguments_max = 1,
      .run = users_unlock_command},
     {.name = "users role",
-     .arguments = "EMAIL user|support|admin",
+     .arguments = "EMAIL|ID user|support|admin",
      .summary = "Say what somebody may do",
      .details = users_details,
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
      .arguments_min = 2,
      .arguments_max = 2,
      .run = users_role_command},
+    {.name = "users erase",
+     .arguments = "EMAIL|ID",
+     .summary = "Have an account and all that belongs to it erased",
+     .details = users_erase_details,
+     .options = users_erase_options,
+     .options_size = sizeof(UsersEraseOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_MAIL | SETTINGS_USER,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = users_erase_command},
+    {.name = "receipts verify",
+     .arguments = "FILE",
+     .summary = "Check the receipt of an erasure",
+     .details = receipts_verify_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = receipts_verify_command},
     {.name = "config",
      .arguments = "",
      .summary = "Print all settings, their values and where these come from",

@@ -282,6 +282,10 @@ PoolOptions registry_pool_options(const Settings *settings) {
     };
 }
 
+bool registry_cache_is_shared(const Settings *settings) {
+    return strcmp(settings->cache, "memory") != 0;
+}
+
 int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_cache,
                         const char **reterr_text) {
     CacheMemoryOptions memory = {.bytes_max = mib(settings->cache_memory_mib), .metrics = metrics};
@@ -294,7 +298,7 @@ int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_
     int r;
 
     *reterr_text = "the cache cannot be set up";
-    if (str_equal(choice, str_lit("memory"))) {
+    if (!registry_cache_is_shared(settings)) {
         r = cache_memory_new(&memory, ret_cache);
     } else if (str_starts_with(choice, str_lit("redis"))) {
         r = cache_redis_new(&redis, ret_cache, reterr_text);

@@ -55,6 +55,9 @@ int registry_prepare_database(const Settings *settings, Db *db, Arena *arena, si
 /* What the settings say of the renderer; strings are the settings'. */
 PoolOptions registry_pool_options(const Settings *settings);
 
+/* Whether the cache that the settings choose is one that processes share. */
+bool registry_cache_is_shared(const Settings *settings);
+
 /*
  * The cache that the settings choose, with its metrics. A Redis that cannot be reached is no fault:
  * the cache finds it later. 0; -EINVAL with a sentence (without secrets); or -ENOMEM, -EAGAIN.

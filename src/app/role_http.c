@@ -7,12 +7,14 @@
 #include "app/image_part.h"
 #include "app/listen_address.h"
 #include "app/registry.h"
+#include "app/retention.h"
 #include "app/roles.h"
 #include "app/system_routes.h"
 #include "app/user_part.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/log_buffer.h"
 #include "inference/model.h"
 
 #include <signal.h>
@@ -42,6 +44,7 @@ typedef struct Server {
 static void server_done(Server *server) {
     http_server_stop(server->http);
     http_tls_free(server->tls);
+    user_part_end_requests(&server->user);
     image_part_done(&server->image);
     user_part_done(&server->user);
     mailer_free(server->mailer);
@@ -169,6 +172,9 @@ static int start_parts(Server *server) {
     }
     if (r == EXIT_OK && server->parts & PART_IMAGE) {
         r = start_image(server);
+    }
+    if (r == EXIT_OK && server->user.service && server->image.renderer) {
+        user_service_set_renderer(server->user.service, server->image.renderer);
     }
     return r;
 }
@@ -327,12 +333,15 @@ static void say_listening(const Server *server) {
 static void wait_for_end(Server *server, const sigset_t *signals) {
     const struct timespec until_ready = {.tv_nsec = READY_POLL_MS * 1000000L};
     const struct timespec certificate = {.tv_sec = CERTIFICATE_POLL_S};
+    const struct timespec retention = {.tv_sec = RETENTION_PERIOD_MS / 1000};
+    uint64_t swept_ms = clock_mono_ms();
     bool ready = !server->image.renderer;
 
     for (;;) {
-        int signal = ready && !server->tls
-                         ? sigwaitinfo(signals, NULL)
-                         : sigtimedwait(signals, NULL, ready ? &certificate : &until_ready);
+        const struct timespec *timeout = !ready        ? &until_ready
+                                         : server->tls ? &certificate
+                                                       : &retention;
+        int signal = sigtimedwait(signals, NULL, timeout);
         RendererStats stats;
         if (signal == SIGTERM) {
             return;
@@ -342,6 +351,10 @@ static void wait_for_end(Server *server, const sigset_t *signals) {
         }
         if (server->tls) {
             renew_certificate(server);
+        }
+        if (clock_mono_ms() - swept_ms >= RETENTION_PERIOD_MS) {
+            swept_ms = clock_mono_ms();
+            retention_sweep(server->call->settings);
         }
         if (!ready) {
             renderer_stats(server->image.renderer, &stats);
@@ -369,6 +382,9 @@ static int serve(const CliCall *call) {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    if (log_buffer_start() < 0) {
+        return cli_no_start("cannot start a thread");
+    }
     if (registry_services(call->settings, call->arena, &server.parts, &error) < 0) {
         return cli_no_start("%s", error);
     }
@@ -378,7 +394,11 @@ static int serve(const CliCall *call) {
         (status = start_http(&server)) != EXIT_OK) {
         return status;
     }
+    if (server.user.service) {
+        user_part_listening(&server.user);
+    }
     say_listening(&server);
+    retention_sweep(call->settings);
     wait_for_end(&server, &signals);
     log_info("draining", LOG_INT("timeout_ms", drain_ms));
     http_server_drain(server.http, drain_ms);
@@ -397,5 +417,8 @@ int role_http(int argc, char **argv) {
     static const CliCommand command = {
         .name = "serve", .arguments = "", .summary = "", .settings = SETTINGS_ALL, .run = serve};
 
-    return cli_run(&command, argc - 1, argv + 1);
+    int status = cli_run(&command, argc - 1, argv + 1);
+
+    log_buffer_end();
+    return status;
 }

@@ -69,6 +69,8 @@ static const ConfigField mail_fields[] = {
      "Whether a mail server without STARTTLS may be used, unencrypted."},
     NUMBER("mail-timeout-s", mail_timeout_s, "30", 1, 600, "s",
            "Longest time to hand a mail over."),
+    NUMBER("mail-keep-days", mail_keep_days, "30", 0, 36500, "d",
+           "How long mails in the folder are kept; 0 for ever."),
     {0},
 };
 

@@ -59,7 +59,7 @@ typedef struct Settings {
     const char *mail, *mail_from;
     const char *mail_user, *mail_password, *mail_ca;
     bool mail_plain;
-    uint64_t mail_timeout_s;
+    uint64_t mail_timeout_s, mail_keep_days;
 
     /* cache */
     const char *cache;

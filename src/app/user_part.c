@@ -3,12 +3,16 @@
 
 #include "adapters/cache/memory/memory.h"
 #include "app/key_access.h"
+#include "app/registry.h"
 #include "app/service_key.h"
 #include "base/error.h"
 #include "base/log.h"
 
 #define LOCAL_CACHE_MAX ((size_t)8 << 20)
+#define PROFILES_MAX    ((size_t)16 << 20)
 #define MAIL_THREADS    2
+#define MORE_THREADS    2 /* than hash at a time: one reads its row meanwhile */
+#define PASSWORD_NICE   5 /* a third of the others' weight where they compete */
 #define SERVICE_THREADS 8
 #define MAIL_QUEUE_MAX  1000
 
@@ -20,6 +24,15 @@ static int start_executors(const UserPartBase *base, UserPart *part) {
                                             .metrics = base->metrics},
                          &part->executor);
 
+    if (r == 0) {
+        r = executor_new(
+            &(ExecutorOptions){.name = "passwords",
+                               .threads = (unsigned)settings->user.password_parallel + MORE_THREADS,
+                               .queue_max = (unsigned)settings->blocking_queue_max,
+                               .metrics = base->metrics,
+                               .nice = PASSWORD_NICE},
+            &part->password_executor);
+    }
     if (r == 0) {
         r = executor_new(&(ExecutorOptions){.name = "mail",
                                             .threads = MAIL_THREADS,
@@ -79,9 +92,16 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                              &part->local_cache);
     }
     if (r == 0) {
+        r = cache_memory_new(&(CacheMemoryOptions){.bytes_max = PROFILES_MAX},
+                             &part->profile_cache);
+    }
+    if (r == 0) {
         options.executor = part->executor;
+        options.password_executor = part->password_executor;
         options.mail_executor = part->mail_executor;
         options.local_cache = part->local_cache;
+        options.profile_cache = part->profile_cache;
+        options.cache_is_shared = registry_cache_is_shared(base->settings);
         options.master_key = part->master_keys;
         options.service_verifier = part->verifier;
         options.reads_replicas = base->settings->db_replicas[0] != '\0';
@@ -98,6 +118,14 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     return r;
 }
 
+void user_part_listening(UserPart *part) {
+    int r = user_service_start(part->service);
+
+    if (r < 0) {
+        log_error("nothing is done in the background", LOG_STR("error", strerrordesc_np(-r)));
+    }
+}
+
 void user_part_reload_keys(UserPart *part) {
     const char *reason = "";
     int r = master_key_ring_reload(part->master_keys, &reason);
@@ -111,21 +139,34 @@ void user_part_reload_keys(UserPart *part) {
 }
 
 void user_part_drain(UserPart *part, uint32_t timeout_ms) {
+    user_service_stop(part->service);
     if (part->service_executor) {
         executor_drain(part->service_executor, timeout_ms);
     }
     executor_drain(part->executor, timeout_ms);
+    executor_drain(part->password_executor, timeout_ms);
     executor_drain(part->mail_executor, timeout_ms);
 }
 
+void user_part_end_requests(UserPart *part) {
+    if (part->executor) {
+        executor_drain(part->executor, UINT32_MAX);
+    }
+}
+
 void user_part_done(UserPart *part) {
+    if (part->service) {
+        user_service_stop(part->service);
+    }
     executor_free(part->executor);
+    executor_free(part->password_executor);
     executor_free(part->mail_executor);
     executor_free(part->service_executor);
     if (part->service) {
         user_service_free(part->service);
     }
     service_verifier_free(part->verifier);
+    cache_free(part->profile_cache);
     cache_free(part->local_cache);
     if (part->master_keys) {
         master_key_ring_free(part->master_keys);

@@ -10,7 +10,8 @@
 
 typedef struct UserPart {
     MasterKeyRing *master_keys;
-    Cache *local_cache;
+    Cache *local_cache, *profile_cache;
+    Executor *password_executor;
     Executor *executor, *mail_executor;
     ServiceVerifier *verifier; /* with its executor: NULL when no other process asks */
     Executor *service_executor;
@@ -31,12 +32,20 @@ typedef struct UserPartBase {
 int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                     const char **reterr_text);
 
+/* Starts what is done in the background, once it is known where the server listens; a failure is
+ * logged, and the server goes on without. */
+void user_part_listening(UserPart *part);
+
 /* Reads the master keys again, and has the signing keys read again: on SIGHUP. What is wrong is
  * logged, and the old ones stay. */
 void user_part_reload_keys(UserPart *part);
 
 /* Lets requests and mails under way end, at most so long: after the server has drained. */
 void user_part_drain(UserPart *part, uint32_t timeout_ms);
+
+/* Waits for requests, however long: after the server has stopped, before the renderer that they may
+ * wait for is gone. */
+void user_part_end_requests(UserPart *part);
 
 /* After the server has stopped. Whatever was built, also half. */
 void user_part_done(UserPart *part);

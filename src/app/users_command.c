@@ -4,6 +4,15 @@
 #include "app/key_access.h"
 #include "app/registry.h"
 #include "services/user/operator.h"
+#include "services/user/privacy/erasure_mail.h"
+
+#include <time.h>
+
+const CliOption users_erase_options[] = {
+    {"now", 0, CLI_FLAG, offsetof(UsersEraseOptions, now),
+     .help = "Without days of grace: signing in calls it off only until the server gets to it."},
+    {0},
+};
 
 /* Does it, and says so in the words of `done`. */
 static int carry_out(const CliCall *call, Act *act) {
@@ -47,7 +56,7 @@ static int set_status(const CliCall *call, AccountStatus value) {
     int status = carry_out(call, &act);
 
     if (status == EXIT_OK) {
-        printf("%s is %s.\n", call->arguments[0], account_status_names[value]);
+        printf("%s is %s.\n", call->arguments[0], account_status_names[act.value]);
     }
     return status;
 }
@@ -77,4 +86,51 @@ int users_role_command(const CliCall *call) {
         printf("%s has the role %s.\n", call->arguments[0], account_role_names[act.value]);
     }
     return status;
+}
+
+/* The owner is told, as when they had asked for it themselves. */
+static void tell(const CliCall *call, const ErasureRequest *request) {
+    _cleanup_(mailer_freep) Mailer *mailer = NULL;
+    const char *error = "";
+    MailMessage message = {
+        request->email, ERASURE_MAIL_ASKED,
+        erasure_mail_asked_text(request, call->settings->user.public_url, call->arena)};
+
+    if (registry_open_mailer(call->settings, call->arena, &mailer, &error) < 0 ||
+        mailer_send(mailer, &message) != 0) {
+        fprintf(stderr, "imagesync %s: the owner could not be told by mail%s%s\n",
+                call->command->name, error[0] ? ": " : "", error);
+    }
+}
+
+int users_erase_command(const CliCall *call) {
+    const UsersEraseOptions *options = call->options;
+    _cleanup_(db_freep) Db *db = NULL;
+    uint64_t days = options->now ? 0 : call->settings->user.erasure_grace_days;
+    MasterKeyRing *keys = NULL;
+    ErasureRequest request;
+    const char *error = "";
+    char when[64];
+    time_t seconds;
+    struct tm parts;
+    int r;
+
+    if (registry_open_database(call->settings, true, call->arena, &db, &error) < 0 ||
+        key_access_open(call->settings, false, call->arena, &keys, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    r = user_operator_erase(db, keys, call->arguments[0], days, call->arena, &request, &error);
+    master_key_ring_free(keys);
+    if (r < 0) {
+        fprintf(stderr, "imagesync %s: %s\n", call->command->name, error);
+        return EXIT_SOME_FAILED;
+    }
+    if (request.email) {
+        tell(call, &request);
+    }
+    seconds = (time_t)(request.erase_us / 1000000);
+    gmtime_r(&seconds, &parts);
+    strftime(when, sizeof(when), "%Y-%m-%d %H:%M UTC", &parts);
+    printf("%s is erased by the server after %s.\n", call->arguments[0], when);
+    return EXIT_OK;
 }

@@ -7,7 +7,9 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NAME_LEN_MAX 15 /* as long as a thread's name may be */
 
@@ -27,6 +29,7 @@ struct Executor {
     pthread_cond_t idle;   /* nothing waits or runs */
     Job *jobs;             /* a ring of `capacity` */
     unsigned capacity, first, n_jobs, n_running;
+    int nice;
     bool closed;    /* takes nothing more */
     bool cancelled; /* what waits is not run */
 
@@ -66,10 +69,20 @@ static Job take_job(Executor *executor) {
     return job;
 }
 
+/* On Linux a priority is a thread's own. It is only a wish, so that a refusal changes nothing. */
+static void step_back(int by) {
+    id_t self = (id_t)gettid();
+
+    if (by > 0) {
+        setpriority(PRIO_PROCESS, self, MIN(getpriority(PRIO_PROCESS, self) + by, 19));
+    }
+}
+
 static void *run(void *userdata) {
     Executor *executor = userdata;
 
     pthread_setname_np(pthread_self(), executor->name);
+    step_back(executor->nice);
     pthread_mutex_lock(&executor->lock);
     for (;;) {
         Job job;
@@ -110,6 +123,7 @@ int executor_new(const ExecutorOptions *options, Executor **ret_executor) {
     }
     memcpy(executor->name, options->name, strlen(options->name));
     executor->capacity = options->queue_max;
+    executor->nice = options->nice;
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->wanted, NULL);
     pthread_condattr_init(&monotonic);

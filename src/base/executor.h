@@ -25,6 +25,7 @@ typedef struct ExecutorOptions {
     unsigned threads;   /* at least 1 */
     unsigned queue_max; /* what may wait beyond what runs; at least 1 */
     Metrics *metrics;   /* may be NULL; must outlive the executor */
+    int nice; /* 0..19: how far its threads step back behind the process' others; see nice(1) */
 } ExecutorOptions;
 
 /* A fault when the threads cannot be had. */

@@ -7,6 +7,8 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* Work that says when it began and stays until the gate opens. */
 typedef struct Gate {
@@ -213,9 +215,29 @@ static void nothing_taken_is_lost(void **state) {
     assert_int_equal(atomic_load(&called), taken);
 }
 
+static void ask_priority(void *userdata, bool cancelled) {
+    (void)cancelled;
+    *(int *)userdata = getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+static void threads_step_back_alone(void **state) {
+    int here = getpriority(PRIO_PROCESS, 0), there = -1;
+    Executor *executor = NULL;
+    ExecutorOptions options = {.name = "test", .threads = 1, .queue_max = 1, .nice = 3};
+
+    (void)state;
+    assert_int_equal(executor_new(&options, &executor), 0);
+    assert_int_equal(executor_submit(executor, ask_priority, &there), 0);
+    assert_true(executor_drain(executor, 10000));
+    executor_free(executor);
+    assert_int_equal(there, MIN(here + 3, 19));
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), here);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_in_order_and_says_when_full),
+        cmocka_unit_test(threads_step_back_alone),
         cmocka_unit_test(runs_as_much_at_once_as_it_has_threads),
         cmocka_unit_test(draining_takes_nothing_more_and_has_a_limit),
         cmocka_unit_test(ending_tells_what_did_not_run),

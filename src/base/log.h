@@ -6,7 +6,7 @@
  *   log_info("request done", LOG_STR("request_id", id), LOG_INT("status", 200));
  * Only service edges and app log; base, core, imaging, inference and adapters return errors (they
  * may log at debug). Never log a secret, a file name from outside at info, or prose built by
- * printf. Thread-safe: a line is one write().
+ * printf. Thread-safe: a line is one write(), unless log_buffer.h gathers them.
  */
 
 #include <stdbool.h>

@@ -5,6 +5,8 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Runs one log call with standard error in a memory file and parses the line. */
@@ -52,10 +54,51 @@ static void bytes_that_are_not_utf8_are_replaced(void **state) {
     json_decref(line);
 }
 
+static void numbers_are_as_printf_has_them(void **state) {
+    static const double numbers[] = {0,     0.0004, 0.001,     0.0125, 0.044,      1,
+                                     1.5,   12.34,  999.999,   1000.5, 123456.75,  999998.5,
+                                     1e300, -1.25,  0.1 + 0.2, 2.675,  33.3333333, 4.5e-9};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        _cleanup_(fd_closep) int fd = -1;
+        _cleanup_(buf_done) Buf line = BUF_INIT;
+        int saved = dup(STDERR_FILENO);
+        char expected[64];
+        assert_int_equal(fd_memory_new("log", &fd), 0);
+        dup2(fd, STDERR_FILENO);
+        log_info("event", LOG_DOUBLE("d", numbers[i]), LOG_INT("least", INT64_MIN));
+        dup2(saved, STDERR_FILENO);
+        close(saved);
+        lseek(fd, 0, SEEK_SET);
+        assert_int_equal(fd_read_to_end(fd, 65536, &line), 0);
+        snprintf(expected, sizeof(expected), "\"d\":%.6g,\"least\":-9223372036854775808}",
+                 numbers[i]);
+        assert_non_null(strstr(line.data, expected));
+    }
+}
+
+static void the_time_is_of_now(void **state) {
+    json_t *line = capture("x");
+    struct tm utc = {0};
+    time_t before = time(NULL);
+    const char *text, *end;
+
+    (void)state;
+    text = json_string_value(json_object_get(line, "time"));
+    end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    assert_non_null(end);
+    assert_int_equal(strlen(end), 5); /* ".678Z" */
+    assert_in_range(timegm(&utc), before - 60, before + 60);
+    json_decref(line);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_json_whatever_the_text),
         cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
+        cmocka_unit_test(numbers_are_as_printf_has_them),
+        cmocka_unit_test(the_time_is_of_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,19 +38,33 @@ Str str_trim(Str s) {
     return s;
 }
 
+/* The first byte that is one of `separators`, mostly a single one; or NULL. */
+static const char *find_any(Str text, const char *separators) {
+    if (separators[0] != '\0' && separators[1] == '\0') {
+        return memchr(text.ptr, separators[0], text.len);
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '\0' && strchr(separators, text.ptr[i])) {
+            return text.ptr + i;
+        }
+    }
+    return NULL;
+}
+
 bool str_next_token(Str *rest, const char *separators, Str *ret_token) {
+    const char *end;
+
     if (!rest->ptr) {
         return false;
     }
-    for (size_t i = 0; i < rest->len; i++) {
-        if (rest->ptr[i] != '\0' && strchr(separators, rest->ptr[i])) {
-            *ret_token = (Str){rest->ptr, i};
-            *rest = (Str){rest->ptr + i + 1, rest->len - i - 1};
-            return true;
-        }
+    end = find_any(*rest, separators);
+    if (!end) {
+        *ret_token = *rest;
+        *rest = (Str){0};
+        return true;
     }
-    *ret_token = *rest;
-    *rest = (Str){0};
+    *ret_token = (Str){rest->ptr, (size_t)(end - rest->ptr)};
+    *rest = (Str){end + 1, rest->len - ret_token->len - 1};
     return true;
 }
 

@@ -183,6 +183,31 @@ static void test_watermark_is_drawn_once(void **state) {
     picture_done(&marked);
 }
 
+static int no_matte(void *userdata, const uint8_t *rgb, float *matte, uint32_t width,
+                    uint32_t height) {
+    (void)userdata, (void)rgb, (void)matte, (void)width, (void)height;
+    fail_msg("nothing is to be cut out");
+    return 0;
+}
+
+static void test_square_is_the_middle_of_the_whole(void **state) {
+    Buf file = photo_file(200, 100);
+    Recipe recipe = RECIPE_INIT;
+    RenderOutput output;
+    Picture picture;
+
+    (void)state;
+    recipe.square = 64;
+    recipe.format = OUTPUT_FORMAT_PNG;
+    assert_int_equal(test_render_with(buf_str(&file), &recipe, (Str){0}, no_matte, &output), 0);
+    assert_true(output.width == 64 && output.height == 64 && output.info.width == 200);
+    picture = test_decode(&output);
+    assert_null(picture.alpha);
+    test_near(test_rgb(&picture, 32, 32), 230, 120, 30, 6);
+    picture_done(&picture);
+    buf_done(&file);
+}
+
 static void test_alpha_channel_alone(void **state) {
     Recipe recipe = RECIPE_INIT;
     RenderOutput output;
@@ -331,6 +356,7 @@ int main(void) {
         cmocka_unit_test(test_shadow_lies_below_the_subject),
         cmocka_unit_test(test_shadow_is_as_dark_as_wanted),
         cmocka_unit_test(test_watermark_is_drawn_once),
+        cmocka_unit_test(test_square_is_the_middle_of_the_whole),
         cmocka_unit_test(test_alpha_channel_alone),
         cmocka_unit_test(test_archive_is_read_by_others),
         cmocka_unit_test(test_region_of_interest),

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The store that the suite runs on, by its URL: folder:PATH, which is made and removed again. */
+/*
+ * The store that the suite runs on, by its URL: folder:PATH, which is made and removed again, or
+ * s3:http(s)://HOST:PORT/BUCKET/PREFIX, below which nothing is yet, with the keys of
+ * AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the authorities of AWS_CA_BUNDLE, and a time-out of
+ * BLOBS_TIMEOUT_MS.
+ */
 
 #include "core/ports/blobs.h"
 

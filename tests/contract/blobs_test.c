@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What every store of blobs does: blobs_test folder:PATH. The store must be new; each test has
- * names of its own.
+ * What every store of blobs does: blobs_contract URL (blobs_engine.h). The store must be new; each
+ * test has names of its own.
  */
 
 #include "base/error.h"
@@ -164,21 +164,37 @@ static void a_stage_grows_and_becomes_the_blob(void **state) {
     assert_blob(name, all);
 }
 
+/* Back to the offset before the last one, of which nobody took notice: as after a crash. */
 static void a_stage_goes_back_to_its_offset(void **state) {
+    static const size_t offsets[] = {100, (5u << 20) + 100, 5u << 20, (10u << 20) - 1};
     _cleanup_(arena_freep) Arena *arena = arena_new();
-    size_t at = (5u << 20) + 100;
-    Str name = str_lit("stages/back"), first = pattern(arena, BIG, 2);
-    Str second = pattern(arena, BIG, 3), whole;
-    char *expected = arena_alloc(arena, BIG);
+    Str first = pattern(arena, BIG, 2), second = pattern(arena, BIG, 3);
+    char *expected = arena_alloc(arena, 2 * BIG);
 
     (void)state;
-    grow(name, 0, first);
-    grow(name, at, (Str){second.ptr, 5000});
-    memcpy(expected, first.ptr, at);
-    memcpy(expected + at, second.ptr, 5000);
-    whole = (Str){expected, at + 5000};
-    assert_int_equal(commit(name, whole.len), 0);
-    assert_blob(name, whole);
+    for (size_t i = 0; i < ARRAY_LEN(offsets); i++) {
+        Str name = str_from(arena_printf(arena, "stages/back/%zu", i));
+        size_t at = offsets[i], end = at + 5000 + i * (3u << 20);
+        memcpy(expected, first.ptr, at);
+        memcpy(expected + at, second.ptr, end - at);
+        grow(name, 0, (Str){first.ptr, at});
+        grow(name, at, (Str){first.ptr + at, BIG - at});
+        grow(name, at, (Str){second.ptr, end - at});
+        assert_int_equal(commit(name, end), 0);
+        assert_blob(name, (Str){expected, end});
+    }
+}
+
+static void a_stage_begins_again(void **state) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    Str name = str_lit("stages/again");
+
+    (void)state;
+    grow(name, 0, pattern(arena, BIG, 2));
+    grow(name, 0, str_lit("other"));
+    assert_int_equal(commit(name, BIG), BLOBS_E_SHORT);
+    assert_int_equal(commit(name, 5), 0);
+    assert_blob(name, str_lit("other"));
 }
 
 static void a_stage_never_skips(void **state) {
@@ -187,10 +203,31 @@ static void a_stage_never_skips(void **state) {
 
     (void)state;
     assert_int_equal(blobs_stage_open(blobs, name, 1, &stage), BLOBS_E_SHORT);
-    grow(name, 0, str_lit("abc"));
+    grow(name, 0, str_lit("ab"));
+    grow(name, 2, str_lit("c"));
     assert_int_equal(blobs_stage_open(blobs, name, 4, &stage), BLOBS_E_SHORT);
     assert_int_equal(commit(name, 2), 0);
     assert_blob(name, str_lit("ab"));
+}
+
+/* The pieces are written with one stage, synced after each. */
+static void many_syncs_of_one_stage(void **state) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    Str name = str_lit("stages/syncs"), all = pattern(arena, BIG, 8);
+    BlobStage *stage;
+
+    (void)state;
+    assert_int_equal(blobs_stage_open(blobs, name, 0, &stage), 0);
+    assert_int_equal(blob_stage_sync(stage), 0);
+    for (size_t at = 0, n; at < all.len; at += n) {
+        n = MIN(all.len - at, (size_t)777777);
+        assert_int_equal(blob_stage_write(stage, (Str){all.ptr + at, n}), 0);
+        assert_int_equal(blob_stage_sync(stage), 0);
+        assert_int_equal(blob_stage_sync(stage), 0);
+    }
+    assert_int_equal(blob_stage_commit(stage), 0);
+    blob_stage_free(stage);
+    assert_blob(name, all);
 }
 
 static void an_empty_stage_is_an_empty_blob(void **state) {
@@ -365,7 +402,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(names_are_checked),
         cmocka_unit_test(a_stage_grows_and_becomes_the_blob),
         cmocka_unit_test(a_stage_goes_back_to_its_offset),
+        cmocka_unit_test(a_stage_begins_again),
         cmocka_unit_test(a_stage_never_skips),
+        cmocka_unit_test(many_syncs_of_one_stage),
         cmocka_unit_test(an_empty_stage_is_an_empty_blob),
         cmocka_unit_test(a_removed_stage_is_gone),
         cmocka_unit_test(a_blob_that_is_there_keeps_a_stage_out),
@@ -378,7 +417,7 @@ int main(int argc, char **argv) {
     int failed;
 
     if (argc != 2 || blobs_engine_open(argv[1], &blobs) < 0) {
-        (void)fprintf(stderr, "usage: %s folder:PATH, of a store that is new\n", argv[0]);
+        (void)fprintf(stderr, "usage: %s URL, of a store that is new\n", argv[0]);
         return 2;
     }
     failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,13 @@ def test_suite(server, isolation, suite):
     run(suite, server.url)
 
 
+@pytest.mark.parametrize("suite", ["audit_trail_contract", "chore_contract"])
+def test_suite_of_the_user_service(server, isolation, suite):
+    name = f"{suite}_{isolation.replace(' ', '_')}"
+    server.query(f"CREATE DATABASE {name}")
+    run(suite, server.url.rsplit("/", 1)[0] + "/" + name)
+
+
 def test_password_from_address_and_file(server, tmp_path):
     (server.data / "pg_hba.conf").write_text(
         "local all all trust\nhost all postgres 127.0.0.1/32 trust\n"

@@ -375,6 +375,29 @@ test('the password is changed, and other devices are signed out', real, async ()
   await heading('Devices', other).waitFor();
 });
 
+test('the account is deleted, and kept by whoever comes back', real, async () => {
+  const address = await register();
+  const other = await elsewhere(address);
+  const confirm = field('Your e-mail address, once more');
+  await button('Delete the account').click();
+  await refused(confirm, /Enter your e-mail address/);
+  await confirm.fill('somebody.else@example.com');
+  await button('Delete the account').click();
+  await refused(confirm, /not the address of this account/);
+  await check('delete');
+  await confirm.fill(` ${address.toUpperCase()}`);
+  await button('Delete the account').click();
+  await heading('Your account is going to be deleted').waitFor();
+  assert.ok(new Date(await page.locator('main time').getAttribute('datetime')) > Date.now());
+  await check('deleted');
+  await other.reload();
+  await heading('Sign in', other).waitFor();
+  await page.getByRole('link', { name: 'Sign in to keep it' }).click();
+  await heading('Sign in').waitFor();
+  await signIn(address);
+  await page.locator('#audit').getByText('Account kept').waitFor();
+});
+
 test('a stale sign-in is proved anew, and what was begun goes on', real, async () => {
   await register();
   let asked = 0;

@@ -84,6 +84,9 @@ def jwt():
     yield ES256 + '\n{"keys":[' + ",".join(KEYS) + ",{}]}"
     refused = '{"kty":"EC","use":"sig","key_ops":["verify"],"alg":"ES256","kid":"a","d":"A"}'
     yield f'{ES256}\n{{"keys":[{refused}]}}'
+    for claims in ('{"iss":"i","exp":1767225700,"a":true,"b":null}', '{"aud":["x"],"exp":1.5e9}',
+                   ' { "a" : "\\u0061" , "a":-1,"b":{"c":false}}'):
+        yield f"{claims}\n{claims}"
 
 
 def webauthn():

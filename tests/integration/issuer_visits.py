@@ -93,7 +93,8 @@ class Browser:
                   "decision": "go", **fields})
 
     def call(self, method, path, body=None):
-        return self.http.request(method, self.server.url + path, json=body, timeout=60)
+        return self.http.request(method, self.server.url + path, json=body, timeout=60,
+                                 headers={"Origin": self.server.url})
 
     def me(self):
         return self.call("GET", "/v1/me").json()

@@ -38,6 +38,13 @@ def token_in(message):
     return token
 
 
+def browser(server):
+    """Keeps cookies, and says where its requests come from, as browsers do."""
+    http = requests.Session()
+    http.headers["Origin"] = server.url
+    return http
+
+
 class Person:
     """Somebody with an account, signed in by bearer token unless told otherwise."""
 

@@ -14,7 +14,7 @@ import requests
 
 from backends import running
 from harness import Server, eventually
-from people import PASSWORD, Person, mails, new_address, problem, token_in, wait_for_mail
+from people import PASSWORD, Person, browser, mails, new_address, problem, token_in, wait_for_mail
 
 # As cheap as they may be: these tests are not about hashing, and all come from one address.
 CHEAP = {"password_ops": 1, "password_memory_mib": 8, "attempts_per_address": 100000}
@@ -127,23 +127,23 @@ def test_weak_passwords_are_refused(server, password, why):
 # Signing in
 
 def test_sign_in_by_cookie(server, ada):
-    browser = requests.Session()
-    reply = browser.post(server.url + "/v1/sessions", timeout=60, json={
+    http = browser(server)
+    reply = http.post(server.url + "/v1/sessions", timeout=60, json={
         "email": "  " + ada.address.upper() + " ", "password": PASSWORD, "device": "Ada's phone"})
     assert reply.status_code == 201 and "token" not in reply.json()
     cookie = reply.headers["Set-Cookie"]
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Path=/" in cookie
     assert reply.headers["Cache-Control"] == "no-store"
-    assert browser.get(server.url + "/v1/me", timeout=30).json()["id"] == ada.id
-    assert browser.delete(server.url + "/v1/sessions/current", timeout=30).status_code == 204
-    assert problem(browser.get(server.url + "/v1/me", timeout=30)) == (401, "signed_out")
+    assert http.get(server.url + "/v1/me", timeout=30).json()["id"] == ada.id
+    assert http.delete(server.url + "/v1/sessions/current", timeout=30).status_code == 204
+    assert problem(http.get(server.url + "/v1/me", timeout=30)) == (401, "signed_out")
 
 
 def test_a_browser_has_one_session(server, ada):
-    browser, eve = requests.Session(), Person(server)
+    http, eve = browser(server), Person(server)
 
     def sign_in(person):
-        reply = browser.post(server.url + "/v1/sessions", timeout=60, json={
+        reply = http.post(server.url + "/v1/sessions", timeout=60, json={
             "email": person.address, "password": PASSWORD, "device": "Browser"})
         assert reply.status_code == 201
         return reply.cookies["session"], reply.json()["session"]["id"]
@@ -154,7 +154,7 @@ def test_a_browser_has_one_session(server, ada):
     old = requests.get(server.url + "/v1/me", cookies={"session": first[0]}, timeout=30)
     assert old.status_code == 401
     sign_in(eve)
-    assert browser.get(server.url + "/v1/me", timeout=30).json()["id"] == eve.id
+    assert http.get(server.url + "/v1/me", timeout=30).json()["id"] == eve.id
     assert len(ada.call("GET", "/v1/sessions").json()["sessions"]) == 1
     old = requests.get(server.url + "/v1/me", cookies={"session": second[0]}, timeout=30)
     assert old.status_code == 401
@@ -370,17 +370,17 @@ def test_a_session_is_not_good_for_another_user(server, ada):
 
 @pytest.mark.parametrize("headers", [
     {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "same-site"}, {},
 ])
 def test_other_sites_cannot_act_for_a_browser(server, ada, headers):
-    browser = requests.Session()
-    browser.post(server.url + "/v1/sessions", timeout=60,
-                 json={"email": ada.address, "password": PASSWORD})
+    http = requests.Session()
+    http.post(server.url + "/v1/sessions", timeout=60,
+              json={"email": ada.address, "password": PASSWORD})
     for method, path in (("POST", "/v1/me/totp"), ("DELETE", "/v1/sessions"),
                          ("PUT", "/v1/me/password"), ("POST", "/v1/sessions")):
-        reply = browser.request(method, server.url + path, json={}, headers=headers, timeout=30)
+        reply = http.request(method, server.url + path, json={}, headers=headers, timeout=30)
         assert problem(reply) == (403, "cross_site"), path
-    assert browser.get(server.url + "/v1/me", timeout=30).status_code == 200
+    assert http.get(server.url + "/v1/me", timeout=30).status_code == 200
 
 
 def test_a_form_of_another_site_is_not_read(server, ada):

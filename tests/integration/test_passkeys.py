@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from authenticator import EDDSA, ES256, RS256, UP, UV, Passkey, b64, unb64
 from backends import running, servers
 from harness import ROOT, Server, eventually
-from people import PASSWORD, Person, mails, new_address, problem, token_in, wait_for_mail
+from people import PASSWORD, Person, browser, mails, new_address, problem, token_in, wait_for_mail
 from test_accounts import CHEAP, add_totp
 
 BACKENDS = ["embedded", "servers"]
@@ -136,12 +136,12 @@ def test_a_cookie_is_given_to_browsers(server, ada):
 
 
 def test_a_browser_that_comes_again_keeps_one_session(server, ada):
-    passkey, browser = add(ada), requests.Session()
+    passkey, http = add(ada), browser(server)
     for _ in range(2):
-        reply = browser.post(server.url + "/v1/sessions/passkey", timeout=60,
+        reply = http.post(server.url + "/v1/sessions/passkey", timeout=60,
                              json={"credential": passkey.get(challenge(server), server.url)})
         assert reply.status_code == 201
-    assert len(browser.get(server.url + "/v1/sessions", timeout=30).json()["sessions"]) == 2
+    assert len(http.get(server.url + "/v1/sessions", timeout=30).json()["sessions"]) == 2
 
 
 def test_the_same_passkey_is_there_once_and_told_to_browsers(server, ada):

@@ -2,7 +2,11 @@
 /* One's own account. Each part of the page has a module; this one loads and proves. */
 import { call, onStaleProof } from './api.js';
 import { loadAudit } from './audit.js';
+import { showAvatar } from './avatar.js';
+import { loadConsents } from './consents.js';
 import { loadDevices } from './devices.js';
+import './erasure.js';
+import { loadExports } from './export.js';
 import { bind, clear, fields, say } from './form.js';
 import { loadIdentities } from './issuers.js';
 import { available, usePasskey } from './passkey.js';
@@ -115,6 +119,7 @@ $('sign-out').addEventListener('click', async () => {
 
 async function changed() {
   await Promise.all([load(), loadAudit(), loadIdentities(changed)]);
+  await loadConsents(me.agreements_due, changed);
   showSecondFactor(me.totp, changed);
   passkeys = await loadPasskeys(me, changed);
 }
@@ -122,11 +127,14 @@ async function changed() {
 try {
   await load();
   fill($('profile'), me);
+  showAvatar(me);
   showSecondFactor(me.totp, changed);
   passkeys = await loadPasskeys(me, changed);
-  await Promise.all([loadDevices(), loadAudit(), loadIdentities(changed)]);
+  await Promise.all([loadDevices(), loadAudit(), loadIdentities(changed), loadExports(),
+    loadConsents(me.agreements_due, changed)]);
   $('account').hidden = false;
   $('loading').hidden = true;
+  document.getElementById(location.hash.slice(1))?.scrollIntoView(); /* it was hidden until now */
 } catch (problem) {
   $('loading').textContent = `${problem.message} Reload the page to try again.`;
 }

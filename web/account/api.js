@@ -30,7 +30,10 @@ async function problemOf(reply) {
 
 async function send(method, path, body, headers) {
   const init = { method, headers: { ...headers }, credentials: 'same-origin', cache: 'no-store' };
-  if (body !== undefined) {
+  if (body instanceof Blob) {
+    init.headers['Content-Type'] = body.type || 'application/octet-stream';
+    init.body = body;
+  } else if (body !== undefined) {
     init.headers['Content-Type'] = 'application/json';
     init.body = JSON.stringify(body);
   }

@@ -6,6 +6,9 @@ import { element, program, time } from './words.js';
 const PAGE = 50; /* what the server gives at once */
 const WORDS = {
   'account.created': 'Account opened', 'email.changed': 'Address changed',
+  'erasure.asked': 'Deletion of the account asked for', 'erasure.called_off': 'Account kept',
+  'export.asked': 'Copy of the data asked for', 'export.ready': 'Copy of the data made',
+  'export.downloaded': 'Copy of the data downloaded',
   'passkey.added': 'Passkey added', 'passkey.copied': 'A copy of a passkey was refused',
   'passkey.removed': 'Passkey removed', 'passkey.used': 'Passkey used',
   'identity.added': 'Account elsewhere linked', 'identity.removed': 'Account elsewhere unlinked',

@@ -111,6 +111,11 @@ function show(form, button, problem) {
   input.focus();
 }
 
+/* Says what was refused, by whatever led to it. */
+export function refuse(form, problem) {
+  show(form, form.querySelector('[type=submit]'), problem);
+}
+
 function missing(form) {
   const empty = fields(form).filter(
     (input) => input.required && !input.value && !input.closest('[hidden]'));

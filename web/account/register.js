@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import { call, takeToken } from './api.js';
-import { bind, clear, say, turnTo } from './form.js';
+import { askAgreements } from './consents.js';
+import { bind, clear, refuse, say, turnTo } from './form.js';
 import { offerIssuers } from './issuers.js';
 import { available, createPasskey } from './passkey.js';
 import { program } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const token = takeToken();
+
+let agreed = () => []; /* what is ticked */
 
 if (token) {
   turnTo('complete');
@@ -21,7 +24,7 @@ bind($('ask-form'), async (values) => {
 async function complete(work) {
   try {
     await call('POST', '/v1/registrations/complete', {
-      token, ...await work(),
+      token, agreements: agreed(), ...await work(),
       locale: navigator.language, zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? '',
     });
   } catch (problem) {
@@ -34,7 +37,7 @@ async function complete(work) {
   }
   location.replace('/account');
 }
-bind($('complete-form'), (values) => complete(() => values));
+bind($('complete-form'), ({ name, password }) => complete(() => ({ name, password })));
 
 $('passkey').closest('.or').hidden = !available;
 $('passkey').addEventListener('click', async () => {
@@ -51,8 +54,16 @@ $('passkey').addEventListener('click', async () => {
     if (problem.code === undefined) {
       throw problem;
     }
-    say(form, [problem.message, problem.detail].filter(Boolean).join(': '));
+    refuse(form, problem);
   } finally {
     $('passkey').disabled = false;
   }
 });
+
+if (token) {
+  try {
+    agreed = await askAgreements($('agreements'));
+  } catch (problem) {
+    say($('complete-form'), `${problem.message} Reload the page to try again.`);
+  }
+}

@@ -35,6 +35,12 @@ void digest_sha512(Str bytes, uint8_t ret_digest[DIGEST_512_LEN]) {
     crypto_hash_sha512(ret_digest, (const uint8_t *)bytes.ptr, bytes.len);
 }
 
+void digest_sha1(Str bytes, uint8_t ret_digest[DIGEST_SHA1_LEN]) {
+    if (!EVP_Digest(bytes.ptr ? bytes.ptr : "", bytes.len, ret_digest, NULL, EVP_sha1(), NULL)) {
+        abort();
+    }
+}
+
 /* libsodium's, as its state lives on the stack and OpenSSL 3's MACs cost a look-up each. */
 void digest_hmac(Str key, Str bytes, uint8_t ret_digest[DIGEST_LEN]) {
     crypto_auth_hmacsha256_state state;

@@ -11,6 +11,7 @@
 
 #define DIGEST_LEN      32
 #define DIGEST_512_LEN  64
+#define DIGEST_SHA1_LEN 20
 #define DIGEST_HEX_SIZE (2 * DIGEST_LEN + 1)
 #define HKDF_LEN_MAX    ((size_t)255 * DIGEST_LEN)
 
@@ -18,6 +19,9 @@
 void digest_sha256(Str bytes, uint8_t ret_digest[DIGEST_LEN]);
 /* SHA-512 (FIPS 180-4). */
 void digest_sha512(Str bytes, uint8_t ret_digest[DIGEST_512_LEN]);
+
+/* SHA-1 (FIPS 180-4): for lists of others that name things by it, never for what must be safe. */
+void digest_sha1(Str bytes, uint8_t ret_digest[DIGEST_SHA1_LEN]);
 
 /* HMAC-SHA-256 (RFC 2104) under a key of any length. */
 void digest_hmac(Str key, Str bytes, uint8_t ret_digest[DIGEST_LEN]);

@@ -17,13 +17,17 @@
 
 #define PKCS8_MAX 512
 
-/*
- * Contexts that are ready to verify with a key. Making one costs several per cent of a P-256
- * verification, so they are kept; one serves one thread at a time.
- */
+/* One that is ready to verify with a key: of a digest, or (EdDSA) of all the bytes. */
+typedef struct Context {
+    EVP_PKEY_CTX *digest;
+    EVP_MD_CTX *whole;
+} Context;
+
+/* Making one costs several per cent of a verification, so they are kept; one serves one thread at a
+ * time. */
 typedef struct Contexts {
     pthread_mutex_t lock;
-    EVP_PKEY_CTX *idle[16];
+    Context idle[16];
     size_t n_idle;
 } Contexts;
 
@@ -41,6 +45,12 @@ DEFINE_CLEANUP(EVP_PKEY_CTX *, EVP_PKEY_CTX_free)
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
 DEFINE_CLEANUP(ECDSA_SIG *, ECDSA_SIG_free)
 DEFINE_CLEANUP(PKCS8_PRIV_KEY_INFO *, PKCS8_PRIV_KEY_INFO_free)
+
+static void context_done(Context *context) {
+    EVP_PKEY_CTX_free(context->digest);
+    EVP_MD_CTX_free(context->whole);
+    *context = (Context){0};
+}
 
 static int thumbprint(EVP_PKEY *pkey, JwkAlg alg, char ret_text[JWK_THUMB_SIZE]) {
     _cleanup_(json_decrefp) json_t *members = jwk_members(pkey, alg);
@@ -111,7 +121,7 @@ Jwk *jwk_unref(Jwk *jwk) {
         return NULL;
     }
     for (size_t i = 0; i < jwk->contexts->n_idle; i++) {
-        EVP_PKEY_CTX_free(jwk->contexts->idle[i]);
+        context_done(&jwk->contexts->idle[i]);
     }
     pthread_mutex_destroy(&jwk->contexts->lock);
     free(jwk->contexts);
@@ -254,34 +264,42 @@ static bool set_rsa(EVP_PKEY_CTX *context, JwkAlg alg) {
                      EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) > 0));
 }
 
-static EVP_PKEY_CTX *take_context(const Jwk *jwk) {
-    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = NULL;
+static bool context_init(const Jwk *jwk, Context *context) {
+    if (jwk->alg == JWK_ALG_EDDSA) {
+        context->whole = EVP_MD_CTX_new();
+        return context->whole &&
+               EVP_DigestVerifyInit(context->whole, NULL, NULL, NULL, jwk->pkey) > 0;
+    }
+    context->digest = EVP_PKEY_CTX_new_from_pkey(NULL, jwk->pkey, NULL);
+    return context->digest && EVP_PKEY_verify_init(context->digest) > 0 &&
+           (jwk->alg == JWK_ALG_ES256 || set_rsa(context->digest, jwk->alg));
+}
+
+/* 0, or -EIO. */
+static int take_context(const Jwk *jwk, Context *ret_context) {
+    Context context = {0};
 
     pthread_mutex_lock(&jwk->contexts->lock);
     if (jwk->contexts->n_idle > 0) {
         context = jwk->contexts->idle[--jwk->contexts->n_idle];
     }
     pthread_mutex_unlock(&jwk->contexts->lock);
-    if (context) {
-        return TAKE_PTR(context);
+    if (!context.digest && !context.whole && !context_init(jwk, &context)) {
+        context_done(&context);
+        return err_trace(-EIO);
     }
-    context = EVP_PKEY_CTX_new_from_pkey(NULL, jwk->pkey, NULL);
-    if (!context || EVP_PKEY_verify_init(context) <= 0) {
-        return NULL;
-    }
-    if ((jwk->alg == JWK_ALG_RS256 || jwk->alg == JWK_ALG_PS256) && !set_rsa(context, jwk->alg)) {
-        return NULL;
-    }
-    return TAKE_PTR(context);
+    *ret_context = context;
+    return 0;
 }
 
-static void give_context(const Jwk *jwk, EVP_PKEY_CTX *context) {
+static void give_context(const Jwk *jwk, Context *context) {
     pthread_mutex_lock(&jwk->contexts->lock);
     if (jwk->contexts->n_idle < ARRAY_LEN(jwk->contexts->idle)) {
-        jwk->contexts->idle[jwk->contexts->n_idle++] = TAKE_PTR(context);
+        jwk->contexts->idle[jwk->contexts->n_idle++] = *context;
+        *context = (Context){0};
     }
     pthread_mutex_unlock(&jwk->contexts->lock);
-    EVP_PKEY_CTX_free(context);
+    context_done(context);
 }
 
 /* A forged signature must not leave errors for whoever uses the library next on this thread. */
@@ -291,16 +309,16 @@ static int forged(void) {
 }
 
 static int verify_digest(const Jwk *jwk, Str bytes, const uint8_t *signature, size_t len) {
-    EVP_PKEY_CTX *context = take_context(jwk);
     uint8_t digest[DIGEST_LEN];
-    int good;
+    Context context;
+    int r = take_context(jwk, &context), good;
 
-    if (!context) {
-        return err_trace(-EIO);
+    if (r < 0) {
+        return r;
     }
     digest_sha256(bytes, digest);
-    good = EVP_PKEY_verify(context, signature, len, digest, sizeof(digest));
-    give_context(jwk, context);
+    good = EVP_PKEY_verify(context.digest, signature, len, digest, sizeof(digest));
+    give_context(jwk, &context);
     return good == 1 ? 0 : forged();
 }
 
@@ -331,14 +349,15 @@ static int verify_es256(const Jwk *jwk, Str bytes, const uint8_t *signature) {
 }
 
 static int verify_eddsa(const Jwk *jwk, Str bytes, const uint8_t *signature) {
-    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    Context context;
+    int r = take_context(jwk, &context), good;
 
-    if (!context || EVP_DigestVerifyInit(context, NULL, NULL, NULL, jwk->pkey) <= 0) {
-        return err_trace(-EIO);
+    if (r < 0) {
+        return r;
     }
-    return EVP_DigestVerify(context, signature, 64, (const uint8_t *)bytes.ptr, bytes.len) == 1
-               ? 0
-               : forged();
+    good = EVP_DigestVerify(context.whole, signature, 64, (const uint8_t *)bytes.ptr, bytes.len);
+    give_context(jwk, &context);
+    return good == 1 ? 0 : forged();
 }
 
 int jwk_verify(const Jwk *jwk, Str bytes, Str signature) {

@@ -4,7 +4,9 @@
 #include "base/crypto/base64url.h"
 #include "base/error.h"
 
-#define JSON_LEN_MAX (JWT_LEN_MAX / 4 * 3)
+#include <assert.h>
+
+static_assert(JWT_CLAIMS_LEN_MAX == JWT_LEN_MAX / 4 * 3, "what a token holds can be read");
 
 typedef struct Parts {
     Str header, claims, signature; /* in base64url */
@@ -17,7 +19,7 @@ static int add_json(const json_t *object, Buf *out) {
     if (!text) {
         return err_trace(-EIO);
     }
-    if (strlen(text) > JSON_LEN_MAX) {
+    if (strlen(text) > JWT_CLAIMS_LEN_MAX) {
         return err_trace(-E2BIG);
     }
     base64url_encode(str_from(text), out);
@@ -67,35 +69,17 @@ static bool split(Str token, Parts *ret_parts) {
     return true;
 }
 
-/* An object, or NULL. */
-static json_t *load(Str encoded) {
-    uint8_t text[JSON_LEN_MAX];
-    json_t *object;
-    size_t len;
-
-    if (base64url_decode_into(encoded, text, sizeof(text), &len) < 0) {
-        return NULL;
-    }
-    object = json_loadb((const char *)text, len, JSON_REJECT_DUPLICATES, NULL);
-    if (object && !json_is_object(object)) {
-        json_decref(object);
-        return NULL;
-    }
-    return object;
-}
-
-static bool is_string(const json_t *value, const char *expected) {
-    return json_is_string(value) && strcmp(json_string_value(value), expected) == 0;
+static bool is_string(JwtValue value, const char *expected) {
+    return value.type == JWT_VALUE_STRING && str_equal(value.string, str_from(expected));
 }
 
 /* A media type, whose "application/" may be left out (RFC 7515 4.1.9). */
-static bool same_type(const json_t *value, const char *expected) {
-    Str prefix = str_lit("application/"), a, b = str_from(expected);
+static bool same_type(JwtValue value, const char *expected) {
+    Str prefix = str_lit("application/"), a = value.string, b = str_from(expected);
 
-    if (!json_is_string(value)) {
+    if (value.type != JWT_VALUE_STRING) {
         return false;
     }
-    a = (Str){json_string_value(value), json_string_length(value)};
     if (a.len > prefix.len && str_equal_nocase((Str){a.ptr, prefix.len}, prefix)) {
         a = (Str){a.ptr + prefix.len, a.len - prefix.len};
     }
@@ -105,15 +89,16 @@ static bool same_type(const json_t *value, const char *expected) {
     return str_equal_nocase(a, b);
 }
 
-static int choose_key(const json_t *header, const Jwks *keys, const Jwk **ret_key) {
-    const json_t *kid = json_object_get(header, "kid"), *alg = json_object_get(header, "alg");
+static int choose_key(const JwtClaims *header, const Jwks *keys, const Jwk **ret_key) {
+    JwtValue kid = jwt_claims_get(header, "kid"), alg = jwt_claims_get(header, "alg");
     const Jwk *key;
 
-    if (!json_is_string(alg) || (kid && !json_is_string(kid)) || json_object_get(header, "crit")) {
+    if (alg.type != JWT_VALUE_STRING ||
+        (kid.type != JWT_VALUE_ABSENT && kid.type != JWT_VALUE_STRING) ||
+        jwt_claims_get(header, "crit").type != JWT_VALUE_ABSENT) {
         return JWT_E_MALFORMED;
     }
-    key = kid ? jwks_find(keys, (Str){json_string_value(kid), json_string_length(kid)})
-              : jwks_only(keys);
+    key = kid.type == JWT_VALUE_STRING ? jwks_find(keys, kid.string) : jwks_only(keys);
     if (!key) {
         return JWT_E_UNKNOWN_KEY;
     }
@@ -136,52 +121,56 @@ static int check_signature(const Parts *parts, const Jwk *key) {
     return r > 0 ? JWT_E_SIGNATURE : err_trace(r);
 }
 
-static int check_audience(const json_t *value, const char *expected) {
+static int check_audience(JwtValue value, const char *expected) {
     const json_t *item;
     size_t i;
 
-    if (json_is_string(value)) {
+    if (value.type == JWT_VALUE_STRING || value.type == JWT_VALUE_ABSENT) {
         return is_string(value, expected) ? 0 : JWT_E_AUDIENCE;
     }
-    if (value && !json_is_array(value)) {
+    if (!json_is_array(value.json)) {
         return JWT_E_MALFORMED;
     }
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value.json, i, item) {
         if (!json_is_string(item)) {
             return JWT_E_MALFORMED;
         }
-        if (is_string(item, expected)) {
+        if (strcmp(json_string_value(item), expected) == 0) {
             return 0;
         }
     }
     return JWT_E_AUDIENCE;
 }
 
+static bool number_or_absent(JwtValue value) {
+    return value.type == JWT_VALUE_NUMBER || value.type == JWT_VALUE_ABSENT;
+}
+
 /* NumericDate: seconds, which may have a fraction (RFC 7519 2). */
-static int check_times(const json_t *claims, const JwtExpect *expect) {
-    const json_t *exp = json_object_get(claims, "exp"), *nbf = json_object_get(claims, "nbf"),
-                 *iat = json_object_get(claims, "iat");
+static int check_times(const JwtClaims *claims, const JwtExpect *expect) {
+    JwtValue exp = jwt_claims_get(claims, "exp"), nbf = jwt_claims_get(claims, "nbf"),
+             iat = jwt_claims_get(claims, "iat");
     double now = (double)expect->now_s, leeway = expect->leeway_s;
 
-    if (!json_is_number(exp) || (nbf && !json_is_number(nbf)) || (iat && !json_is_number(iat))) {
+    if (exp.type != JWT_VALUE_NUMBER || !number_or_absent(nbf) || !number_or_absent(iat)) {
         return JWT_E_MALFORMED;
     }
-    if (now >= json_number_value(exp) + leeway) {
+    if (now >= exp.number + leeway) {
         return JWT_E_EXPIRED;
     }
-    if ((nbf && now + leeway < json_number_value(nbf)) ||
-        (iat && now + leeway < json_number_value(iat))) {
+    if ((nbf.type == JWT_VALUE_NUMBER && now + leeway < nbf.number) ||
+        (iat.type == JWT_VALUE_NUMBER && now + leeway < iat.number)) {
         return JWT_E_NOT_YET;
     }
     return 0;
 }
 
-static int check_claims(const json_t *claims, const JwtExpect *expect) {
-    if (expect->issuer && !is_string(json_object_get(claims, "iss"), expect->issuer)) {
+static int check_claims(const JwtClaims *claims, const JwtExpect *expect) {
+    if (expect->issuer && !is_string(jwt_claims_get(claims, "iss"), expect->issuer)) {
         return JWT_E_ISSUER;
     }
     if (expect->audience) {
-        int r = check_audience(json_object_get(claims, "aud"), expect->audience);
+        int r = check_audience(jwt_claims_get(claims, "aud"), expect->audience);
         if (r != 0) {
             return r;
         }
@@ -189,34 +178,59 @@ static int check_claims(const json_t *claims, const JwtExpect *expect) {
     return check_times(claims, expect);
 }
 
-int jwt_verify(Str token, const Jwks *keys, const JwtExpect *expect, json_t **ret_claims) {
-    _cleanup_(json_decrefp) json_t *header = NULL, *claims = NULL;
+/* Key and signature, then the type. */
+static int check_header(const Parts *parts, const Jwks *keys, const JwtExpect *expect) {
+    _cleanup_(jwt_claims_done) JwtClaims header;
     const Jwk *key;
+    int r;
+
+    if (jwt_claims_read(parts->header, &header) < 0) {
+        return JWT_E_MALFORMED;
+    }
+    r = choose_key(&header, keys, &key);
+    if (r == 0) {
+        r = check_signature(parts, key);
+    }
+    if (r == 0 && expect->typ && !same_type(jwt_claims_get(&header, "typ"), expect->typ)) {
+        return JWT_E_TYPE;
+    }
+    return r;
+}
+
+int jwt_verify_flat(Str token, const Jwks *keys, const JwtExpect *expect, JwtClaims *ret_claims) {
     Parts parts;
     int r;
 
-    if (!split(token, &parts) || !(header = load(parts.header))) {
+    ret_claims->tree = NULL;
+    ret_claims->n_members = 0;
+    if (!split(token, &parts)) {
         return JWT_E_MALFORMED;
     }
-    r = choose_key(header, keys, &key);
-    if (r != 0) {
-        return r;
-    }
-    r = check_signature(&parts, key);
-    if (r != 0) {
-        return r;
-    }
-    if (expect->typ && !same_type(json_object_get(header, "typ"), expect->typ)) {
-        return JWT_E_TYPE;
-    }
-    claims = load(parts.claims);
-    if (!claims) {
+    r = check_header(&parts, keys, expect);
+    if (r == 0 && jwt_claims_read(parts.claims, ret_claims) < 0) {
         return JWT_E_MALFORMED;
     }
-    r = check_claims(claims, expect);
-    if (r != 0) {
-        return r;
+    if (r == 0) {
+        r = check_claims(ret_claims, expect);
     }
-    *ret_claims = TAKE_PTR(claims);
+    if (r != 0) {
+        jwt_claims_done(ret_claims);
+    }
+    return r < 0 ? err_trace(r) : r;
+}
+
+int jwt_verify(Str token, const Jwks *keys, const JwtExpect *expect, json_t **ret_claims) {
+    _cleanup_(jwt_claims_done) JwtClaims claims;
+    int r = jwt_verify_flat(token, keys, expect, &claims);
+    json_t *tree;
+
+    if (r != 0) {
+        return r < 0 ? err_trace(r) : r;
+    }
+    tree = jwt_claims_tree(&claims);
+    if (!tree) {
+        return err_trace(-EIO);
+    }
+    *ret_claims = tree;
     return 0;
 }

@@ -10,6 +10,7 @@
  */
 
 #include "base/crypto/jwk.h"
+#include "base/crypto/jwt_claims.h"
 
 #define JWT_LEN_MAX ((size_t)8192)
 
@@ -46,3 +47,7 @@ int jwt_sign(const Jwk *key, const char *typ, const json_t *claims, Buf *out);
  * in which all is right. 0, a JWT_E_, or -EIO.
  */
 int jwt_verify(Str token, const Jwks *keys, const JwtExpect *expect, json_t **ret_claims);
+/* The same without a tree, for whoever verifies much: *ret_claims is filled in any case, and is to
+ * be done with by jwt_claims_done(); it holds the claims of a token in which all is right, else
+ * none. */
+int jwt_verify_flat(Str token, const Jwks *keys, const JwtExpect *expect, JwtClaims *ret_claims);

@@ -4,7 +4,31 @@
 
 #include "base/clock.h"
 
+#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+
+static void numeric_peer(struct MHD_Connection *connection, char ret_peer[PEER_SIZE]) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    Str text;
+    socklen_t len;
+
+    if (!address) {
+        return;
+    }
+    len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (getnameinfo(address, len, ret_peer, PEER_SIZE, NULL, 0, NI_NUMERICHOST) != 0) {
+        ret_peer[0] = '\0';
+        return;
+    }
+    /* An IPv4 client of a dual-stack socket is the same client. */
+    text = str_from(ret_peer);
+    if (str_starts_with(text, str_lit("::ffff:"))) {
+        memmove(ret_peer, ret_peer + 7, text.len - 6);
+    }
+}
 
 static Slot *take_slot(HttpServer *server) {
     for (size_t i = 0; i < server->n_slots; i++) {
@@ -36,6 +60,7 @@ void connection_notify(void *userdata, struct MHD_Connection *connection, void *
         }
         *socket_context = slot;
         if (slot) {
+            numeric_peer(connection, slot->peer);
             watcher_add(server, slot->fd, connection_watch_id(server, slot));
         }
     } else if (slot) {

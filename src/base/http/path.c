@@ -76,29 +76,47 @@ static bool is_param(Str segment) {
     return segment.len > 2 && segment.ptr[0] == '{' && segment.ptr[segment.len - 1] == '}';
 }
 
+/* The end of the pattern's segment when the given one is the same; or NULL. */
+static const char *match_literal(const char *pattern, const char *given) {
+    while (*given && *pattern == *given && *pattern != '/') {
+        pattern++;
+        given++;
+    }
+    return *given == '\0' && (*pattern == '/' || *pattern == '\0') ? pattern : NULL;
+}
+
+/* The same for "{name}", which takes any that is not empty. */
+static const char *match_param(const char *pattern, const char *given, PathParam *ret_param) {
+    const char *end = strchrnul(pattern, '/');
+    Str segment = {pattern, (size_t)(end - pattern)};
+
+    if (!is_param(segment)) {
+        return match_literal(pattern, given);
+    }
+    *ret_param = (PathParam){{segment.ptr + 1, segment.len - 2}, given};
+    return given[0] ? end : NULL;
+}
+
+/* Asked of every route with every request. */
 int path_match(const PathSegments *path, const char *pattern,
                PathParam ret_params[PATH_PARAMS_MAX]) {
-    Str rest = str_from(pattern + 1), segment;
-    size_t at = 0;
     int n = 0;
 
     assert(pattern[0] == '/');
-    while (str_next_token(&rest, "/", &segment)) {
-        const char *given = at < path->n ? path->segments[at] : NULL;
-        at++;
-        if (!given) {
+    for (size_t at = 0; at < path->n; at++) {
+        PathParam param = {0};
+        pattern = pattern[1] == '{' ? match_param(pattern + 1, path->segments[at], &param)
+                                    : match_literal(pattern + 1, path->segments[at]);
+        if (!pattern) {
             return -1;
         }
-        if (!is_param(segment)) {
-            if (!str_equal(segment, str_from(given))) {
-                return -1;
-            }
-        } else if (given[0] == '\0') {
-            return -1;
-        } else {
+        if (param.value) {
             assert(n < PATH_PARAMS_MAX);
-            ret_params[n++] = (PathParam){{segment.ptr + 1, segment.len - 2}, given};
+            ret_params[n++] = param;
+        }
+        if (*pattern == '\0') {
+            return at + 1 == path->n ? n : -1;
         }
     }
-    return at == path->n ? n : -1;
+    return -1;
 }

@@ -209,10 +209,15 @@ static void run_blocking(void *userdata, bool cancelled) {
 }
 
 static void call_handler(HttpRequest *request) {
+    const HttpRoute *route = request->route;
+    Executor *executor = route->executor ? route->executor : request->group->executor;
+
     request_ref(request);
-    if (!request->route->blocks) {
-        request->route->handle(request, request->group->context);
-    } else if (executor_submit(request->group->executor, run_blocking, request) != 0) {
+    if (!route->blocks) {
+        route->handle(request, request->group->context);
+    } else if (route->quick && route->quick(request, request->group->context)) {
+        return;
+    } else if (executor_submit(executor, run_blocking, request) != 0) {
         request->extra = (HttpHeader){"Retry-After", "1"};
         request_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy",
                        "Too many requests wait. Try again in a moment.");
@@ -279,36 +284,6 @@ enum MHD_Result receive_request(void *server, struct MHD_Connection *connection,
     return *len > 0 ? receive(*context, data, len) : received(*context);
 }
 
-static const char *known_method(const char *method) {
-    static const char *const names[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcmp(method, names[i]) == 0) {
-            return names[i];
-        }
-    }
-    return "other";
-}
-
-/* Not in the request's arena: after a stop its handler may still use that. */
-static void count(HttpServer *server, const HttpFinished *finished) {
-    Metrics *metrics = server->options.metrics;
-    _cleanup_(buf_done) Buf labels = BUF_INIT;
-
-    if (!metrics) {
-        return;
-    }
-    buf_addf(&labels, "route=\"%s\"", finished->route);
-    metric_observe(metrics_histogram(metrics, "imagesync_http_request_seconds", labels.data,
-                                     "From the headers to the end of the answer."),
-                   finished->seconds);
-    buf_addf(&labels, ",method=\"%s\",status=\"%u\"", known_method(finished->method),
-             finished->status);
-    metric_add(metrics_counter(metrics, "imagesync_http_requests_total", labels.data,
-                               "Requests answered."),
-               1);
-}
-
 void receive_completed(void *userdata, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode code) {
     HttpServer *server = userdata;
@@ -339,7 +314,7 @@ void receive_completed(void *userdata, struct MHD_Connection *connection, void *
         .seconds = (double)(clock_mono_us() - request->started_us) / 1e6,
     };
     atomic_fetch_sub(&server->body_bytes, request->body_reserved);
-    count(server, &finished);
+    count_request(server, request, &finished);
     if (server->options.on_finished) {
         server->options.on_finished(&finished, server->options.on_finished_userdata);
     }

@@ -5,10 +5,6 @@
 #include "base/http/forwarded.h"
 
 #include <assert.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <sys/random.h>
 
 #define REQUEST_ID_MAX 128
 
@@ -62,37 +58,34 @@ static bool is_request_id(const char *id) {
     return len > 0 && len <= REQUEST_ID_MAX && id[len] == '\0';
 }
 
+/* The finalizer of MurmurHash3: a bijection, so that no two requests of a server get the same. */
+static uint64_t mix(uint64_t x) {
+    x = (x ^ x >> 33) * 0xff51afd7ed558ccd;
+    x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53;
+    return x ^ x >> 33;
+}
+
+static char *add_hex(char *at, uint64_t number) {
+    for (int shift = 60; shift >= 0; shift -= 4) {
+        *at++ = "0123456789abcdef"[number >> shift & 15];
+    }
+    return at;
+}
+
+/* Unique, not secret: no system call a request for it. */
 static const char *make_request_id(HttpRequest *request) {
+    HttpServer *server = request->server;
     const char *given = http_request_header(request, "X-Request-Id");
-    uint64_t random[2];
+    uint64_t number;
+    char *text;
 
     if (given && is_request_id(given)) {
         return given;
     }
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-        abort();
-    }
-    return arena_printf(request->arena, "%016llx%016llx", (unsigned long long)random[0],
-                        (unsigned long long)random[1]);
-}
-
-static const char *numeric_peer(HttpRequest *request) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
-    char text[NI_MAXHOST];
-    socklen_t len;
-
-    if (!address) {
-        return "";
-    }
-    len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    if (getnameinfo(address, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0) {
-        return "";
-    }
-    /* An IPv4 client of a dual-stack socket is the same client. */
-    return arena_strdup(request->arena,
-                        str_from(strncmp(text, "::ffff:", 7) == 0 ? text + 7 : text));
+    number = atomic_fetch_add_explicit(&server->ids_made, 1, memory_order_relaxed);
+    text = arena_alloc(request->arena, 33);
+    add_hex(add_hex(text, server->id_base[0] ^ mix(number)), mix(server->id_base[1] + number));
+    return text;
 }
 
 /* Takes the header away when it has told who calls, so that nobody looks at what is left in it. */
@@ -151,7 +144,7 @@ HttpRequest *request_new(HttpServer *server, Slot *slot, struct MHD_Connection *
     request->headers = copy_pairs(request, MHD_HEADER_KIND, &request->n_headers);
     request->query = copy_pairs(request, MHD_GET_ARGUMENT_KIND, &request->n_query);
     decode_address(request, path);
-    request->peer = numeric_peer(request);
+    request->peer = arena_strdup(request->arena, str_from(slot->peer));
     look_behind_proxies(request);
     request->id = make_request_id(request);
     return request;

@@ -14,6 +14,10 @@ bool same_origin_is_host(const char *origin, const char *host) {
     return false;
 }
 
+bool same_origin_is_told(HttpRequest *request) {
+    return http_request_header(request, "Sec-Fetch-Site") || http_request_header(request, "Origin");
+}
+
 bool same_origin_request(HttpRequest *request, const char *public_url) {
     const char *site = http_request_header(request, "Sec-Fetch-Site");
     const char *origin = http_request_header(request, "Origin");

@@ -24,12 +24,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define BACKLOG           512
-#define CONNECTION_MEMORY ((size_t)64 * 1024) /* of one connection: headers and read buffer */
+#define CONNECTION_MEMORY ((size_t)32 * 1024) /* of one connection: headers and read buffer */
 
 static socklen_t parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
@@ -133,7 +134,7 @@ static HttpServer *server_new(const HttpOptions *options, const HttpRouteGroup *
                               size_t n_groups) {
     HttpServer *server = calloc(1, sizeof(*server));
     /* Some more than the limit: the library opens a connection a moment after it was counted. */
-    size_t n_slots = (size_t)options->connections_max + 64;
+    size_t n_slots = (size_t)options->connections_max + 64, n_routes;
     pthread_condattr_t attributes;
 
     if (!server || !(server->slots = calloc(n_slots, sizeof(*server->slots))) ||
@@ -145,8 +146,13 @@ static HttpServer *server_new(const HttpOptions *options, const HttpRouteGroup *
         server->groups[i] = groups[i];
     }
     server->n_groups = n_groups;
+    server->route_lengths = route_lengths(groups, n_groups, &n_routes);
+    server->counts = counts_new(n_routes);
     server->n_slots = n_slots;
     server->epoll_fd = server->wake_fd = server->listen_fd = -1;
+    if (getrandom(server->id_base, sizeof(server->id_base), 0) != sizeof(server->id_base)) {
+        abort();
+    }
     for (size_t i = 0; i < LINGER_MAX; i++) {
         server->lingers[i].fd = -1;
     }
@@ -222,6 +228,8 @@ HttpServer *http_server_stop(HttpServer *server) {
     fd_close(server->epoll_fd);
     pthread_cond_destroy(&server->idle);
     pthread_mutex_destroy(&server->lock);
+    free(server->counts);
+    free(server->route_lengths);
     free(server->slots);
     free(server->groups);
     free(server);

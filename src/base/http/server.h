@@ -24,6 +24,12 @@ typedef struct HttpRequest HttpRequest;
  */
 typedef void HttpHandler(HttpRequest *request, void *context);
 
+/*
+ * Called first, on the connection's thread, for a route that blocks: answers at once from memory
+ * and says true, or says false and has done nothing. It must not wait for anything.
+ */
+typedef bool HttpQuick(HttpRequest *request, void *context);
+
 typedef struct HttpRoute {
     const char *method; /* "GET" also answers HEAD */
     /* Segments as they are, or "{name}" for any that is not empty: "/v1/sessions/{id}". A path that
@@ -31,9 +37,11 @@ typedef struct HttpRoute {
     const char *path;
     HttpHandler *handle;
     size_t body_max; /* bytes; more is refused with 413 by `refuse` before it is read */
-    /* The handler runs on the group's executor, because it waits for databases and the like; when
+    /* The handler runs on an executor, because it waits for databases and the like; when
      * too much waits there, `refuse` answers 503 with Retry-After. */
     bool blocks;
+    HttpQuick *quick;   /* may be NULL */
+    Executor *executor; /* of this route; NULL: the group's */
 } HttpRoute;
 
 /*
@@ -51,7 +59,7 @@ typedef struct HttpRouteGroup {
     const HttpRoute *routes; /* ends with method NULL */
     HttpRefuse *refuse;      /* NULL: RFC 9457 problem details */
     void *context;
-    Executor *executor; /* for routes that block; stopped after the server is */
+    Executor *executor; /* for routes that block; all are stopped after the server is */
 } HttpRouteGroup;
 
 /* What became of a request, for the log. Strings live as long as the call. */

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #define LINGER_MAX 64
+#define PEER_SIZE  64 /* of an IPv6 address with a zone */
 
 typedef enum RequestState {
     REQUEST_RECEIVING, /* headers are there, the body comes */
@@ -34,7 +35,8 @@ typedef struct Slot {
     bool hung;   /* its client will send no more */
     uint32_t generation;
     int fd;
-    uint64_t since_ms; /* when it opened or its last request ended */
+    uint64_t since_ms;    /* when it opened or its last request ended */
+    char peer[PEER_SIZE]; /* the numeric address of its other end */
     HttpRequest *request;
 } Slot;
 
@@ -43,6 +45,8 @@ typedef struct Linger {
     int fd; /* -1: free */
     uint64_t until_ms;
 } Linger;
+
+typedef struct RouteCount RouteCount; /* count.c */
 
 struct HttpServer {
     HttpOptions options;
@@ -53,6 +57,10 @@ struct HttpServer {
     atomic_bool draining, stopping;
     _Atomic uint64_t body_bytes; /* reserved for bodies */
     Metric *in_flight;
+    size_t *route_lengths; /* see there */
+    RouteCount *counts;    /* by route_number */
+    uint64_t id_base[2];   /* random */
+    _Atomic uint64_t ids_made;
 
     pthread_mutex_t lock; /* never held while a request's lock is taken */
     pthread_cond_t idle;  /* n_requests fell to 0, or no_longer_listening became true */
@@ -92,6 +100,7 @@ struct HttpRequest {
     size_t n_headers, n_query;
     const HttpRouteGroup *group; /* NULL: no group's prefix matches */
     const HttpRoute *route;      /* NULL: refused */
+    size_t route_number;         /* over all groups from 1 on; 0: none */
 
     int body_fd;
     uint64_t body_len, body_reserved;
@@ -125,7 +134,9 @@ void request_orphan(HttpRequest *request);
 /* The same for one whose handler has just returned; with its lock held. */
 void request_orphan_unsuspended(HttpRequest *request);
 
-/* route.c: fills group and route, or the refusal. */
+/* route.c: how many segments each route's path has, by its number less one. */
+size_t *route_lengths(const HttpRouteGroup *groups, size_t n_groups, size_t *ret_n_routes);
+/* Fills group and route, or the refusal. */
 void request_route(HttpRequest *request);
 void request_refuse(HttpRequest *request, unsigned status, const char *title, const char *detail);
 
@@ -141,6 +152,10 @@ void receive_too_late(HttpRequest *request);
 /* respond.c */
 struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *response);
 void respond_raw(HttpRequest *request, const HttpResponse *response);
+
+/* count.c */
+RouteCount *counts_new(size_t n_routes);
+void count_request(HttpServer *server, const HttpRequest *request, const HttpFinished *finished);
 
 /* connections.c */
 void connection_notify(void *server, struct MHD_Connection *connection, void **socket_context,

@@ -234,6 +234,12 @@ int read_through_get(ReadThrough *self, Str key, const ReadThroughPolicy *policy
                   : follow(self, flight, policy->wait_ms, arena, ret_value);
 }
 
+int read_through_peek(ReadThrough *self, Str key, Arena *arena, Str *ret_value) {
+    int r = look_up(self, key, arena, ret_value);
+
+    return r < 0 ? READ_THROUGH_E_ABSENT : r;
+}
+
 /* Nobody joins the load under way from now on, and what it stores, it has stored. */
 static void detach(ReadThrough *self, Str key) {
     Flight *flight;

@@ -17,6 +17,7 @@ typedef struct ReadThrough ReadThrough;
 
 enum {
     READ_THROUGH_E_NONE = 1, /* there is no such thing */
+    READ_THROUGH_E_ABSENT,   /* read_through_peek(): the cache does not have it */
 };
 
 /*
@@ -44,6 +45,10 @@ DEFINE_CLEANUP(ReadThrough *, read_through_free)
  */
 int read_through_get(ReadThrough *self, Str key, const ReadThroughPolicy *policy,
                      ReadThroughLoad *load, void *userdata, Arena *arena, Str *ret_value);
+
+/* The same without a load: 0, READ_THROUGH_E_NONE, or READ_THROUGH_E_ABSENT. Does not wait but for
+ * the cache itself. */
+int read_through_peek(ReadThrough *self, Str key, Arena *arena, Str *ret_value);
 
 /*
  * To be called after the truth has changed: removes what is cached, and keeps loads of this process

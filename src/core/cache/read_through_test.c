@@ -149,6 +149,30 @@ static void loads_once_and_keeps_it(void **state) {
     end(&fixture);
 }
 
+static void peeking_loads_nothing(void **state) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    Fixture fixture;
+    Truth truth = {.value = str_lit("v")};
+    Str value;
+
+    (void)state;
+    begin(&fixture);
+    truth.reader = fixture.reader;
+    assert_int_equal(read_through_peek(fixture.reader, str_lit("k"), arena, &value),
+                     READ_THROUGH_E_ABSENT);
+    assert_int_equal(get(&truth, &policy, truth.value), 0);
+    assert_int_equal(read_through_peek(fixture.reader, str_lit("k"), arena, &value), 0);
+    assert_true(str_equal(value, truth.value));
+    assert_int_equal(read_through_forget(fixture.reader, str_lit("k")), 0);
+    assert_int_equal(read_through_peek(fixture.reader, str_lit("k"), arena, &value),
+                     READ_THROUGH_E_ABSENT);
+    assert_int_equal(truth.loads, 1);
+    fixture.cache.down = true;
+    assert_int_equal(read_through_peek(fixture.reader, str_lit("k"), arena, &value),
+                     READ_THROUGH_E_ABSENT);
+    end(&fixture);
+}
+
 static void that_there_is_none_is_kept_for_its_own_time(void **state) {
     Fixture fixture;
     Truth truth = {.result = READ_THROUGH_E_NONE};
@@ -386,6 +410,7 @@ static void a_load_may_read_another_key(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loads_once_and_keeps_it),
+        cmocka_unit_test(peeking_loads_nothing),
         cmocka_unit_test(that_there_is_none_is_kept_for_its_own_time),
         cmocka_unit_test(what_is_beyond_the_bounds_is_refused),
         cmocka_unit_test(one_loads_for_all),

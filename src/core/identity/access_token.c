@@ -142,24 +142,16 @@ static void remember(AccessVerifier *verifier, const uint8_t digest[DIGEST_LEN],
     pthread_mutex_unlock(&verifier->locks[at % LOCKS]);
 }
 
-static Str string_claim(const json_t *claims, const char *name) {
-    const json_t *value = json_object_get(claims, name);
-
-    return json_is_string(value) ? (Str){json_string_value(value), json_string_length(value)}
-                                 : (Str){0};
-}
-
 /* RFC 9068 2.2; "grant" is ours. */
-static int read_claims(const json_t *claims, AccessToken *ret_token) {
-    AccessToken token = {.issued_s = json_integer_value(json_object_get(claims, "iat")),
-                         .expires_s = json_integer_value(json_object_get(claims, "exp")),
-                         .authenticated_s =
-                             json_integer_value(json_object_get(claims, "auth_time"))};
-    Str client_id = string_claim(claims, "client_id");
+static int read_claims(const JwtClaims *claims, AccessToken *ret_token) {
+    AccessToken token = {.issued_s = jwt_claims_get(claims, "iat").integer,
+                         .expires_s = jwt_claims_get(claims, "exp").integer,
+                         .authenticated_s = jwt_claims_get(claims, "auth_time").integer};
+    Str client_id = jwt_claims_string(claims, "client_id");
 
-    if (uuid_parse(string_claim(claims, "sub"), &token.user_id) < 0 ||
-        uuid_parse(string_claim(claims, "grant"), &token.grant_id) < 0 ||
-        scopes_parse(string_claim(claims, "scope"), &token.scopes) < 0 || client_id.len == 0 ||
+    if (uuid_parse(jwt_claims_string(claims, "sub"), &token.user_id) < 0 ||
+        uuid_parse(jwt_claims_string(claims, "grant"), &token.grant_id) < 0 ||
+        scopes_parse(jwt_claims_string(claims, "scope"), &token.scopes) < 0 || client_id.len == 0 ||
         client_id.len > CLIENT_ID_LEN_MAX || token.issued_s <= 0 || token.expires_s <= 0) {
         return -EINVAL;
     }
@@ -174,13 +166,13 @@ static int verify(AccessVerifier *verifier, Str text, int64_t now_s, AccessToken
                               .audience = verifier->audience,
                               .now_s = now_s,
                               .leeway_s = ACCESS_TOKEN_LEEWAY_S};
-    _cleanup_(json_decrefp) json_t *claims = NULL;
-    int r = jwt_verify(text, verifier->keys, &expect, &claims);
+    _cleanup_(jwt_claims_done) JwtClaims claims;
+    int r = jwt_verify_flat(text, verifier->keys, &expect, &claims);
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : ACCESS_TOKEN_E_INVALID;
     }
-    return read_claims(claims, ret_token) < 0 ? ACCESS_TOKEN_E_INVALID : 0;
+    return read_claims(&claims, ret_token) < 0 ? ACCESS_TOKEN_E_INVALID : 0;
 }
 
 int access_verify(AccessVerifier *verifier, Str text, int64_t now_s, AccessToken *ret_token) {

@@ -107,18 +107,17 @@ int service_token_verify(const ServiceVerifier *verifier, Str token, int64_t now
                               .audience = verifier->to,
                               .now_s = now_s,
                               .leeway_s = SERVICE_TOKEN_LEEWAY_S};
-    _cleanup_(json_decrefp) json_t *claims = NULL;
-    int r = jwt_verify(token, verifier->keys, &expect, &claims);
-    const json_t *iat, *exp;
+    _cleanup_(jwt_claims_done) JwtClaims claims;
+    int r = jwt_verify_flat(token, verifier->keys, &expect, &claims);
+    JwtValue iat;
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : SERVICE_TOKEN_E_INVALID;
     }
     /* Whoever holds the keys could sign for years: that is never meant. */
-    iat = json_object_get(claims, "iat");
-    exp = json_object_get(claims, "exp");
-    if (!json_is_number(iat) ||
-        json_number_value(exp) - json_number_value(iat) > SERVICE_TOKEN_MAX_S) {
+    iat = jwt_claims_get(&claims, "iat");
+    if (iat.type != JWT_VALUE_NUMBER ||
+        jwt_claims_get(&claims, "exp").number - iat.number > SERVICE_TOKEN_MAX_S) {
         return SERVICE_TOKEN_E_INVALID;
     }
     return 0;

@@ -70,6 +70,7 @@ typedef struct RecipeDto {
 #define FIELD(member) offsetof(RecipeDto, recipe.member)
 
 static const JsonField dto_fields[] = {
+    {"square", JSON_FIELD_U32, FIELD(square), .max = RECIPE_SQUARE_MAX},
     {"roi", JSON_FIELD_OBJECT, FIELD(roi), .fields = roi_fields},
     {"crop", JSON_FIELD_BOOL, FIELD(crop)},
     {"crop_margin", JSON_FIELD_OBJECT, FIELD(crop_margin), .fields = margin_fields},

@@ -52,7 +52,12 @@ const char *output_format_media_type(OutputFormat format);
 /* Finds "png", "jpg", "jpeg", "webp", "avif", "zip" or "auto", in any case; -EINVAL otherwise. */
 int output_format_parse(Str text, OutputFormat *ret_format);
 
+#define RECIPE_SQUARE_MAX 4096
+
 typedef struct Recipe {
+    /* 0: the subject is cut out. Else nothing is: the middle square of the picture, upright, on
+     * white, at so many pixels a side; of the rest only format and quality count. */
+    uint32_t square;
     Roi roi; /* the subject is looked for here only; the rest becomes background */
     bool crop;
     Margin crop_margin; /* of the subject's size; only with crop */

@@ -11,6 +11,7 @@ static void a_recipe_survives_its_json(void **state) {
     json_t *json;
 
     (void)state;
+    recipe.square = 512;
     recipe.crop = true;
     recipe.crop_margin.left = (Length){12, true};
     recipe.background = RECIPE_BACKGROUND_COLOUR;
@@ -22,6 +23,7 @@ static void a_recipe_survives_its_json(void **state) {
     json = recipe_to_json(&recipe);
     assert_int_equal(recipe_from_json(json, arena, &again, &where), 0);
     json_decref(json);
+    assert_int_equal(again.square, 512);
     assert_true(again.crop && again.crop_margin.left.value == 12 && again.position.x == 0.25);
     assert_memory_equal(&again.colour, &recipe.colour, sizeof(Colour));
     assert_int_equal(again.format, OUTPUT_FORMAT_WEBP);

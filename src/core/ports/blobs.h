@@ -72,7 +72,7 @@ bool blob_name_is_good(Str name);
 
 /*
  * Every call: 0; its own condition; or a fault: -EINVAL (no name), -ENOSPC, -ENOMEDIUM (above),
- * -ENOTCONN (the store cannot be reached: try again later), -EIO.
+ * -ENOTCONN (the store cannot be reached: try again later), -EACCES (it refuses us), -EIO.
  */
 
 /* The whole blob at once; durable when it returns 0. BLOBS_E_EXISTS. */
@@ -103,14 +103,17 @@ static inline int blobs_list(Blobs *self, BlobArea area, Str after, size_t max, 
 }
 
 /*
- * Goes on at `offset`; what is there beyond it is dropped. Makes the stage when `offset` is 0 and
- * there is none. BLOBS_E_SHORT: less than that is durable. BLOBS_E_EXISTS.
+ * Goes on at `offset`, which is 0 or one of the last two that were synced (the caller notes an
+ * offset before it syncs the next); what is there beyond it is dropped, of 0 all. Makes the stage
+ * when `offset` is 0 and there is none; a store need not list it before it was synced.
+ * BLOBS_E_SHORT: less than that is durable, or it is not one of those. BLOBS_E_EXISTS.
  */
 static inline int blobs_stage_open(Blobs *self, Str name, uint64_t offset, BlobStage **ret_stage) {
     return self->impl->stage_open(self, name, offset, ret_stage);
 }
 
-/* After any fault the stage can only be freed; what was synced stays. */
+/* After any fault the stage can only be freed; what was synced stays. -EFBIG: beyond what the store
+ * holds, of S3 10,000 parts of 5 MiB. */
 static inline int blob_stage_write(BlobStage *stage, Str bytes) {
     return stage->impl->stage_write(stage, bytes);
 }

@@ -121,6 +121,7 @@ typedef struct DbImpl {
     int (*query)(DbTx *tx, const DbStatement *statement, const DbValue *params, size_t rows_max,
                  Arena *arena, DbRows *ret_rows);
     int (*script)(DbTx *tx, const char *sql);
+    int (*scrub)(Db *self); /* NULL: there is nothing for it to do */
 } DbImpl;
 
 /*
@@ -158,6 +159,16 @@ static inline int db_read(Db *db, const DbToken *after, DbWork *work, void *user
 static inline int db_check(Db *db, const DbStatement *statements, size_t n,
                            const char **reterr_name) {
     return db->impl->check(db, statements, n, reterr_name);
+}
+
+/*
+ * Takes what has been deleted out of the files of the engine, as far as that is ours to do: the log
+ * of SQLite holds rows as they were before until it is emptied. Waits for works under way; -EBUSY
+ * when they took too long. What a server of its own keeps (dead rows, logs, backups) is not
+ * reached.
+ */
+static inline int db_scrub(Db *db) {
+    return db->impl->scrub ? db->impl->scrub(db) : 0;
 }
 
 static inline DbDialect db_dialect(const Db *db) {

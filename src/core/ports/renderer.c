@@ -27,6 +27,9 @@ static uint64_t canvas_pixels(const Recipe *recipe, const ImageInfo *info) {
     const Margin *margin = &recipe->crop_margin;
     double width = info->width, height = info->height, pixels;
 
+    if (recipe->square > 0) {
+        return (uint64_t)recipe->square * recipe->square;
+    }
     if (recipe->crop) {
         width += length_resolve(margin->left, width) + length_resolve(margin->right, width);
         height += length_resolve(margin->top, height) + length_resolve(margin->bottom, height);

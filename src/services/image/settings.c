@@ -17,6 +17,8 @@ const ConfigField image_settings_fields[] = {
      "largest picture that is accepted, in a request or behind a URL"},
     {"improve-per-day", CONFIG_U64, AT(improve_per_day), "100", 0, 100000, NULL,
      "feedback uploads that one key may make a day"},
+    {"improve-keep-days", CONFIG_U64, AT(improve_keep_days), "365", 0, 36500, "d",
+     "how long feedback uploads are kept; 0: for ever"},
     {0},
 };
 

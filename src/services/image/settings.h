@@ -12,6 +12,7 @@ typedef struct ImageSettings {
     uint64_t megapixels_per_minute; /* of one key; 0: no limit */
     uint64_t file_max_mib;          /* of one file or URL */
     uint64_t improve_per_day;       /* of one key */
+    uint64_t improve_keep_days;     /* 0: for ever */
 } ImageSettings;
 
 extern const ConfigField image_settings_fields[];

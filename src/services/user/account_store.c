@@ -23,10 +23,11 @@ const DbStatement account_statements[_ACCOUNT_STATEMENT_MAX] = {
     [ACCOUNT_GET] = {"account_get",
                      "SELECT k.wrapped, a.status, a.role, a.email_sealed, a.profile_sealed, "
                      "a.password_sealed, a.totp_sealed, a.totp_step, a.erase_us, a.created_us, "
-                     "a.version "
+                     "a.version, v.version "
                      "FROM user_account a JOIN user_key k ON k.user_id = a.user_id "
-                     "WHERE a.user_id = ?",
-                     1, 11},
+                     "LEFT JOIN user_avatar v ON v.user_id = a.user_id "
+                     "AND v.image_sealed IS NOT NULL WHERE a.user_id = ?",
+                     1, 12},
     [ACCOUNT_FIND_ID] = {"account_find_id", "SELECT user_id FROM user_email WHERE email_hash = ?",
                          1, 1},
     [ACCOUNT_ADD_KEY] = {"account_add_key",
@@ -119,6 +120,7 @@ static int open_row(const Vault *vault, const Uuid *user_id, const DbValue *row,
     account.erase_us = row[8].type == DB_TYPE_NULL ? 0 : row[8].integer;
     account.created_us = row[9].integer;
     account.version = row[10].integer;
+    account.avatar_version = row[11].type == DB_TYPE_NULL ? 0 : row[11].integer;
     if ((r = open_text(&account.key, "user_account.email", &row[3], arena, &account.email)) < 0 ||
         (r = open_profile(&account.key, row[4].bytes, arena, &account.profile)) < 0 ||
         (r = open_text(&account.key, "user_account.password", &row[5], arena, &account.password)) <

@@ -40,6 +40,7 @@ typedef struct Account {
     int64_t erase_us; /* 0: is not to be erased */
     int64_t created_us;
     int64_t version;
+    int64_t avatar_version; /* 0: none; avatar_store.h writes it */
 } Account;
 /* Wipes the key and the secrets. */
 void account_done(Account *account);

@@ -63,6 +63,10 @@ static int set_status(DbTx *tx, const Vault *vault, Act *act, Account *account) 
     if (account->status == ACCOUNT_ERASING) {
         return ACT_E_ERASING;
     }
+    /* One that was locked when it was asked for goes on waiting for its end. */
+    if (act->value == ACCOUNT_ACTIVE && account->erase_us != 0) {
+        act->value = ACCOUNT_ERASING;
+    }
     account->status = act->value;
     r = account_store_put(tx, vault, act->arena, account);
     if (r == 0 && act->value == ACCOUNT_LOCKED) {

@@ -12,7 +12,8 @@
 
 typedef enum ActKind {
     ACT_GRANT,  /* `amount` more credits, or less when negative */
-    ACT_STATUS, /* `value` is an AccountStatus: locking signs out, and keys stop working */
+    ACT_STATUS, /* `value` is an AccountStatus, and then what it came to: locking signs out, and
+                 * keys stop working */
     ACT_ROLE,   /* `value` is an AccountRole */
 } ActKind;
 

@@ -177,11 +177,11 @@ static int check_trail(Checking *checking, const Uuid *user_id) {
     }
     checking->result->n_trails += end.seq > 0;
     if (r == AUDIT_E_BROKEN) {
-        checking->result->n_rows += (uint64_t)end.seq - 1;
+        checking->result->n_rows += (uint64_t)(end.seq - end.before) - 1;
         say(checking, AUDIT_FINDING_BROKEN, user_id, end.seq);
         return 0;
     }
-    checking->result->n_rows += (uint64_t)end.seq;
+    checking->result->n_rows += (uint64_t)(end.seq - end.before);
     r = check_end(checking, user_id, kept, &end);
     return r < 0 ? err_trace(r) : 0;
 }

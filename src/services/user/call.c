@@ -6,6 +6,7 @@
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
 #include "base/log.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 
@@ -46,7 +47,10 @@ static void respond_failure(UserCall *call, UserFailure failure) {
 
 static void respond(UserCall *call, const json_t *body) {
     _cleanup_(freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    HttpHeader headers[5] = {{"Cache-Control", "no-store"}};
+    const UserContent json = {.type = "application/json", .bytes = str_from(text)};
+    const UserContent *content = body ? &json : &call->content;
+    bool kept = call->keeps || call->status == 304;
+    HttpHeader headers[6] = {{"Cache-Control", kept ? "private, no-cache" : "no-store"}};
     size_t n = 1;
 
     if (call->set_cookie) {
@@ -59,24 +63,34 @@ static void respond(UserCall *call, const json_t *body) {
         headers[n++] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
-    http_respond(call->request, &(HttpResponse){.status = body ? call->status : 204,
-                                                .content_type = body ? "application/json" : NULL,
-                                                .headers = headers,
-                                                .body = str_from(text)});
+    if (content->save_as) {
+        headers[n++] = (HttpHeader){
+            "Content-Disposition",
+            arena_printf(call->arena, "attachment; filename=\"%s\"", content->save_as)};
+    }
+    http_respond(call->request,
+                 &(HttpResponse){.status = content->type || kept ? call->status : 204,
+                                 .content_type = content->type,
+                                 .headers = headers,
+                                 .body = content->bytes,
+                                 .body_fd = content->fd,
+                                 .body_fd_len = content->fd_len});
+}
+
+static bool only_reads(UserCall *call) {
+    const char *method = http_request_method(call->request);
+
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
 /*
  * A cookie is sent along by the browser whoever made the request, so one that comes with a cookie
- * and changes something must come from our own pages. SameSite=Lax alone leaves out older browsers
- * and sister domains.
+ * and changes something must come from our own pages, and say so. SameSite=Lax alone leaves out
+ * older browsers and sister domains.
  */
 static bool is_cross_site(UserCall *call) {
-    const char *method = http_request_method(call->request);
-
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
-        return false;
-    }
-    return !same_origin_request(call->request, call->service->public_url);
+    return !only_reads(call) && (!same_origin_request(call->request, call->service->public_url) ||
+                                 (sessions_by_cookie(call) && !same_origin_is_told(call->request)));
 }
 
 static UserFailure admit(UserCall *call, CallRule rule) {
@@ -84,7 +98,7 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     UserFailure failure;
 
     if (is_cross_site(call)) {
-        call->detail = "Send this from the site's own pages, or without an Origin header.";
+        call->detail = "Send this from the site's own pages; programs send a token, and no cookie.";
         return USER_FAILURE_CROSS_SITE;
     }
     if (rule == CALL_RULE_ANYONE) {
@@ -107,12 +121,26 @@ static UserFailure admit(UserCall *call, CallRule rule) {
     return USER_FAILURE_NONE;
 }
 
+static UserCall call_of(UserService *service, HttpRequest *request) {
+    return (UserCall){.service = service,
+                      .request = request,
+                      .arena = http_request_arena(request),
+                      .now_us = clock_unix_us(),
+                      .status = 200};
+}
+
+bool user_call_quick(UserService *service, HttpRequest *request, UserRecall *recall) {
+    UserCall call = call_of(service, request);
+
+    if (!sessions_recall(&call) || !recall(&call)) {
+        return false;
+    }
+    respond(&call, NULL);
+    return true;
+}
+
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle) {
-    UserCall call = {.service = service,
-                     .request = request,
-                     .arena = http_request_arena(request),
-                     .now_us = clock_unix_us(),
-                     .status = 200};
+    UserCall call = call_of(service, request);
     _cleanup_(json_decrefp) json_t *body = NULL;
     UserFailure failure = admit(&call, rule);
 
@@ -120,6 +148,9 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
         failure = handle(&call, &body);
     }
     read_token_keep(&call, failure);
+    if (!only_reads(&call)) {
+        profile_forget(&call);
+    }
     if (failure == USER_FAILURE_NONE) {
         respond(&call, body);
     } else {
@@ -152,25 +183,37 @@ UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_st
 
 UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
                                 const char *member, json_t **ret_value) {
-    _cleanup_(json_decrefp) json_t *json = NULL, *value = NULL;
+    UserMember taken = {.name = member};
+    UserFailure failure = user_call_read_members(call, fields, ret_struct, &taken, member ? 1 : 0);
+
+    if (failure == USER_FAILURE_NONE && member) {
+        *ret_value = taken.value;
+    }
+    return failure;
+}
+
+UserFailure user_call_read_members(UserCall *call, const JsonField *fields, void *ret_struct,
+                                   UserMember *members, size_t n_members) {
+    _cleanup_(json_decrefp) json_t *json = NULL;
     const char *where = NULL;
     UserFailure failure = user_call_json(call, &json);
 
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
-    if (member) {
-        value = json_incref(json_object_get(json, member));
-        json_object_del(json, member);
+    for (size_t i = 0; i < n_members; i++) {
+        members[i].value = json_incref(json_object_get(json, members[i].name));
+        json_object_del(json, members[i].name);
     }
     if (json_read(json, fields, call->arena, ret_struct, &where) < 0) {
+        for (size_t i = 0; i < n_members; i++) {
+            json_decref(members[i].value);
+            members[i].value = NULL;
+        }
         call->detail =
             arena_printf(call->arena, "%s: missing, unknown, too long or of a wrong type.",
                          where ? where : "body");
         return USER_FAILURE_INVALID_FIELD;
-    }
-    if (member) {
-        *ret_value = TAKE_PTR(value);
     }
     return USER_FAILURE_NONE;
 }

@@ -20,6 +20,15 @@ typedef enum CallRule {
     CALL_RULE_FRESH,     /* with a session whose proof is younger than fresh-minutes */
 } CallRule;
 
+/* What is answered in the place of what the handler gives as JSON. */
+typedef struct UserContent {
+    const char *type;    /* NULL: there is none */
+    const char *save_as; /* a name of plain ASCII, for a file to be saved; NULL: it is shown */
+    Str bytes;           /* or: */
+    int fd;              /* a memory file, from its beginning; taken over */
+    uint64_t fd_len;     /* 0: the bytes are meant */
+} UserContent;
+
 typedef struct UserCall {
     UserService *service;
     HttpRequest *request;
@@ -30,22 +39,32 @@ typedef struct UserCall {
     Session session;        /* when signed_in */
     const Session *before;  /* that a new one takes the place of, of the same browser; or NULL */
     DbToken written, after; /* read_token.h */
+    bool called_off;        /* signing in took back an erasure that was asked for */
     Uuid whose; /* the user whose rows were written, when it is not the caller; or nil */
 
     /* The answer's. */
-    unsigned status;          /* 200 unless the handler says otherwise; 204 has no body */
+    unsigned status;          /* 200 unless the handler says otherwise; 204, 304: no body */
     const char *detail;       /* of a failure: what is wrong and what to do, or NULL */
     uint32_t retry_after_s;   /* of a failure; 0: none */
     const char *set_cookie;   /* NULL: none */
     const char *bearer_error; /* of a failure: what the challenge says of the token, or NULL */
     int64_t version;          /* sent as ETag when > 0 */
+    UserContent content;
+    bool keeps; /* the client may keep the answer and ask whether it is still the same */
 } UserCall;
 
-/* Gives a new JSON object or array in *ret_body, or NULL for 204. */
+/* Gives a new JSON object or array in *ret_body, or NULL for 204 or call->content. */
 typedef UserFailure UserHandler(UserCall *call, json_t **ret_body);
 
 /* The whole of an HttpHandler. */
 void user_call_run(UserService *service, HttpRequest *request, CallRule rule, UserHandler *handle);
+
+/*
+ * The whole of an HttpQuick, of a GET for whoever is signed in: `recall` fills call->content from
+ * memory, or says false, as it must rather than wait for anything.
+ */
+typedef bool UserRecall(UserCall *call);
+bool user_call_quick(UserService *service, HttpRequest *request, UserRecall *recall);
 
 /* The JSON body, whatever it is, as a new reference. */
 UserFailure user_call_json(UserCall *call, json_t **ret_json);
@@ -56,6 +75,14 @@ UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_st
  * NULL when it is absent. */
 UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
                                 const char *member, json_t **ret_value);
+
+/* And for several such members, whose values are to be NULL; they are given on success only. */
+typedef struct UserMember {
+    const char *name;
+    json_t *value;
+} UserMember;
+UserFailure user_call_read_members(UserCall *call, const JsonField *fields, void *ret_struct,
+                                   UserMember *members, size_t n_members);
 
 /* A fault as a failure; it is logged once, here. */
 UserFailure user_call_fault(UserCall *call, int r);

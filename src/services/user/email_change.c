@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "services/user/account_store.h"
+#include "services/user/attempts.h"
 #include "services/user/mail_start.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
@@ -26,7 +27,7 @@ static UserFailure start(UserCall *call, json_t **ret_body) {
 
     if (failure != USER_FAILURE_NONE ||
         (failure = mail_start_address(call, body.email, &email)) != USER_FAILURE_NONE ||
-        (failure = mail_start_throttle(call, email)) != USER_FAILURE_NONE) {
+        (failure = attempts_take_mail(call, email)) != USER_FAILURE_NONE) {
         return failure;
     }
     if (mails_email_change(call->service, &call->session.user_id, email) != 0) {
@@ -64,7 +65,7 @@ static int move(DbTx *tx, void *userdata) {
     AuditEvent event = user_call_event(call, "email.changed", NULL);
     _cleanup_(account_done) Account account = {0};
     MailToken token;
-    int r = mail_token_store_take(tx, vault, MAIL_TOKEN_EMAIL_CHANGE, moved->token, call->now_us,
+    int r = mail_token_store_take(tx, MAIL_TOKEN_EMAIL_CHANGE, moved->token, call->now_us,
                                   call->arena, &token);
 
     if (r == 0) {

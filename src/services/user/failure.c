@@ -9,6 +9,9 @@ static const UserFailureInfo infos[_USER_FAILURE_MAX] = {
     [USER_FAILURE_MALFORMED_BODY] = {400, "malformed_body", "Malformed request body"},
     [USER_FAILURE_INVALID_FIELD] = {400, "invalid_field", "Invalid field"},
     [USER_FAILURE_WEAK_PASSWORD] = {400, "weak_password", "Password too weak"},
+    [USER_FAILURE_FILE_TYPE] = {400, "invalid_file_type", "Invalid file type"},
+    [USER_FAILURE_READ_IMAGE] = {400, "failed_to_read_image", "Failed to read image"},
+    [USER_FAILURE_RESOLUTION] = {400, "resolution_too_high", "Image resolution too high"},
     [USER_FAILURE_INVALID_TOKEN] = {400, "invalid_token", "Link no longer valid"},
     [USER_FAILURE_SIGNED_OUT] = {401, "signed_out", "Not signed in"},
     [USER_FAILURE_WRONG_CREDENTIALS] = {401, "wrong_credentials", "Wrong e-mail or password"},
@@ -24,6 +27,7 @@ static const UserFailureInfo infos[_USER_FAILURE_MAX] = {
     [USER_FAILURE_VERSION_REQUIRED] = {428, "version_required", "If-Match required"},
     [USER_FAILURE_TOO_MANY] = {429, "too_many_attempts", "Too many attempts"},
     [USER_FAILURE_UNAVAILABLE] = {503, "unavailable", "Service unavailable"},
+    [USER_FAILURE_NO_RENDERER] = {501, "no_renderer", "Pictures are not read here"},
     [USER_FAILURE_INTERNAL] = {500, "internal_error", "Internal error"},
 };
 

@@ -8,6 +8,9 @@ typedef enum UserFailure {
     USER_FAILURE_MALFORMED_BODY,
     USER_FAILURE_INVALID_FIELD,
     USER_FAILURE_WEAK_PASSWORD,
+    USER_FAILURE_FILE_TYPE,  /* no picture of a kind that is read */
+    USER_FAILURE_READ_IMAGE, /* one, but broken */
+    USER_FAILURE_RESOLUTION,
     USER_FAILURE_INVALID_TOKEN, /* of a mail: unknown, used or expired */
     USER_FAILURE_SIGNED_OUT,
     USER_FAILURE_WRONG_CREDENTIALS, /* the same whether the account exists or not */
@@ -23,6 +26,7 @@ typedef enum UserFailure {
     USER_FAILURE_VERSION_REQUIRED,
     USER_FAILURE_TOO_MANY,
     USER_FAILURE_UNAVAILABLE,
+    USER_FAILURE_NO_RENDERER, /* this process reads no pictures */
     USER_FAILURE_INTERNAL,
     _USER_FAILURE_MAX,
 } UserFailure;

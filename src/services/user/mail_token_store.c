@@ -42,10 +42,16 @@ const DbStatement mail_token_statements[_MAIL_TOKEN_STATEMENT_MAX] = {
 };
 const size_t mail_token_statements_len = _MAIL_TOKEN_STATEMENT_MAX;
 
-int mail_token_store_add(DbTx *tx, const Vault *vault, Arena *arena, const MailToken *token,
+/* What a payload is sealed with: nothing in the database opens it, only the link does. */
+static void payload_key(const uint8_t secret[TOKEN_BYTES], VaultKey *ret_key) {
+    vault_key_of_secret((Str){(const char *)secret, TOKEN_BYTES}, "imagesync/mail-token", ret_key);
+}
+
+int mail_token_store_add(DbTx *tx, Arena *arena, const MailToken *token,
                          char ret_text[MAIL_TOKEN_LEN + 1]) {
     uint8_t secret[TOKEN_BYTES], hash[VAULT_HASH_LEN];
     Str hash_str = {(const char *)hash, sizeof(hash)};
+    _cleanup_(vault_key_done) VaultKey key = {0};
     Buf encoded = BUF_INIT;
     Str sealed;
     int r = db_exec(tx, &mail_token_statements[MAIL_TOKEN_EXPIRE],
@@ -56,8 +62,8 @@ int mail_token_store_add(DbTx *tx, const Vault *vault, Arena *arena, const MailT
     }
     random_bytes(secret, sizeof(secret));
     digest_sha256((Str){(const char *)secret, sizeof(secret)}, hash);
-    sealed = vault_seal(vault_service_key(vault), "user_mail_token.payload", hash_str,
-                        str_from(token->email), arena);
+    payload_key(secret, &key);
+    sealed = vault_seal(&key, "user_mail_token.payload", hash_str, str_from(token->email), arena);
     r = db_exec(
         tx, &mail_token_statements[MAIL_TOKEN_ADD],
         (DbValue[]){DB_BLOB(hash_str), DB_INT(token->kind),
@@ -75,23 +81,25 @@ int mail_token_store_add(DbTx *tx, const Vault *vault, Arena *arena, const MailT
 }
 
 /* False: it is of no token's form. */
-static bool hash_text(Str text, uint8_t ret_hash[VAULT_HASH_LEN]) {
+static bool read_text(Str text, uint8_t ret_hash[VAULT_HASH_LEN], VaultKey *ret_key) {
     uint8_t secret[TOKEN_BYTES];
 
     if (base64url_decode_fixed(text, secret, sizeof(secret)) < 0) {
         return false;
     }
     digest_sha256((Str){(const char *)secret, sizeof(secret)}, ret_hash);
+    payload_key(secret, ret_key);
     secret_wipe(secret, sizeof(secret));
     return true;
 }
 
 int mail_token_store_peek(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us, Arena *arena) {
+    _cleanup_(vault_key_done) VaultKey key = {0};
     uint8_t hash[VAULT_HASH_LEN];
     const DbValue *row;
     int r;
 
-    if (!hash_text(text, hash)) {
+    if (!read_text(text, hash, &key)) {
         return MAIL_TOKEN_E_NONE;
     }
     r = db_query_one(tx, &mail_token_statements[MAIL_TOKEN_PEEK],
@@ -104,8 +112,9 @@ int mail_token_store_peek(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us
     return r == 0 ? 0 : MAIL_TOKEN_E_NONE;
 }
 
-int mail_token_store_take(DbTx *tx, const Vault *vault, MailTokenKind kind, Str text,
-                          int64_t now_us, Arena *arena, MailToken *ret_token) {
+int mail_token_store_take(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us, Arena *arena,
+                          MailToken *ret_token) {
+    _cleanup_(vault_key_done) VaultKey key = {0};
     uint8_t hash[VAULT_HASH_LEN];
     Str hash_str = {(const char *)hash, sizeof(hash)};
     MailToken token = {.kind = kind};
@@ -113,7 +122,7 @@ int mail_token_store_take(DbTx *tx, const Vault *vault, MailTokenKind kind, Str 
     Str email;
     int r;
 
-    if (!hash_text(text, hash)) {
+    if (!read_text(text, hash, &key)) {
         return MAIL_TOKEN_E_NONE;
     }
     r = db_query_one(tx, &mail_token_statements[MAIL_TOKEN_TAKE],
@@ -124,10 +133,9 @@ int mail_token_store_take(DbTx *tx, const Vault *vault, MailTokenKind kind, Str 
     if (row[0].type != DB_TYPE_NULL && uuid_from_str(row[0].bytes, &token.user_id) < 0) {
         return err_trace(-EBADMSG);
     }
-    r = vault_open(vault_service_key(vault), "user_mail_token.payload", hash_str, row[1].bytes,
-                   arena, &email);
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EBADMSG);
+    r = vault_open(&key, "user_mail_token.payload", hash_str, row[1].bytes, arena, &email);
+    if (r != 0) { /* one of before payloads were sealed so, or tampered with */
+        return r < 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
     }
     token.email = arena_strdup(arena, email);
     token.created_us = row[2].integer;

@@ -3,7 +3,9 @@
 
 /*
  * The table user_mail_token: links that are sent by mail and good for one use. A token is 32 random
- * bytes in base64url; the table keeps their SHA-256.
+ * bytes in base64url; the table keeps their SHA-256, and the address sealed under a key that is
+ * made of them too: whoever has the database, or a copy of it, and all keys, does not learn whom it
+ * is of.
  */
 
 #include "services/user/vault.h"
@@ -31,12 +33,12 @@ extern const DbStatement mail_token_statements[];
 extern const size_t mail_token_statements_len;
 
 /* Makes a token; what has expired goes on the way. */
-int mail_token_store_add(DbTx *tx, const Vault *vault, Arena *arena, const MailToken *token,
+int mail_token_store_add(DbTx *tx, Arena *arena, const MailToken *token,
                          char ret_text[MAIL_TOKEN_LEN + 1]);
 /* Only whether it would be taken, before work is spent on it. 0 or MAIL_TOKEN_E_NONE. */
 int mail_token_store_peek(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us, Arena *arena);
 /* Takes it out: it can be used in this transaction, and if that is rolled back, again. */
-int mail_token_store_take(DbTx *tx, const Vault *vault, MailTokenKind kind, Str text,
-                          int64_t now_us, Arena *arena, MailToken *ret_token);
+int mail_token_store_take(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us, Arena *arena,
+                          MailToken *ret_token);
 /* All of a user's: when the password changes, old links must not be good any more. */
 int mail_token_store_remove_all(DbTx *tx, const Uuid *user_id);

@@ -19,6 +19,7 @@ typedef struct MailJob {
     Uuid user_id; /* nil: whoever has the address, if anyone */
     void (*make)(struct MailJob *job);
     MailNotice notice;
+    const char *subject, *text; /* of mails_text() */
 
     MailTokenKind kind;
     char token[MAIL_TOKEN_LEN + 1];
@@ -61,13 +62,20 @@ static int make_token(DbTx *tx, void *userdata) {
         return err_trace(r);
     }
     job->known = r == 0;
+    if (!uuid_is_nil(&job->user_id)) { /* of one who was erased meanwhile nothing is kept */
+        _cleanup_(account_done) Account account = {0};
+        r = account_store_get(tx, job->service->vault, &job->user_id, job->arena, &account);
+        if (r != 0) {
+            return r < 0 ? err_trace(r) : -ECANCELED;
+        }
+    }
     if (job->kind == MAIL_TOKEN_PASSWORD_RESET) {
         token.user_id = owner;
     }
     if (job->known != (job->kind == MAIL_TOKEN_PASSWORD_RESET)) {
         return 0; /* nothing to prove: another mail goes out, or none */
     }
-    r = mail_token_store_add(tx, job->service->vault, job->arena, &token, job->token);
+    r = mail_token_store_add(tx, job->arena, &token, job->token);
     return r < 0 ? err_trace(r) : 0;
 }
 
@@ -151,6 +159,16 @@ static void make_email_change(MailJob *job) {
                       minutes(job), link_text(job, "/account/email")));
 }
 
+static void make_export_ready(MailJob *job) {
+    send(job, "Your data is ready",
+         arena_printf(job->arena,
+                      "The copy of your Image Sync data that was asked for is ready. Sign in to "
+                      "download it within %u days:\n\n  %s/account#data\n\nIf it was not you who "
+                      "asked, choose a new password at once:\n\n  %s/account/reset\n",
+                      (unsigned)job->service->options.settings->export_keep_days,
+                      job->service->public_url, job->service->public_url));
+}
+
 static void make_notice(MailJob *job) {
     static const struct {
         const char *subject, *text;
@@ -217,25 +235,35 @@ static void run(void *userdata, bool cancelled) {
     arena_free(job->arena);
 }
 
-static int submit(UserService *service, void (*make)(MailJob *), MailNotice notice,
-                  const Uuid *user_id, const char *email) {
+static MailJob *new_job(UserService *service, void (*make)(MailJob *), const char *email) {
     Arena *arena = arena_new();
     MailJob *job = arena_alloc(arena, sizeof(*job));
-    int r;
 
     *job = (MailJob){.service = service,
                      .arena = arena,
                      .email = arena_strdup(arena, str_from(email)),
-                     .make = make,
-                     .notice = notice};
+                     .make = make};
+    return job;
+}
+
+static int submit_job(MailJob *job) {
+    int r = executor_submit(job->service->options.mail_executor, run, job);
+
+    if (r != 0) {
+        arena_free(job->arena);
+    }
+    return r;
+}
+
+static int submit(UserService *service, void (*make)(MailJob *), MailNotice notice,
+                  const Uuid *user_id, const char *email) {
+    MailJob *job = new_job(service, make, email);
+
+    job->notice = notice;
     if (user_id) {
         job->user_id = *user_id;
     }
-    r = executor_submit(service->options.mail_executor, run, job);
-    if (r != 0) {
-        arena_free(arena);
-    }
-    return r;
+    return submit_job(job);
 }
 
 int mails_registration(UserService *service, const char *email) {
@@ -250,9 +278,29 @@ int mails_email_change(UserService *service, const Uuid *user_id, const char *ne
     return submit(service, make_email_change, 0, user_id, new_email);
 }
 
-void mails_notice(UserService *service, MailNotice notice, const char *email) {
-    if (submit(service, make_notice, notice, NULL, email) != 0) {
+static void note_full(UserService *service, int r) {
+    if (r != 0) {
         metric_add(service->metrics.mails_failed, 1);
         log_warn("mail queue full");
     }
+}
+
+void mails_export_ready(UserService *service, const char *email) {
+    note_full(service, submit(service, make_export_ready, 0, NULL, email));
+}
+
+void mails_notice(UserService *service, MailNotice notice, const char *email) {
+    note_full(service, submit(service, make_notice, notice, NULL, email));
+}
+
+static void make_text(MailJob *job) {
+    send(job, job->subject, job->text);
+}
+
+void mails_text(UserService *service, const char *email, const char *subject, const char *text) {
+    MailJob *job = new_job(service, make_text, email);
+
+    job->subject = arena_strdup(job->arena, str_from(subject));
+    job->text = arena_strdup(job->arena, str_from(text));
+    note_full(service, submit_job(job));
 }

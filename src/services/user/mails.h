@@ -15,6 +15,12 @@ int mails_registration(UserService *service, const char *email);
 int mails_password_reset(UserService *service, const char *email);
 int mails_email_change(UserService *service, const Uuid *user_id, const char *new_email);
 
+/* That the copy of their data is there, with a link to the account page. Best effort. */
+void mails_export_ready(UserService *service, const char *email);
+
+/* A mail of that text; both are copied, and kept in memory alone. Best effort. */
+void mails_text(UserService *service, const char *email, const char *subject, const char *text);
+
 /* Tells somebody of what was done to their account. Best effort. */
 typedef enum MailNotice {
     MAIL_NOTICE_PASSWORD_CHANGED,

@@ -8,6 +8,8 @@
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passwords.h"
+#include "services/user/privacy/consent.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -18,6 +20,7 @@
 typedef struct Own {
     UserCall *call;
     Account account;
+    json_t *due;            /* required documents that are not agreed to */
     const Profile *profile; /* members that are NULL stay */
     int64_t version;
     const char *phc;
@@ -34,6 +37,7 @@ enum {
 
 static void own_done(Own *own) {
     account_done(&own->account);
+    json_decref(own->due);
 }
 
 static int load(DbTx *tx, void *userdata) {
@@ -43,20 +47,43 @@ static int load(DbTx *tx, void *userdata) {
                              own->call->arena, &own->account);
 }
 
+static int load_with_due(DbTx *tx, void *userdata) {
+    Own *own = userdata;
+    int r = load(tx, own);
+
+    json_decref(own->due);
+    own->due = NULL;
+    if (r == 0) {
+        r = consent_due(tx, own->call->service, &own->account.key.user_id, own->call->arena,
+                        &own->due);
+    }
+    return r < 0 ? err_trace(r) : r;
+}
+
 static UserFailure get(UserCall *call, json_t **ret_body) {
     _cleanup_(own_done) Own own = {.call = call};
-    int r = db_read(call->service->options.db, read_token_after(call), load, &own);
+    int r = db_read(call->service->options.db, read_token_after(call), load_with_due, &own);
 
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
     *ret_body = account_json(&own.account);
+    json_object_set(*ret_body, "agreements_due", own.due);
     call->version = own.account.version;
     return USER_FAILURE_NONE;
 }
 
+static UserFailure get_kept(UserCall *call, json_t **ret_body) {
+    *ret_body = NULL;
+    return profile_get(call, get);
+}
+
 void me_get_handle(HttpRequest *request, void *context) {
-    user_call_run(context, request, CALL_RULE_SIGNED_IN, get);
+    user_call_run(context, request, CALL_RULE_SIGNED_IN, get_kept);
+}
+
+bool me_get_quick(HttpRequest *request, void *context) {
+    return user_call_quick(context, request, profile_recall);
 }
 
 static const JsonField patch_fields[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/user/passwords.h"
 
+#include "services/user/opaque_string.h"
 #include "services/user/text.h"
 
 #include <ctype.h>
@@ -46,7 +47,22 @@ static bool has_own_name(Arena *arena, const char *password, const char *email) 
     return len >= 4 && strcasestr(password, arena_strdup(arena, (Str){email, len})) != NULL;
 }
 
-UserFailure passwords_check(UserCall *call, const char *password, const char *email) {
+static UserFailure check_breached(UserCall *call, const char *password) {
+    const BreachedList *list = call->service->breached;
+    bool found = false;
+    int r = list ? breached_list_has(list, str_from(password), &found) : 0;
+
+    if (r < 0) {
+        return user_call_fault(call, r);
+    }
+    if (found) {
+        call->detail = "It is among the passwords that became public in a breach: choose another.";
+        return USER_FAILURE_WEAK_PASSWORD;
+    }
+    return USER_FAILURE_NONE;
+}
+
+static UserFailure check_prepared(UserCall *call, const char *password, const char *email) {
     size_t min = call->service->options.settings->password_length_min;
 
     if (text_characters(password) < min || strlen(password) < PASSWORD_LEN_MIN) {
@@ -58,9 +74,23 @@ UserFailure passwords_check(UserCall *call, const char *password, const char *em
     } else if (has_own_name(call->arena, password, email)) {
         call->detail = "It holds your own address: choose another.";
     } else {
-        return USER_FAILURE_NONE;
+        return check_breached(call, password);
     }
     return USER_FAILURE_WEAK_PASSWORD;
+}
+
+UserFailure passwords_check(UserCall *call, const char *password, const char *email) {
+    const char *prepared;
+
+    if (!password[0]) {
+        return check_prepared(call, password, email);
+    }
+    if (opaque_string(str_from(password), call->arena, &prepared) < 0) {
+        call->detail = "It has a control character, or one that cannot be seen or is not assigned: "
+                       "choose another.";
+        return USER_FAILURE_WEAK_PASSWORD;
+    }
+    return check_prepared(call, prepared, email);
 }
 
 static UserFailure busy(UserCall *call) {
@@ -69,9 +99,16 @@ static UserFailure busy(UserCall *call) {
     return USER_FAILURE_UNAVAILABLE;
 }
 
+/* The one form of it; itself, when it has none because it was chosen before that was asked for. */
+static const char *prepare(UserCall *call, const char *password) {
+    const char *prepared;
+
+    return opaque_string(str_from(password), call->arena, &prepared) == 0 ? prepared : password;
+}
+
 UserFailure passwords_hash(UserCall *call, const char *password, const char **ret_phc) {
     char hash[PASSWORD_HASH_SIZE];
-    int r = password_hash(call->service->hasher, str_from(password), hash);
+    int r = password_hash(call->service->hasher, str_from(prepare(call, password)), hash);
 
     if (r != 0) {
         return r == PASSWORD_E_BUSY ? busy(call) : user_call_fault(call, r);
@@ -80,11 +117,23 @@ UserFailure passwords_hash(UserCall *call, const char *password, const char **re
     return USER_FAILURE_NONE;
 }
 
-UserFailure passwords_verify(UserCall *call, const char *password, const char *phc) {
-    int r = password_verify(call->service->hasher, str_from(password), phc);
+UserFailure passwords_verify(UserCall *call, const char *password, const char *phc,
+                             bool *ret_outdated) {
+    PasswordHasher *hasher = call->service->hasher;
+    const char *prepared = prepare(call, password);
+    bool was_raw = false;
+    int r = password_verify(hasher, str_from(prepared), phc);
 
+    if (r == PASSWORD_E_WRONG && strcmp(prepared, password) != 0) {
+        /* Hashed as it was typed, before there was one form. */
+        was_raw = true;
+        r = password_verify(hasher, str_from(password), phc);
+    }
     switch (r) {
     case 0:
+        if (ret_outdated) {
+            *ret_outdated = was_raw || password_needs_rehash(hasher, phc);
+        }
         return USER_FAILURE_NONE;
     case PASSWORD_E_WRONG:
         return USER_FAILURE_WRONG_CREDENTIALS;

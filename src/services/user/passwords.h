@@ -8,8 +8,10 @@
 #define PASSWORD_BYTES_MAX PASSWORD_LEN_MAX
 
 /*
+ * Passwords are taken in the one form that opaque_string.h gives them, whatever was typed.
+ *
  * Whether it may be chosen: long enough, not too long, not made of one's own address or name, not
- * among those that everybody tries.
+ * among those that everybody tries or that became public (setting breached-passwords).
  */
 UserFailure passwords_check(UserCall *call, const char *password, const char *email);
 
@@ -17,7 +19,10 @@ UserFailure passwords_check(UserCall *call, const char *password, const char *em
 UserFailure passwords_hash(UserCall *call, const char *password, const char **ret_phc);
 
 /*
- * Compares; takes equally long when `phc` is NULL, as there is no such account then.
- * USER_FAILURE_WRONG_CREDENTIALS, or USER_FAILURE_UNAVAILABLE when too many wait.
+ * Compares; takes equally long when `phc` is NULL, as there is no such account then. One that was
+ * hashed as it was typed, before there was one form, is right as well.
+ * USER_FAILURE_WRONG_CREDENTIALS, or USER_FAILURE_UNAVAILABLE when too many wait. *ret_outdated,
+ * which may be NULL: whether to hash it anew.
  */
-UserFailure passwords_verify(UserCall *call, const char *password, const char *phc);
+UserFailure passwords_verify(UserCall *call, const char *password, const char *phc,
+                             bool *ret_outdated);

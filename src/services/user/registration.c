@@ -12,12 +12,14 @@
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/account_store.h"
+#include "services/user/attempts.h"
 #include "services/user/credit_store.h"
 #include "services/user/mail_start.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
 #include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
+#include "services/user/privacy/consent.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/text.h"
@@ -55,6 +57,7 @@ static const JsonField complete_fields[] = {
 typedef struct Completion {
     UserCall *call;
     const CompleteBody *body;
+    Agreed agreed;
     const char *phc; /* NULL: none, but a passkey */
     Passkey passkey;
     Uuid user_id;
@@ -103,11 +106,9 @@ int registration_open(DbTx *tx, UserCall *call, Account *account, uint32_t metho
 static int open_account(DbTx *tx, void *userdata) {
     Completion *completion = userdata;
     UserCall *call = completion->call;
-    const Vault *vault = call->service->vault;
     MailToken token;
-    int r =
-        mail_token_store_take(tx, vault, MAIL_TOKEN_REGISTRATION, str_from(completion->body->token),
-                              call->now_us, call->arena, &token);
+    int r = mail_token_store_take(tx, MAIL_TOKEN_REGISTRATION, str_from(completion->body->token),
+                                  call->now_us, call->arena, &token);
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
@@ -126,7 +127,8 @@ static int open_account(DbTx *tx, void *userdata) {
         /* Opened meanwhile by another link to the same address. */
         return r < 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
     }
-    if (!completion->phc) {
+    r = consent_keep(tx, call, &completion->account.key, &completion->agreed);
+    if (r == 0 && !completion->phc) {
         r = passkey_store_add(tx, &completion->account.key, call->arena, &completion->passkey);
     }
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
@@ -179,12 +181,16 @@ static UserFailure take_proof(Completion *completion, const json_t *credential) 
 static UserFailure complete(UserCall *call, json_t **ret_body) {
     CompleteBody body = {.device = "", .profile = {"", "", ""}, .cookie = true};
     Completion completion = {.call = call, .body = &body, .user_id = uuid_new()};
-    _cleanup_(json_decrefp) json_t *credential = NULL;
+    _cleanup_(json_decrefp) json_t *credential = NULL, *agreements = NULL;
+    UserMember members[] = {{"credential"}, {"agreements"}};
     UserFailure failure =
-        user_call_read_with(call, complete_fields, &body, "credential", &credential);
+        user_call_read_members(call, complete_fields, &body, members, ARRAY_LEN(members));
     int r;
 
-    if (failure != USER_FAILURE_NONE || (failure = check_body(call, &body)) != USER_FAILURE_NONE) {
+    credential = members[0].value;
+    agreements = members[1].value;
+    if (failure != USER_FAILURE_NONE || (failure = check_body(call, &body)) != USER_FAILURE_NONE ||
+        (failure = consent_read(call, agreements, &completion.agreed)) != USER_FAILURE_NONE) {
         return failure;
     }
     r = db_read(call->service->options.db, NULL, peek, &completion);
@@ -199,6 +205,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : mail_link_stale(call);
     }
+    attempts_succeeded(call, completion.account.email);
     metric_add(call->service->metrics.registrations, 1);
     *ret_body = sessions_opened_json(call, &completion.account, &completion.session,
                                      completion.token, body.cookie);
@@ -225,8 +232,8 @@ enum {
 static int read_address(DbTx *tx, void *userdata) {
     Reader *reader = userdata;
     UserCall *call = reader->call;
-    int r = mail_token_store_take(tx, call->service->vault, MAIL_TOKEN_REGISTRATION, reader->token,
-                                  call->now_us, call->arena, &reader->mail);
+    int r = mail_token_store_take(tx, MAIL_TOKEN_REGISTRATION, reader->token, call->now_us,
+                                  call->arena, &reader->mail);
 
     if (r < 0) {
         return err_trace(r);

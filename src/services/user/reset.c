@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "services/user/account_store.h"
+#include "services/user/attempts.h"
 #include "services/user/mail_start.h"
 #include "services/user/mail_token_store.h"
 #include "services/user/mails.h"
@@ -55,7 +56,7 @@ static int set_password(DbTx *tx, void *userdata) {
     AuditEvent event = user_call_event(call, "password.reset", NULL);
     _cleanup_(account_done) Account account = {0};
     MailToken token;
-    int r = mail_token_store_take(tx, vault, MAIL_TOKEN_PASSWORD_RESET, reset->token, call->now_us,
+    int r = mail_token_store_take(tx, MAIL_TOKEN_PASSWORD_RESET, reset->token, call->now_us,
                                   call->arena, &token);
 
     if (r == 0) {
@@ -102,6 +103,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
         return r < 0 ? user_call_fault(call, r) : mail_link_stale(call);
     }
     sessions_forget(call, reset.ended, reset.n_ended);
+    attempts_succeeded(call, reset.email); /* and so is not kept waiting by strangers */
     mails_notice(call->service, MAIL_NOTICE_PASSWORD_CHANGED, reset.email);
     return USER_FAILURE_NONE;
 }

@@ -5,7 +5,10 @@
 #include "services/user/api_key_store.h"
 #include "services/user/audit.h"
 #include "services/user/audit_check.h"
+#include "services/user/avatar_store.h"
+#include "services/user/chore_store.h"
 #include "services/user/credit_store.h"
+#include "services/user/housekeeping.h"
 #include "services/user/internal.h"
 #include "services/user/issuer/identity_store.h"
 #include "services/user/issuer/part.h"
@@ -16,39 +19,65 @@
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
 #include "services/user/passkey/part.h"
+#include "services/user/privacy/agreement_store.h"
+#include "services/user/privacy/agreements.h"
+#include "services/user/privacy/erasure_store.h"
+#include "services/user/privacy/export_store.h"
+#include "services/user/privacy/receipt.h"
+#include "services/user/privacy/tables.h"
 #include "services/user/second_factor.h"
 #include "services/user/service_api.h"
 #include "services/user/session_store.h"
 
 #define BODY_MAX         (16u << 10)
+#define AVATAR_BODY_MAX  ((size_t)10 << 20)
 #define HASH_WAITING_MAX 64
 #define HASH_WAIT_MS     10000
 
+typedef struct UserRoute {
+    const char *method, *path;
+    HttpHandler *handle;
+    HttpQuick *quick;
+    bool hashes; /* passwords */
+} UserRoute;
+
+static HttpRoute route_of(const UserService *service, const UserRoute *route) {
+    return (HttpRoute){.method = route->method,
+                       .path = route->path,
+                       .handle = route->handle,
+                       .body_max = route->handle == avatar_put_handle ? AVATAR_BODY_MAX : BODY_MAX,
+                       .blocks = true,
+                       .quick = route->quick,
+                       .executor = route->hashes ? service->options.password_executor : NULL};
+}
+
 static void build_routes(UserService *service) {
-    static const struct {
-        const char *method, *path;
-        HttpHandler *handle;
-    } routes[] = {
+    static const UserRoute routes[] = {
         {"POST", "/v1/registrations", registration_start_handle},
-        {"POST", "/v1/registrations/complete", registration_complete_handle},
+        {"POST", "/v1/registrations/complete", registration_complete_handle, .hashes = true},
         {"POST", "/v1/registrations/passkey", registration_passkey_handle},
         {"POST", "/v1/password-resets", reset_start_handle},
-        {"POST", "/v1/password-resets/complete", reset_complete_handle},
+        {"POST", "/v1/password-resets/complete", reset_complete_handle, .hashes = true},
         {"POST", "/v1/email-changes/complete", email_complete_handle},
-        {"POST", "/v1/sessions", session_create_handle},
+        {"POST", "/v1/sessions", session_create_handle, .hashes = true},
         {"GET", "/v1/sessions", session_list_handle},
         {"DELETE", "/v1/sessions", session_remove_all_handle},
-        {"POST", "/v1/sessions/proof", session_proof_handle},
+        {"POST", "/v1/sessions/proof", session_proof_handle, .hashes = true},
         {"POST", "/v1/sessions/proof/issuer", issuer_prove_handle},
         {"POST", "/v1/sessions/passkey", session_passkey_handle},
         {"POST", "/v1/passkey-challenges", passkey_challenge_handle},
         {"PATCH", "/v1/sessions/{id}", session_rename_handle},
         {"DELETE", "/v1/sessions/{id}", session_remove_handle},
-        {"GET", "/v1/me", me_get_handle},
+        {"GET", "/v1/me", me_get_handle, me_get_quick},
         {"PATCH", "/v1/me", me_patch_handle},
-        {"PUT", "/v1/me/password", me_password_handle},
+        {"DELETE", "/v1/me", me_remove_handle},
+        {"GET", "/v1/erasure-receipts/{id}", erasure_receipt_handle},
+        {"PUT", "/v1/me/password", me_password_handle, .hashes = true},
         {"DELETE", "/v1/me/password", me_password_remove_handle},
         {"POST", "/v1/me/email", me_email_handle},
+        {"GET", "/v1/me/avatar", avatar_get_handle},
+        {"PUT", "/v1/me/avatar", avatar_put_handle},
+        {"DELETE", "/v1/me/avatar", avatar_remove_handle},
         {"POST", "/v1/me/passkeys/options", passkey_options_handle},
         {"POST", "/v1/me/passkeys", passkey_add_handle},
         {"GET", "/v1/me/passkeys", passkey_list_handle},
@@ -58,6 +87,13 @@ static void build_routes(UserService *service) {
         {"PUT", "/v1/me/totp", totp_put_handle},
         {"DELETE", "/v1/me/totp", totp_remove_handle},
         {"GET", "/v1/me/audit", me_audit_handle},
+        {"POST", "/v1/me/exports", export_ask_handle},
+        {"GET", "/v1/me/exports", export_list_handle},
+        {"GET", "/v1/me/exports/{id}", export_get_handle},
+        {"GET", "/v1/me/exports/{id}/file", export_file_handle},
+        {"GET", "/v1/agreements", agreement_list_handle},
+        {"GET", "/v1/me/consents", consent_list_handle},
+        {"PUT", "/v1/me/consents/{id}", consent_put_handle},
         {"GET", "/v1/issuers", issuer_list_handle},
         {"GET", "/v1/me/identities", identity_list_handle},
         {"POST", "/v1/me/identities", identity_link_handle},
@@ -79,12 +115,11 @@ static void build_routes(UserService *service) {
     _Static_assert(ARRAY_LEN(routes) < USER_ROUTES_MAX, "the table ends with an empty route");
 
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        service->routes[i] = (HttpRoute){.method = routes[i].method,
-                                         .path = routes[i].path,
-                                         .handle = routes[i].handle,
-                                         .body_max = BODY_MAX,
-                                         .blocks = true};
+        service->routes[i] = route_of(service, &routes[i]);
     }
+}
+
+static void build_groups(UserService *service) {
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/",
                                           .routes = service->routes,
                                           .context = service,
@@ -111,6 +146,7 @@ static void register_metrics(UserService *service) {
     ours->service_calls_refused =
         metrics_counter(metrics, "imagesync_service_calls_refused_total", "",
                         "Calls to what is for our services alone, without a good service token.");
+    ours->erasures = metrics_counter(metrics, "imagesync_erasures_total", "", "Accounts erased.");
 }
 
 static int check_statements(Db *db, const char **reterr) {
@@ -132,6 +168,12 @@ static int check_statements(Db *db, const char **reterr) {
         {device_statements, device_statements_len},
         {client_store_statements, client_store_statements_len},
         {passkey_statements, passkey_statements_len},
+        {avatar_statements, avatar_statements_len},
+        {chore_statements, chore_statements_len},
+        {export_statements, export_statements_len},
+        {agreement_statements, agreement_statements_len},
+        {erasure_statements, erasure_statements_len},
+        {receipt_statements, receipt_statements_len},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(stores); i++) {
@@ -140,7 +182,7 @@ static int check_statements(Db *db, const char **reterr) {
             return err_trace(r);
         }
     }
-    return 0;
+    return err_trace(privacy_tables_check(db, reterr));
 }
 
 static int start(UserService *service, const char **reterr) {
@@ -159,6 +201,9 @@ static int start(UserService *service, const char **reterr) {
     if (r < 0) {
         return err_trace(r);
     }
+    service->attempts = attempt_counts_new(
+        service->options.cache, service->options.local_cache, settings->attempts_per_address,
+        (Str){(const char *)vault_service_key(service->vault)->bytes, VAULT_KEY_LEN});
     r = user_access_start(service);
     if (r < 0) {
         return err_trace(r);
@@ -170,12 +215,20 @@ static int start(UserService *service, const char **reterr) {
                             .waiting_max = HASH_WAITING_MAX,
                             .wait_ms = HASH_WAIT_MS},
         &service->hasher);
+    if (r == 0 && settings->breached_passwords[0]) {
+        r = breached_list_open(settings->breached_passwords, service->options.arena,
+                               &service->breached, reterr);
+    }
     if (r == 0) {
         service->passkeys = passkeys_new(service);
         r = oidc_new(service, &service->oidc, reterr);
     }
     if (r == 0) {
         r = issuer_new(service, &service->issuer, reterr);
+    }
+    if (r == 0) {
+        r = agreements_read(settings->agreements, service->options.arena, &service->agreements,
+                            reterr);
     }
     return r < 0 ? err_trace(r) : 0;
 }
@@ -189,14 +242,16 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
         return err_trace(-ENOMEM);
     }
     service->options = *options;
-    service->throttle =
-        (Throttle){options->cache, options->local_cache, options->settings->attempts_per_address};
+    service->profiles = read_through_new(options->profile_cache);
     r = start(service, reterr);
     if (r < 0) {
         return err_trace(r);
     }
     register_metrics(service);
+    service->has_erased = true; /* by a server that died before it emptied the log, perhaps */
+    service->housekeeping = housekeeping_new(service, housekeeping_chores);
     build_routes(service);
+    build_groups(service);
     *ret_service = TAKE_PTR(service);
     return 0;
 }
@@ -212,18 +267,35 @@ void user_service_set_public_url(UserService *service, const char *public_url) {
     passkeys_set_public_url(service);
 }
 
+void user_service_set_renderer(UserService *service, Renderer *renderer) {
+    service->renderer = renderer;
+}
+
+int user_service_start(UserService *service) {
+    return err_trace(housekeeping_start(service->housekeeping));
+}
+
+void user_service_stop(UserService *service) {
+    housekeeping_stop(service->housekeeping);
+}
+
 void user_service_reload_keys(UserService *service) {
     oidc_reload_keys(service);
 }
 
 UserService *user_service_free(UserService *service) {
     if (service) {
+        housekeeping_free(service->housekeeping);
         user_access_done(service);
+        agreements_free(service->agreements);
         issuer_free(service->issuer);
         oidc_free(service->oidc);
         passkeys_free(service->passkeys);
         password_hasher_free(service->hasher);
+        attempt_counts_free(service->attempts);
+        breached_list_free(service->breached);
         vault_free(service->vault);
+        read_through_free(service->profiles);
         free(service->public_url);
         free(service);
     }

@@ -14,6 +14,9 @@
  *   /.well-known/openid-configuration, /oauth/...                 OpenID Connect: oidc/oidc.h
  *   GET /v1/issuers, /v1/me/identities, /oauth/issuers/...       other issuers: issuer/part.h
  *   .../passkeys, /v1/passkey-challenges                         passkeys: passkey/part.h
+ *   GET, PUT, DELETE /v1/me/avatar                               one's own picture
+ *   POST, GET /v1/me/exports[/{id}[/file]]                       one's own data: privacy/export.h
+ *   GET /v1/agreements, /v1/me/consents, PUT .../{id}            what one agrees to
  *   GET /v1/me/audit                                             one's own audit trail
  *   POST, GET /v1/api-keys, DELETE /v1/api-keys/{id}             one's own API keys
  *   GET /v1/admin/users?email=, GET, PATCH /v1/admin/users/{id}, POST .../credits  for staff
@@ -30,6 +33,7 @@
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
 #include "core/ports/mail.h"
+#include "core/ports/renderer.h"
 #include "services/user/settings.h"
 
 typedef struct UserService UserService;
@@ -37,10 +41,13 @@ typedef struct UserService UserService;
 typedef struct UserServiceOptions {
     Db *db;
     Cache *cache;
-    Cache *local_cache; /* in this process, for counting while `cache` is away; may be the same */
+    Cache *local_cache;   /* in this process, for counting while `cache` is away; may be the same */
+    Cache *profile_cache; /* in this process, for profiles alone */
+    bool cache_is_shared; /* `cache` is, with other processes */
     Mailer *mailer;
-    Executor *executor;      /* for requests */
-    Executor *mail_executor; /* for mails: nobody waits for these */
+    Executor *executor;          /* for requests */
+    Executor *password_executor; /* for those that hash passwords, so that others do not wait */
+    Executor *mail_executor;     /* for mails: nobody waits for these */
     MasterKeyRing *master_key;
     ServiceVerifier *service_verifier; /* NULL: no other process asks this service */
     Executor *service_executor;        /* for those, so that they do not wait behind passwords */
@@ -60,6 +67,15 @@ int user_service_new(const UserServiceOptions *options, UserService **ret_servic
  * said once, before the first request.
  */
 void user_service_set_public_url(UserService *service, const char *public_url);
+/*
+ * What reads pictures, or NULL as at first: then none is taken. Said before the first request;
+ * outlives the executor's work.
+ */
+void user_service_set_renderer(UserService *service, Renderer *renderer);
+/* Starts what is done in the background: after the public URL was said. 0 or a fault. */
+int user_service_start(UserService *service);
+/* Ends that: before the executors end. Also when it was not started. */
+void user_service_stop(UserService *service);
 /* The keys that tokens are signed with are read again at the next request. Thread-safe. */
 void user_service_reload_keys(UserService *service);
 /* Last: after the server and both executors have ended. Accepts NULL. */

@@ -51,6 +51,10 @@ static Str sent_token(UserCall *call) {
     return cookie_token(call);
 }
 
+bool sessions_by_cookie(UserCall *call) {
+    return !http_request_header(call->request, "Authorization") && cookie_token(call).len > 0;
+}
+
 static bool from_cache(UserCall *call, const Uuid *user_id, const Uuid *session_id,
                        const uint8_t secret_hash[VAULT_HASH_LEN]) {
     CachedSession cached;
@@ -162,6 +166,17 @@ UserFailure sessions_authenticate(UserCall *call) {
     return authenticate(call, token);
 }
 
+bool sessions_recall(UserCall *call) {
+    Str token = sent_token(call);
+    Uuid user_id, session_id;
+    uint8_t secret_hash[VAULT_HASH_LEN];
+
+    call->signed_in = !call->service->options.cache_is_shared &&
+                      session_token_parse(token, &user_id, &session_id, secret_hash) == 0 &&
+                      from_cache(call, &user_id, &session_id, secret_hash);
+    return call->signed_in;
+}
+
 UserFailure sessions_authenticate_cookie(UserCall *call) {
     return authenticate(call, cookie_token(call));
 }
@@ -259,7 +274,7 @@ void sessions_forget_before(UserCall *call) {
     }
 }
 
-static json_t *methods_json(uint32_t methods) {
+json_t *sessions_methods_json(uint32_t methods) {
     static const char *const names[] = {"password", "totp", "recovery_code", "passkey", "issuer"};
     json_t *array = json_array();
 
@@ -278,8 +293,8 @@ json_t *sessions_json(const UserCall *call, const Session *session) {
     uuid_text(&session->session_id, id);
     return json_pack("{s:s,s:s,s:s,s:s,s:o,s:I,s:I,s:I,s:b}", "id", id, "name",
                      session->device.name, "agent", session->device.agent, "address",
-                     session->device.address, "methods", methods_json(session->methods), "created",
-                     (json_int_t)(session->created_us / 1000000), "seen",
+                     session->device.address, "methods", sessions_methods_json(session->methods),
+                     "created", (json_int_t)(session->created_us / 1000000), "seen",
                      (json_int_t)(session->seen_us / 1000000), "expires",
                      (json_int_t)(session->expires_us / 1000000), "current", current);
 }

@@ -14,8 +14,12 @@
 
 /* Fills call->session, or says USER_FAILURE_SIGNED_OUT. Takes access tokens too: call->by_token. */
 UserFailure sessions_authenticate(UserCall *call);
+/* Whether what authenticates this request, if anything does, is the cookie. */
+bool sessions_by_cookie(UserCall *call);
 /* The same by the cookie alone: for pages, which nothing but a browser asks for. */
 UserFailure sessions_authenticate_cookie(UserCall *call);
+/* As sessions_authenticate() from memory alone, at once; false: it has to be asked for. */
+bool sessions_recall(UserCall *call);
 
 /*
  * What the browser is signed in with already: call->before, which the new session then takes the
@@ -45,6 +49,9 @@ int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t meth
 void sessions_forget(UserCall *call, const Uuid *session_ids, size_t n);
 /* The same of call->before, if there is one. */
 void sessions_forget_before(UserCall *call);
+
+/* How somebody proved who they are: ["password", "totp"]. */
+json_t *sessions_methods_json(uint32_t methods);
 
 /* {"id", "name", "agent", "address", "methods", "created", "seen", "expires", "current"} */
 json_t *sessions_json(const UserCall *call, const Session *session);

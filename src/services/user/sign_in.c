@@ -7,12 +7,14 @@
 
 #include "services/user/sign_in.h"
 
-#include "base/crypto/digest.h"
 #include "base/error.h"
 #include "services/user/account_json.h"
+#include "services/user/attempts.h"
 #include "services/user/mails.h"
 #include "services/user/passkey/part.h"
 #include "services/user/passwords.h"
+#include "services/user/privacy/erasure_mail.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/second_factor.h"
 #include "services/user/sessions.h"
@@ -34,8 +36,8 @@ enum {
 typedef struct SignIn {
     UserCall *call;
     const SignInBody *body;
+    const char *email; /* in canonical form, or nobody's */
     uint8_t email_hash[VAULT_HASH_LEN];
-    char email_hex[2 * VAULT_HASH_LEN + 1];
     Account account;     /* as it was when the password was compared, then as it was written */
     const char *new_phc; /* NULL: the old one stays */
     uint32_t methods;
@@ -74,9 +76,12 @@ int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *
             return r < 0 ? err_trace(r) : r;
         }
     }
-    if (account->status == ACCOUNT_ERASING) { /* whoever comes back wants to stay */
-        account->status = ACCOUNT_ACTIVE;
-        account->erase_us = 0;
+    call->called_off = account->status == ACCOUNT_ERASING;
+    if (call->called_off) { /* whoever comes back wants to stay */
+        r = erasure_call_off(tx, vault, call->arena, account, call->now_us, &event);
+        if (r < 0) {
+            return err_trace(r);
+        }
     }
     if ((r = account_store_put(tx, vault, call->arena, account)) != 0 ||
         (r = open_or_reopen(tx, call, &account->key, methods, proof->device, ret_session,
@@ -85,6 +90,13 @@ int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *
         return err_trace(r < 0 ? r : -EIO);
     }
     return 0;
+}
+
+void sign_in_opened(UserCall *call, const char *email) {
+    sessions_forget_before(call);
+    if (call->called_off) {
+        erasure_mail_called_off(call->service, email);
+    }
 }
 
 static int open_session(DbTx *tx, void *userdata) {
@@ -122,24 +134,6 @@ static int note_refusal(DbTx *tx, void *userdata) {
                         attempt->call->now_us, attempt->call->arena, &event);
 }
 
-static UserFailure throttle(SignIn *attempt) {
-    UserCall *call = attempt->call;
-    const Throttle *throttle = &call->service->throttle;
-    uint32_t wait_s = throttle_take(throttle, THROTTLE_ADDRESS,
-                                    str_from(http_request_peer(call->request)), call->now_us);
-
-    if (wait_s == 0) {
-        wait_s =
-            throttle_take(throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex), call->now_us);
-    }
-    if (wait_s == 0) {
-        return USER_FAILURE_NONE;
-    }
-    call->retry_after_s = wait_s;
-    call->detail = arena_printf(call->arena, "Please try again in %u seconds.", wait_s);
-    return USER_FAILURE_TOO_MANY;
-}
-
 static UserFailure refuse(SignIn *attempt, UserFailure failure) {
     UserCall *call = attempt->call;
 
@@ -173,22 +167,29 @@ static UserFailure explain(SignIn *attempt, int r) {
     }
 }
 
+/* Whoever guesses at codes has the password already. */
+static UserFailure take_code(SignIn *attempt) {
+    return attempt->body->code && attempt->account.totp.len > 0
+               ? attempts_take_code(attempt->call, attempt->email)
+               : USER_FAILURE_NONE;
+}
+
 /* Compares the password, with or without an account. */
 static UserFailure compare(SignIn *attempt) {
     UserCall *call = attempt->call;
     UserFailure failure;
+    bool outdated = false;
     int r = db_read(call->service->options.db, NULL, find, attempt);
 
     if (r < 0) {
         return user_call_fault(call, r);
     }
-    failure =
-        passwords_verify(call, attempt->body->password, r == 0 ? attempt->account.password : NULL);
+    failure = passwords_verify(call, attempt->body->password,
+                               r == 0 ? attempt->account.password : NULL, &outdated);
     if (failure == USER_FAILURE_WRONG_CREDENTIALS) {
         return refuse(attempt, failure);
     }
-    if (failure == USER_FAILURE_NONE &&
-        password_needs_rehash(call->service->hasher, attempt->account.password)) {
+    if (failure == USER_FAILURE_NONE && outdated) {
         failure = passwords_hash(call, attempt->body->password, &attempt->new_phc);
     }
     return failure;
@@ -196,18 +197,19 @@ static UserFailure compare(SignIn *attempt) {
 
 static UserFailure sign_in_with(SignIn *attempt) {
     UserCall *call = attempt->call;
-    UserFailure failure = throttle(attempt);
+    UserFailure failure = attempts_take_account(call, attempt->email);
     int r;
 
-    if (failure != USER_FAILURE_NONE || (failure = compare(attempt)) != USER_FAILURE_NONE) {
+    if (failure != USER_FAILURE_NONE || (failure = compare(attempt)) != USER_FAILURE_NONE ||
+        (failure = take_code(attempt)) != USER_FAILURE_NONE) {
         return failure;
     }
     r = db_write(call->service->options.db, open_session, attempt, read_token_noted(call));
     if (r != 0) {
         return explain(attempt, r);
     }
-    throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt->email_hex));
-    sessions_forget_before(call);
+    attempts_succeeded(call, attempt->email);
+    sign_in_opened(call, attempt->account.email);
     if (attempt->methods & SESSION_METHOD_RECOVERY) {
         mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, attempt->account.email);
     }
@@ -218,13 +220,11 @@ static UserFailure sign_in_with(SignIn *attempt) {
 /* Fills what has to be known of the address, and signs in. */
 static UserFailure sign_in_as(SignIn *attempt) {
     UserCall *call = attempt->call;
-    const char *email;
 
-    if (email_canonical(str_from(attempt->body->email), call->arena, &email) < 0) {
-        email = attempt->body->email; /* nobody's, and takes as long as anybody's */
+    if (email_canonical(str_from(attempt->body->email), call->arena, &attempt->email) < 0) {
+        attempt->email = attempt->body->email; /* nobody's, and takes as long as anybody's */
     }
-    vault_hash_email(call->service->vault, str_from(email), attempt->email_hash);
-    hex_encode((Str){(const char *)attempt->email_hash, VAULT_HASH_LEN}, attempt->email_hex);
+    vault_hash_email(call->service->vault, str_from(attempt->email), attempt->email_hash);
     return sign_in_with(attempt);
 }
 
@@ -238,6 +238,7 @@ UserFailure sign_in(UserCall *call, const SignInBody *body, char ret_token[SESSI
         memcpy(ret_token, attempt.token, SESSION_TOKEN_LEN + 1);
     }
     read_token_keep(call, failure); /* here, because pages end their calls in their own way */
+    profile_forget(call);
     account_done(&attempt.account);
     return failure;
 }
@@ -332,17 +333,19 @@ static UserFailure prove(UserCall *call, json_t **ret_body) {
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
-    vault_hash_email(call->service->vault, str_from(attempt.account.email), attempt.email_hash);
-    hex_encode((Str){(const char *)attempt.email_hash, VAULT_HASH_LEN}, attempt.email_hex);
-    failure = throttle(&attempt);
+    attempt.email = attempt.account.email;
+    failure = attempts_take_account(call, attempt.email);
     if (failure == USER_FAILURE_NONE) {
-        failure = passwords_verify(call, proof.password, attempt.account.password);
+        failure = passwords_verify(call, proof.password, attempt.account.password, NULL);
+    }
+    if (failure == USER_FAILURE_NONE) {
+        failure = take_code(&attempt);
     }
     if (failure == USER_FAILURE_NONE) {
         r = db_write(call->service->options.db, renew_proof, &attempt, read_token_noted(call));
         failure = r == 0 ? USER_FAILURE_NONE : explain(&attempt, r);
         if (r == 0) {
-            throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, str_from(attempt.email_hex));
+            attempts_succeeded(call, attempt.email);
             sessions_forget(call, &call->session.session_id, 1);
         }
     }

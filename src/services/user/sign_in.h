@@ -37,3 +37,7 @@ typedef struct SignInProof {
  */
 int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *proof,
                  Session *ret_session, char ret_token[SESSION_TOKEN_LEN + 1]);
+
+/* After that transaction: forgets the session that it took the place of, and tells the account's
+ * owner when it took back an erasure. */
+void sign_in_opened(UserCall *call, const char *email);

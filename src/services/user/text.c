@@ -2,8 +2,11 @@
 #include "services/user/text.h"
 
 #include "base/error.h"
+#include "services/user/language_tag.h"
 
 #include <ctype.h>
+#include <idn2.h>
+#include <unicase.h>
 
 #define LOCAL_PART_MAX 64
 #define LABEL_MAX      63
@@ -62,19 +65,67 @@ static bool is_domain(Str domain) {
     return labels >= 2 && !numeric; /* no IPv4 address */
 }
 
+static bool is_ascii(Str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] >= 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether going there and back changes no more than case and composition. */
+static bool is_spelt_as(const char *domain, const char *ascii) {
+    _cleanup_(freep) uint8_t *lower = NULL;
+    char *back = NULL;
+    size_t len = 0;
+    bool same;
+
+    if (idn2_to_unicode_8z8z(ascii, &back, IDN2_NONTRANSITIONAL) != IDN2_OK) {
+        return false;
+    }
+    lower = u8_tolower((const uint8_t *)domain, strlen(domain) + 1, NULL, UNINORM_NFC, NULL, &len);
+    same = lower && strcmp((const char *)lower, back) == 0;
+    idn2_free(back);
+    return same;
+}
+
+/* Its A-labels (IDNA 2008 by UTS #46, non-transitional), in the arena; or NULL. */
+static const char *domain_ascii(Str domain, Arena *arena) {
+    const char *text = arena_strdup(arena, domain), *ret = NULL;
+    char *ascii = NULL;
+
+    if (is_ascii(domain)) {
+        return text;
+    }
+    if (!str_is_utf8(domain) || idn2_to_ascii_8z(text, &ascii,
+                                                 IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL |
+                                                     IDN2_USE_STD3_ASCII_RULES) != IDN2_OK) {
+        return NULL;
+    }
+    if (is_spelt_as(text, ascii)) {
+        ret = arena_strdup(arena, str_from(ascii));
+    }
+    idn2_free(ascii);
+    return ret;
+}
+
 int email_canonical(Str text, Arena *arena, const char **ret_email) {
     Str trimmed = str_trim(text), local;
     const char *at = trimmed.len > 0 ? memchr(trimmed.ptr, '@', trimmed.len) : NULL;
+    const char *domain;
     char *email;
 
-    if (!at || trimmed.len > EMAIL_LEN_MAX) {
+    if (!at || trimmed.len > EMAIL_LEN_MAX || memchr(trimmed.ptr, '\0', trimmed.len)) {
         return -EINVAL;
     }
     local = (Str){trimmed.ptr, (size_t)(at - trimmed.ptr)};
-    if (!is_local_part(local) || !is_domain((Str){at + 1, trimmed.len - local.len - 1})) {
+    domain = domain_ascii((Str){at + 1, trimmed.len - local.len - 1}, arena);
+    if (!domain || !is_local_part(local) || !is_domain(str_from(domain)) ||
+        local.len + 1 + strlen(domain) > EMAIL_LEN_MAX) {
         return -EINVAL;
     }
-    email = arena_strdup(arena, trimmed);
+    email = arena_printf(arena, "%.*s@%s", (int)local.len, local.ptr, domain);
     for (char *c = email; *c; c++) {
         if (*c >= 'A' && *c <= 'Z') {
             *c = (char)tolower(*c);
@@ -132,7 +183,7 @@ static bool has_only(const char *text, const char *others) {
 }
 
 bool text_is_locale(const char *text) {
-    return strlen(text) <= 35 && has_only(text, "-");
+    return !text[0] || (strlen(text) <= 35 && language_tag_is_well_formed(str_from(text)));
 }
 
 bool text_is_zone(const char *text) {

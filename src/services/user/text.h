@@ -9,19 +9,20 @@
 
 /*
  * An address in the one form that is stored and compared: without blanks around it, ASCII letters
- * in lower case. Only ASCII (RFC 5321 dot-string local part, host names of letters, digits and
- * hyphens with at least one dot): an address that looks like another but is spelt with other
- * letters is refused instead of guessed at; international domains are written as xn--. 0 or
- * -EINVAL.
+ * in lower case (RFC 5321 dot-string local part, host names of letters, digits and hyphens with at
+ * least one dot). A domain may be international (RFC 5891): it becomes xn--, as two spellings that
+ * look alike do not then. What its rules (UTS #46) would replace by other letters, such as
+ * full-width ones, is refused instead of guessed at, as is a local part that is not ASCII (RFC 6531
+ * is not spoken here). 0 or -EINVAL.
  */
 int email_canonical(Str text, Arena *arena, const char **ret_email);
 
 /* UTF-8 of at most `max` bytes without control characters, bidirectional overrides and the like. */
 bool text_is_plain(const char *text, size_t max);
 
-/* A language tag such as "de-CH" (RFC 5646: letters, digits and hyphens), or "". */
+/* A language tag such as "de-CH" (well-formed by RFC 5646), or "". */
 bool text_is_locale(const char *text);
-/* A time zone's name such as "Europe/Zurich", or "". */
+/* What may be a time zone's name such as "Europe/Zurich", or ""; zone.h knows whether it is. */
 bool text_is_zone(const char *text);
 
 /* How many characters UTF-8 text has. */

@@ -23,13 +23,34 @@ static void test_email_has_one_form(void **state) {
     canonical("o'brien@xn--bcher-kva.example", "o'brien@xn--bcher-kva.example");
 }
 
+static void test_international_domain_has_one_form(void **state) {
+    (void)state;
+    canonical("Ada@b\xc3\xbc"
+              "cher.example",
+              "ada@xn--bcher-kva.example");
+    /* Upper case, and the mark apart. */
+    canonical("ada@B\xc3\x9c"
+              "CHER.Example",
+              "ada@xn--bcher-kva.example");
+    canonical("ada@bu\xcc\x88"
+              "cher.example",
+              "ada@xn--bcher-kva.example");
+    canonical("a@fa\xc3\x9f.de", "a@xn--fa-hia.de"); /* non-transitional: not fass.de */
+    canonical("a@example\xcc\x81.com", "a@xn--exampl-gva.com");
+    /* Cyrillic a: another domain, and seen to be one. */
+    canonical("a@ex\xd0\xb0mple.com", "a@xn--exmple-4nf.com");
+}
+
 static void test_email_that_is_none_is_refused(void **state) {
     static const char *const wrong[] = {
         "", "@", "a", "a@", "a@b", "@example.com", "a@@b.com", "a@b@c.com", ".a@b.com", "a.@b.com",
         "a..b@c.com", "a b@c.com", "a@b..com", "a@-b.com", "a@b-.com", "a@b.com.", "a@1.2.3.4",
         "a@[1.2.3.4]", "a\n@b.com", "a@b.com\r\nBcc: c@d.com", "\"a\"@b.com",
-        /* Cyrillic a; full-width; a combining mark: they look like others' addresses. */
-        "\xd0\xb0@example.com", "a@ex\xef\xbd\x81mple.com", "a@example\xcc\x81.com"};
+        /* Cyrillic a; full-width letters and dots, ligatures, invisible ones: replaced by others.
+         */
+        "\xd0\xb0@example.com", "a@ex\xef\xbd\x81mple.com", "a@b\xe3\x80\x82jp",
+        "a@\xef\xac\x81x.com", "a@b\xc2\xad.com", "a@b\xe2\x80\x8b.com",
+        "a@\xf0\x9f\x92\xa9\xff.com", "a@\xc3\xbc", "a@\xcc\x81x.com", "a@-\xc3\xbc.com"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
@@ -70,9 +91,30 @@ static void test_text_is_plain(void **state) {
 }
 
 static void test_locale_and_zone(void **state) {
+    /* RFC 5646, appendix A. */
+    static const char *const locales[] = {"de",
+                                          "zh-Hant",
+                                          "zh-cmn-Hans-CN",
+                                          "sl-rozaj",
+                                          "de-CH-1901",
+                                          "es-419",
+                                          "x-whatever",
+                                          "de-CH-x-phonebk",
+                                          "en-US-u-islamcal",
+                                          "en-a-myext-b-another",
+                                          "sl-Latn-IT-nedis"};
+    static const char *const none[] = {"de_CH",     "d",       "de-",     "-de", "de--CH",
+                                       "a-DE",      "de-x",    "de-a",    "1de", "de-419-DE",
+                                       "abcdefghi", "de-CH-1", "\xc3\xa9"};
+
     (void)state;
     assert_true(text_is_locale("de-CH") && text_is_locale(""));
-    assert_false(text_is_locale("de_CH"));
+    for (size_t i = 0; i < ARRAY_LEN(locales); i++) {
+        assert_true(text_is_locale(locales[i]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(none); i++) {
+        assert_false(text_is_locale(none[i]));
+    }
     assert_true(text_is_zone("America/Argentina/Buenos_Aires") && text_is_zone("Etc/GMT+1"));
     assert_false(text_is_zone("../etc/passwd") || text_is_zone("/etc") || text_is_zone("a b"));
 }
@@ -80,6 +122,7 @@ static void test_locale_and_zone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_email_has_one_form),
+        cmocka_unit_test(test_international_domain_has_one_form),
         cmocka_unit_test(test_email_that_is_none_is_refused),
         cmocka_unit_test(test_email_has_bounds),
         cmocka_unit_test(test_text_is_plain),

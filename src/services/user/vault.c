@@ -222,6 +222,11 @@ int vault_open(const VaultKey *key, const char *column, Str row, Str sealed, Are
     return 0;
 }
 
+void vault_key_of_secret(Str secret, const char *purpose, VaultKey *ret_key) {
+    *ret_key = (VaultKey){0};
+    digest_hkdf(secret, (Str){0}, str_from(purpose), ret_key->bytes, sizeof(ret_key->bytes));
+}
+
 const VaultKey *vault_service_key(const Vault *vault) {
     return &vault->keys[SERVICE_KEY_SEAL];
 }

@@ -60,6 +60,10 @@ Str vault_seal(const VaultKey *key, const char *column, Str row, Str value, Aren
 int vault_open(const VaultKey *key, const char *column, Str row, Str sealed, Arena *arena,
                Str *ret_value);
 
+/* A key that is made of a secret of 32 random bytes, for what only its holder shall read; of
+ * another purpose it is another key, and it belongs to no user. */
+void vault_key_of_secret(Str secret, const char *purpose, VaultKey *ret_key);
+
 /* The same for rows of no user: the key is the service's. */
 const VaultKey *vault_service_key(const Vault *vault);
 

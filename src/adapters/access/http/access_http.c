@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapters/access/http/access_http.h"
 
-#include "adapters/access/http/transfer.h"
 #include "base/clock.h"
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "base/http/client.h"
 #include "core/cache/read_through.h"
 #include "core/contracts/access_wire.h"
 
@@ -14,6 +14,7 @@
 #define TRIES        3
 #define PAUSE_MAX_MS 50 /* before the second try, and four times as long before the third */
 #define BREAK_MS     1000
+#define ANSWER_MAX   ((size_t)64 << 10)
 
 typedef struct AccessHttp {
     Access base; /* first */
@@ -33,7 +34,7 @@ typedef enum Outcome {
 } Outcome;
 
 /* The call's own answer, as access_wire.h has it; anything else is not from the user service. */
-static bool read_answer(const HttpAnswer *http, Arena *arena, AccessAnswer *ret_answer) {
+static bool read_answer(const HttpClientAnswer *http, Arena *arena, AccessAnswer *ret_answer) {
     _cleanup_(json_decrefp) json_t *json =
         json_loadb(http->body.ptr ? http->body.ptr : "", http->body.len, 0, NULL);
     const char *where;
@@ -42,7 +43,8 @@ static bool read_answer(const HttpAnswer *http, Arena *arena, AccessAnswer *ret_
     return json && json_read(json, access_answer_fields, arena, ret_answer, &where) == 0;
 }
 
-static Outcome judge(const HttpAnswer *http, Arena *arena, AccessAnswer *ret_answer, int *ret_r) {
+static Outcome judge(const HttpClientAnswer *http, Arena *arena, AccessAnswer *ret_answer,
+                     int *ret_r) {
     if (http->status == 200 && read_answer(http, arena, ret_answer)) {
         *ret_r = 0;
         return OUTCOME_ANSWERED;
@@ -54,17 +56,31 @@ static Outcome judge(const HttpAnswer *http, Arena *arena, AccessAnswer *ret_ans
                                                       : OUTCOME_REFUSED;
 }
 
+static int post(AccessHttp *self, AccessVerb verb, Str token, Str body, Arena *arena,
+                HttpClientAnswer *ret_answer) {
+    const char *const headers[] = {
+        "Content-Type: application/json",
+        arena_printf(arena, "Authorization: Bearer %.*s", (int)token.len, token.ptr), NULL};
+    const HttpClientCall call = {.method = "POST",
+                                 .path = access_wire_paths[verb],
+                                 .headers = headers,
+                                 .body = body,
+                                 .answer_max = ANSWER_MAX};
+
+    return http_client_send(self->http, &call, arena, ret_answer);
+}
+
 static Outcome try_once(AccessHttp *self, AccessVerb verb, Str body, Arena *arena,
                         AccessAnswer *ret_answer, int *ret_r) {
     _cleanup_(buf_done) Buf token = BUF_INIT;
-    HttpAnswer http;
+    HttpClientAnswer http;
     int r = service_token_sign(self->options.signer, clock_unix_s(), &token);
 
     if (r < 0) {
         *ret_r = r;
         return OUTCOME_REFUSED;
     }
-    r = http_client_post(self->http, access_wire_paths[verb], buf_str(&token), body, arena, &http);
+    r = post(self, verb, buf_str(&token), body, arena, &http);
     if (r < 0) {
         *ret_r = -ENOTCONN;
         return r == -ECONNREFUSED ? OUTCOME_UNSENT : OUTCOME_UNSURE;
@@ -276,8 +292,8 @@ static void register_metrics(AccessHttp *self) {
 int access_http_new(const AccessHttpOptions *options, Access **ret_access, const char **reterr) {
     static const AccessImpl impl = {
         .find_key = find_key, .credits = credits, .reserve = reserve, .settle = settle};
-    _cleanup_(http_client_freep) HttpClient *http =
-        http_client_new(options->url, options->ca_file, options->timeout_ms);
+    _cleanup_(http_client_freep) HttpClient *http = http_client_new(&(HttpClientOptions){
+        .url = options->url, .ca_file = options->ca_file, .timeout_ms = options->timeout_ms});
     AccessHttp *self;
 
     if (!http) {

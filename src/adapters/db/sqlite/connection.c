@@ -64,6 +64,13 @@ int connection_run(Connection *connection, const char *sql) {
     return result == SQLITE_OK ? 0 : failed(connection, sql, result);
 }
 
+int connection_checkpoint(Connection *connection) {
+    int result =
+        sqlite3_wal_checkpoint_v2(connection->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    return result == SQLITE_OK ? 0 : failed(connection, "checkpoint", result);
+}
+
 bool connection_in_transaction(const Connection *connection) {
     return !sqlite3_get_autocommit(connection->handle);
 }

@@ -49,6 +49,9 @@ typedef struct SqliteTx {
     bool spoilt; /* a statement failed: nothing of it may be kept */
 } SqliteTx;
 
+/* Brings the whole log into the file and empties it; -EBUSY: others took too long. */
+int connection_checkpoint(Connection *connection);
+
 /* The functions of DbImpl that work on a transaction. */
 int sqlite_tx_exec(DbTx *tx, const DbStatement *statement, const DbValue *params,
                    uint64_t *ret_changed);

@@ -68,6 +68,18 @@ static int sqlite_check(Db *db, const DbStatement *wanted, size_t n, const char 
     return r < 0 ? err_trace(r) : r;
 }
 
+/* On a connection of its own: it waits for the others as another program would. */
+static int sqlite_scrub(Db *db) {
+    SqliteDb *self = (SqliteDb *)db;
+    _cleanup_(connection_freep) Connection *connection = NULL;
+    int r = connection_open(self->path, false, WAIT_TIMEOUT_MS, &connection);
+
+    if (r == 0) {
+        r = connection_checkpoint(connection);
+    }
+    return r < 0 ? err_trace(r) : 0;
+}
+
 static Db *sqlite_free(Db *db) {
     SqliteDb *self = (SqliteDb *)db;
 
@@ -92,6 +104,7 @@ static const DbImpl sqlite_impl = {
     .exec = sqlite_tx_exec,
     .query = sqlite_tx_query,
     .script = sqlite_tx_script,
+    .scrub = sqlite_scrub,
 };
 
 static const char *explain(Arena *arena, const char *path, int r) {

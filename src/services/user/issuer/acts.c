@@ -2,10 +2,11 @@
 
 /* What comes of an identity that was proved: a session, an account, a link, a fresh proof. */
 
-#include "base/crypto/digest.h"
 #include "base/error.h"
+#include "services/user/attempts.h"
 #include "services/user/issuer/visit.h"
 #include "services/user/mails.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/registration.h"
 #include "services/user/second_factor.h"
@@ -51,6 +52,7 @@ static int write_of(Visit *visit, const Uuid *whose, DbWork *work) {
     if (r == 0) {
         call->whose = *whose;
         read_token_keep(call, USER_FAILURE_NONE); /* here, as pages end their calls themselves */
+        profile_forget(call);
     }
     return r;
 }
@@ -102,37 +104,26 @@ static int load_email(DbTx *tx, void *userdata) {
     return r < 0 ? err_trace(r) : r;
 }
 
-static Str throttle_subject(const Visit *visit) {
-    uint8_t hash[VAULT_HASH_LEN];
-    char hex[2 * VAULT_HASH_LEN + 1];
-
-    vault_hash_email(visit->call->service->vault, str_from(visit->email), hash);
-    hex_encode((Str){(const char *)hash, VAULT_HASH_LEN}, hex);
-    return str_from(arena_strdup(visit->call->arena, str_from(hex)));
-}
-
-/* Codes are guessed at no faster here than with a password. 0, or answered: false. */
+/* Codes are guessed at no faster here than with a password. False: it was answered. */
 static bool take_attempt(Visit *visit) {
     UserCall *call = visit->call;
     int r = db_read(call->service->options.db, NULL, load_email, visit);
-    uint32_t wait_s;
+    UserFailure failure;
 
     if (r != 0) {
         visit_page_failure(visit,
                            r < 0 ? user_call_fault(call, r) : USER_FAILURE_WRONG_CREDENTIALS);
         return false;
     }
-    wait_s = throttle_take(&call->service->throttle, THROTTLE_ACCOUNT, throttle_subject(visit),
-                           call->now_us);
-    if (wait_s > 0) {
-        call->retry_after_s = wait_s;
-        visit_page_code(visit, 429,
-                        arena_printf(call->arena,
-                                     "Too many attempts. Please try again in %u "
-                                     "seconds.",
-                                     wait_s));
+    failure = attempts_take_network(call);
+    if (failure == USER_FAILURE_NONE) {
+        failure = attempts_take_code(call, visit->email);
     }
-    return wait_s == 0;
+    if (failure != USER_FAILURE_NONE) {
+        visit_page_code(visit, user_failure_info(failure)->status,
+                        arena_printf(call->arena, "Too many attempts. %s", call->detail));
+    }
+    return failure == USER_FAILURE_NONE;
 }
 
 static int note_refusal(DbTx *tx, void *userdata) {
@@ -174,13 +165,11 @@ static void answer_failure(Visit *visit, int r) {
     }
 }
 
-/* What follows a code that was right. */
-static void code_was_good(Visit *visit, uint32_t methods) {
+/* What follows a proof that was good. */
+static void proof_was_good(Visit *visit, uint32_t methods) {
     UserCall *call = visit->call;
 
-    if (visit->code) {
-        throttle_clear(&call->service->throttle, THROTTLE_ACCOUNT, throttle_subject(visit));
-    }
+    attempts_succeeded(call, visit->email);
     if (methods & SESSION_METHOD_RECOVERY) {
         mails_notice(call->service, MAIL_NOTICE_RECOVERY_USED, visit->email);
     }
@@ -199,8 +188,8 @@ void visit_enter(Visit *visit) {
         answer_failure(visit, r);
         return;
     }
-    code_was_good(visit, visit->session.methods);
-    sessions_forget_before(call);
+    proof_was_good(visit, visit->session.methods);
+    sign_in_opened(call, visit->email);
     metric_add(call->service->metrics.sign_ins, 1);
     visit_go_back(visit, visit->token);
 }
@@ -242,7 +231,7 @@ void visit_prove(Visit *visit) {
         answer_failure(visit, r);
         return;
     }
-    code_was_good(visit, visit->session.methods);
+    proof_was_good(visit, visit->session.methods);
     sessions_forget(call, &call->session.session_id, 1);
     visit_go_back(visit, NULL);
 }
@@ -331,6 +320,9 @@ static int open_account(DbTx *tx, void *userdata) {
                               &visit->session, visit->token);
 
     if (r == 0) {
+        r = consent_keep(tx, call, &account.key, &visit->agreed);
+    }
+    if (r == 0) {
         r = identity_store_add(tx, call->service->vault, &account.key, call->arena, &identity);
     }
     if (r == 0) {
@@ -349,6 +341,7 @@ void visit_register(Visit *visit) {
         visit_page_failure(visit, r < 0 ? user_call_fault(call, r) : USER_FAILURE_CONFLICT);
         return;
     }
+    attempts_succeeded(call, visit->claims.email);
     metric_add(call->service->metrics.registrations, 1);
     mails_notice(call->service, MAIL_NOTICE_ACCOUNT_OPENED, visit->claims.email);
     visit_go_back(visit, visit->token);

@@ -5,6 +5,7 @@
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
+#include "services/user/attempts.h"
 #include "services/user/issuer/visit.h"
 #include "services/user/oidc/oidc.h"
 #include "services/user/sessions.h"
@@ -194,7 +195,7 @@ static int search_address(DbTx *tx, void *userdata) {
     return r < 0 ? err_trace(r) : 0;
 }
 
-static bool may_register(const Visit *visit) {
+bool visit_may_register(const Visit *visit) {
     return visit->issuer->registration && visit->call->service->options.settings->registration;
 }
 
@@ -220,7 +221,9 @@ static void meet(Visit *visit, Search *search, const Answer *answer) {
         visit_page_failure(visit, user_call_fault(call, r < 0 ? r : -EIO));
     } else if (search->has_account) {
         visit_page_link(visit, 200, NULL);
-    } else if (may_register(visit)) {
+    } else if (visit_may_register(visit) && agreements_require(call->service->agreements)) {
+        visit_page_agree(visit, 200, NULL);
+    } else if (visit_may_register(visit)) {
         visit_register(visit);
     } else {
         refuse(visit, 403, "There is no account",
@@ -302,17 +305,13 @@ static void decide(Visit *visit, const Answer *answer) {
     }
 }
 
-static bool throttle(Visit *visit) {
-    UserCall *call = visit->call;
-    uint32_t wait_s = throttle_take(&call->service->throttle, THROTTLE_ADDRESS,
-                                    str_from(http_request_peer(call->request)), call->now_us);
+static bool take_attempt(Visit *visit) {
+    UserFailure failure = attempts_take_network(visit->call);
 
-    if (wait_s > 0) {
-        call->retry_after_s = wait_s;
-        call->detail = arena_printf(call->arena, "Please try again in %u seconds.", wait_s);
-        visit_page_failure(visit, USER_FAILURE_TOO_MANY);
+    if (failure != USER_FAILURE_NONE) {
+        visit_page_failure(visit, failure);
     }
-    return wait_s == 0;
+    return failure == USER_FAILURE_NONE;
 }
 
 void issuer_callback_handle(HttpRequest *request, void *context) {
@@ -327,7 +326,7 @@ void issuer_callback_handle(HttpRequest *request, void *context) {
                    "/account/sign-in", "Sign in");
         return;
     }
-    if (!read_flow(&visit) || !throttle(&visit)) {
+    if (!read_flow(&visit) || !take_attempt(&visit)) {
         return;
     }
     if (issuer_remote_endpoints(part->remote, visit.issuer, call.now_us, call.arena,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The answer to what had to be asked: a second factor's code, or the account's own password. */
+/* The answer to what had to be asked: a second factor's code, the account's own password, or
+ * whether somebody agrees to what an account needs. */
 
 #include "base/crypto/digest.h"
 #include "base/error.h"
@@ -98,6 +99,47 @@ static void finish_link(Visit *visit, const Form *form) {
     }
 }
 
+/* What is ticked, of the versions that there are now. */
+static void read_ticks(Visit *visit, const Form *form) {
+    UserCall *call = visit->call;
+    const Agreements *all = call->service->agreements;
+
+    for (size_t i = 0; i < all->n; i++) {
+        const Agreement *agreement = &all->agreements[i];
+        const char *version =
+            oidc_field(call, form, arena_printf(call->arena, "agree_%s", agreement->id));
+        if (version && strcmp(version, agreement->version) == 0) {
+            consent_agree(&visit->agreed, agreement);
+        }
+    }
+}
+
+static void finish_agree(Visit *visit, const Form *form) {
+    UserCall *call = visit->call;
+    const Agreement *missing;
+
+    visit->claims = (IdentityClaims){.subject = visit->flow.subject,
+                                     .email = visit->flow.email,
+                                     .name = visit->flow.name,
+                                     .locale = visit->flow.locale,
+                                     .zone = visit->flow.zone,
+                                     .email_verified = true};
+    if (!visit_may_register(visit)) {
+        call->detail = "Accounts here are opened by the operator.";
+        visit_page_failure(visit, USER_FAILURE_FORBIDDEN);
+        return;
+    }
+    read_ticks(visit, form);
+    missing = consent_missing(call->service, &visit->agreed);
+    if (missing) {
+        visit_page_agree(
+            visit, 400,
+            arena_printf(call->arena, "To open an account, agree to: %s.", missing->title));
+        return;
+    }
+    visit_register(visit);
+}
+
 static void finish(Visit *visit, const Form *form) {
     UserCall *call = visit->call;
     const char *decision = oidc_field(call, form, "decision");
@@ -107,6 +149,10 @@ static void finish(Visit *visit, const Form *form) {
         (void)flow_use(call, &visit->flow);
         visit_page(visit, 200, "Nothing was done", "You can sign in another way.",
                    "/account/sign-in", "Sign in");
+        return;
+    }
+    if (visit->flow.stage == FLOW_AGREE) {
+        finish_agree(visit, form);
         return;
     }
     r = db_read(call->service->options.db, NULL, find_owner, visit);

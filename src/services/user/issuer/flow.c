@@ -9,7 +9,7 @@
 #define FLOW_COOKIE(secure) ((secure) ? "__Host-issuer" : "issuer")
 #define FLOW_LEN_MAX        3500 /* of the cookie's value: a browser takes 4096 with the name */
 
-static const char *const stage_names[] = {"sent", "code", "link", NULL};
+static const char *const stage_names[] = {"sent", "code", "link", "agree", NULL};
 static const char *const purpose_names[] = {"sign-in", "add", "prove", NULL};
 
 static const JsonField flow_fields[] = {
@@ -26,6 +26,9 @@ static const JsonField flow_fields[] = {
     {"subject", JSON_FIELD_STR, offsetof(Flow, subject), true},
     {"email", JSON_FIELD_STR, offsetof(Flow, email), true},
     {"authenticated", JSON_FIELD_U64, offsetof(Flow, authenticated_s), true},
+    {"name", JSON_FIELD_STR, offsetof(Flow, name)},
+    {"locale", JSON_FIELD_STR, offsetof(Flow, locale)},
+    {"zone", JSON_FIELD_STR, offsetof(Flow, zone)},
     {0},
 };
 
@@ -91,7 +94,7 @@ bool flow_read(UserCall *call, const uint8_t key[AEAD_KEY_LEN], Flow *ret_flow) 
     uint64_t now_s = (uint64_t)(call->now_us / 1000000);
     const char *where;
     size_t len;
-    Flow flow;
+    Flow flow = {.name = "", .locale = "", .zone = ""};
 
     if (!cookie || base64url_decode_into(str_from(cookie), sealed, sizeof(sealed), &len) < 0 ||
         len <= AEAD_OVERHEAD ||
@@ -107,8 +110,14 @@ bool flow_read(UserCall *call, const uint8_t key[AEAD_KEY_LEN], Flow *ret_flow) 
     return true;
 }
 
+/* Hashed: the id is the state that a browser came back with. */
 static Str used_key(UserCall *call, const Flow *flow) {
-    return str_from(arena_printf(call->arena, "issuer-flow/%s", flow->id));
+    uint8_t digest[DIGEST_LEN];
+    char hex[DIGEST_HEX_SIZE];
+
+    digest_sha256(str_from(flow->id), digest);
+    hex_encode((Str){(const char *)digest, sizeof(digest)}, hex);
+    return str_from(arena_printf(call->arena, "issuer-flow/%s", hex));
 }
 
 bool flow_use(UserCall *call, const Flow *flow) {

@@ -14,9 +14,10 @@
 #define FLOW_BACK_MAX 1500 /* bytes of `back` */
 
 typedef enum FlowStage {
-    FLOW_SENT, /* the issuer has not answered yet */
-    FLOW_CODE, /* the identity is proved; the account's second factor is not */
-    FLOW_LINK, /* the identity is proved; that the account with its address is theirs is not */
+    FLOW_SENT,  /* the issuer has not answered yet */
+    FLOW_CODE,  /* the identity is proved; the account's second factor is not */
+    FLOW_LINK,  /* the identity is proved; that the account with its address is theirs is not */
+    FLOW_AGREE, /* the identity is proved; that they agree to what an account needs is not said */
 } FlowStage;
 
 typedef enum FlowPurpose {
@@ -37,7 +38,8 @@ typedef struct Flow {
     uint64_t created_s;
     /* Once the identity is proved. */
     const char *subject, *email;
-    uint64_t authenticated_s; /* 0: not known */
+    uint64_t authenticated_s;         /* 0: not known */
+    const char *name, *locale, *zone; /* of the account that is to be opened */
 } Flow;
 
 /* Fills id and created_s, and what the protocol needs to be random. */

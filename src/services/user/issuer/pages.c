@@ -173,3 +173,38 @@ void visit_page_link(Visit *visit, unsigned status, const char *problem) {
     }
     respond(visit, status, &visit->flow, NULL, NULL, &html);
 }
+
+static void add_tick(Buf *html, const Visit *visit, const Agreement *agreement) {
+    bool ticked = false;
+
+    for (size_t i = 0; i < visit->agreed.n; i++) {
+        ticked |= visit->agreed.agreements[i] == agreement;
+    }
+    add_text(html, "<label class=\"tick\"><input type=\"checkbox\" name=\"agree_", agreement->id,
+             "\"");
+    add_text(html, " value=\"", agreement->version, "\"");
+    buf_addf(html, "%s%s>", agreement->required ? " required" : "", ticked ? " checked" : "");
+    add_text(html, "<span>I agree to: <a target=\"_blank\" rel=\"noopener noreferrer\" href=\"",
+             agreement->url, "\">");
+    add_text(html, "", agreement->title,
+             agreement->required ? "</a></span></label>" : "</a> (you need not)</span></label>");
+}
+
+void visit_page_agree(Visit *visit, unsigned status, const char *problem) {
+    const Agreements *agreements = visit->call->service->agreements;
+    Buf html = BUF_INIT;
+
+    visit->flow.name = visit->claims.name;
+    visit->flow.locale = visit->claims.locale;
+    visit->flow.zone = visit->claims.zone;
+    turn_to(visit, FLOW_AGREE);
+    page_begin(&html, "Open an account");
+    add_text(&html, "<p>There is no account yet with <strong>", visit->flow.email, "</strong>. ");
+    add_text(&html, "Open one to sign in with <strong>", visit->issuer->title, "</strong>.</p>");
+    begin_form(visit, problem, &html);
+    for (size_t i = 0; i < agreements->n; i++) {
+        add_tick(&html, visit, &agreements->agreements[i]);
+    }
+    end_form("Open the account", &html);
+    respond(visit, status, &visit->flow, NULL, NULL, &html);
+}

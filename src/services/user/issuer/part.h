@@ -6,7 +6,8 @@
  *
  *   GET /oauth/issuers/{name}/start       off to the issuer, to come back signed in
  *   GET /oauth/issuers/{name}/callback    back with a code
- *   POST /oauth/issuers/finish            when something had to be asked: a code, a password
+ *   POST /oauth/issuers/finish            when something had to be asked: a code, a password, or
+ *                                         whether one agrees to what an account needs
  *   GET /v1/issuers                       which there are
  *   GET, POST, DELETE /v1/me/identities   one's own identities elsewhere
  *   POST /v1/sessions/proof/issuer        a fresh proof by one of them

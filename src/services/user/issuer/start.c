@@ -53,6 +53,7 @@ int visit_send(Visit *visit, const char **ret_location, const char **ret_cookie)
     visit->flow.stage = FLOW_SENT;
     visit->flow.issuer = visit->issuer->name;
     visit->flow.subject = visit->flow.email = "";
+    visit->flow.name = visit->flow.locale = visit->flow.zone = "";
     flow_begin(&visit->flow, call->arena, call->now_us);
     oidc_add_param(&query, "response_type", "code");
     oidc_add_param(&query, "client_id", visit->issuer->client_id);

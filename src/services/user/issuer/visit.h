@@ -10,6 +10,7 @@
 #include "services/user/issuer/identity_store.h"
 #include "services/user/issuer/part.h"
 #include "services/user/issuer/remote.h"
+#include "services/user/privacy/consent.h"
 #include "services/user/session_store.h"
 
 struct UserIssuer {
@@ -27,6 +28,7 @@ typedef struct Visit {
     /* Transactions'. */
     Uuid user_id; /* whose it is about */
     const char *email;
+    Agreed agreed;    /* of an account that is opened */
     const char *code; /* of the second factor; NULL: none was sent */
     Session session;
     char token[SESSION_TOKEN_LEN + 1];
@@ -53,7 +55,9 @@ void visit_enter(Visit *visit);
 void visit_prove(Visit *visit);
 /* Links the identity with the account of the session, which was proved just now. Answers. */
 void visit_add(Visit *visit);
-/* Opens an account of visit->claims.email. Answers. */
+/* Whether strangers may open an account by this issuer. */
+bool visit_may_register(const Visit *visit);
+/* Opens an account of visit->claims.email, whose owner has agreed to visit->agreed. Answers. */
 void visit_register(Visit *visit);
 
 /* On to flow.back, with the session's cookie when `token` is not NULL. */
@@ -68,5 +72,7 @@ void visit_page_code(Visit *visit, unsigned status, const char *problem);
 /* Asks whoever has visit->claims.email's account to sign in to it, or only to confirm when they
  * are. */
 void visit_page_link(Visit *visit, unsigned status, const char *problem);
+/* Asks whoever is about to open an account of visit->claims to agree to the documents. */
+void visit_page_agree(Visit *visit, unsigned status, const char *problem);
 /* Whether a form of these pages, for this flow, was sent. */
 bool visit_form_is_ours(Visit *visit, const Form *form);

@@ -10,6 +10,7 @@
 #include "base/crypto/base64url.h"
 #include "base/crypto/random.h"
 #include "base/error.h"
+#include "services/user/attempts.h"
 #include "services/user/mails.h"
 #include "services/user/oidc/pages.h"
 #include "services/user/read_token.h"
@@ -46,16 +47,16 @@ static bool read_scope(Device *device, const Form *form) {
 
 /* So that nobody fills the table. */
 static bool take_turn(UserCall *call) {
-    uint32_t wait_s = throttle_take(&call->service->throttle, THROTTLE_DEVICE,
-                                    str_from(http_request_peer(call->request)), call->now_us);
-    const HttpHeader headers[] = {{"Retry-After", arena_printf(call->arena, "%u", wait_s)}, {0}};
+    UserFailure failure = attempts_take_device(call);
+    const HttpHeader headers[] = {
+        {"Retry-After", arena_printf(call->arena, "%u", call->retry_after_s)}, {0}};
     _cleanup_(json_decrefp) json_t *body = json_pack(
         "{s:s,s:s}", "error", "slow_down", "error_description", "Please try again later.");
 
-    if (wait_s > 0) {
+    if (failure != USER_FAILURE_NONE) {
         oidc_respond_json(call, 429, body, headers);
     }
-    return wait_s == 0;
+    return failure == USER_FAILURE_NONE;
 }
 
 static void answer_codes(Device *device, const char *device_code, const char *user_code) {
@@ -140,26 +141,14 @@ static int find(DbTx *tx, void *userdata) {
     return r < 0 ? err_trace(r) : 0;
 }
 
-/* Each code that is typed counts, the right ones too: whoever guesses has codes of their own to
- * type in between. */
 static bool may_try(UserCall *call) {
-    char user_id[UUID_TEXT_SIZE];
-    uint32_t wait_s = throttle_take(&call->service->throttle, THROTTLE_ADDRESS,
-                                    str_from(http_request_peer(call->request)), call->now_us);
+    UserFailure failure = attempts_take_user_code(call);
 
-    if (wait_s == 0) {
-        uuid_text(&call->session.user_id, user_id);
-        wait_s = throttle_take(&call->service->throttle, THROTTLE_USER_CODE, str_from(user_id),
-                               call->now_us);
-    }
-    if (wait_s > 0) {
-        call->retry_after_s = wait_s;
+    if (failure != USER_FAILURE_NONE) {
         page_device_code(call, 429,
-                         arena_printf(call->arena,
-                                      "That were many codes. Please try again in %u seconds.",
-                                      wait_s));
+                         arena_printf(call->arena, "That were many codes. %s", call->detail));
     }
-    return wait_s == 0;
+    return failure == USER_FAILURE_NONE;
 }
 
 /* Somebody is signed in. */

@@ -16,8 +16,10 @@ enum {
     GRANT_REMOVE,
     GRANT_REMOVE_EXPIRED,
     GRANT_REMOVE_BEYOND,
+    GRANT_LIST,
     CONSENT_GET,
     CONSENT_PUT,
+    CONSENT_LIST,
     _GRANT_STATEMENT_MAX,
 };
 
@@ -49,6 +51,11 @@ const DbStatement grant_statements[_GRANT_STATEMENT_MAX] = {
                              "(SELECT grant_id FROM user_grant WHERE user_id = ? "
                              "ORDER BY created_us DESC, grant_id LIMIT ?)",
                              3, 0},
+    [GRANT_LIST] = {"grant_list",
+                    "SELECT grant_id, client_id, scopes, methods, authenticated_us, created_us, "
+                    "expires_us FROM user_grant WHERE user_id = ? "
+                    "ORDER BY created_us, grant_id LIMIT ?",
+                    2, 7},
     [CONSENT_GET] = {"consent_get",
                      "SELECT scopes FROM user_client_consent WHERE user_id = ? AND client_id = ?",
                      2, 1},
@@ -57,6 +64,10 @@ const DbStatement grant_statements[_GRANT_STATEMENT_MAX] = {
                      "VALUES (?, ?, ?, ?) ON CONFLICT (user_id, client_id) DO UPDATE "
                      "SET scopes = excluded.scopes, created_us = excluded.created_us",
                      4, 0},
+    [CONSENT_LIST] = {"consent_list",
+                      "SELECT client_id, scopes, created_us FROM user_client_consent "
+                      "WHERE user_id = ? ORDER BY client_id LIMIT ?",
+                      2, 3},
 };
 const size_t grant_statements_len = _GRANT_STATEMENT_MAX;
 
@@ -196,6 +207,58 @@ int grant_store_put(DbTx *tx, const Grant *grant) {
 int grant_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *grant_id) {
     return run(tx, GRANT_REMOVE,
                (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(grant_id))});
+}
+
+int grant_store_list(DbTx *tx, const Uuid *user_id, Arena *arena, Grant **ret_grants,
+                     size_t *ret_n) {
+    Grant *grants;
+    DbRows rows;
+    int r = db_query(tx, &grant_statements[GRANT_LIST],
+                     (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_INT(GRANTS_MAX)}, GRANTS_MAX, arena,
+                     &rows);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    grants = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*grants));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        const DbValue *row = db_rows_at(&rows, i, 0);
+        grants[i] = (Grant){.user_id = *user_id,
+                            .client_id = arena_strdup(arena, row[1].bytes),
+                            .scopes = (uint32_t)row[2].integer,
+                            .methods = (uint32_t)row[3].integer,
+                            .authenticated_us = row[4].integer,
+                            .created_us = row[5].integer,
+                            .expires_us = row[6].integer};
+        if (uuid_from_str(row[0].bytes, &grants[i].grant_id) < 0) {
+            return err_trace(-EBADMSG);
+        }
+    }
+    *ret_grants = grants;
+    *ret_n = rows.n_rows;
+    return 0;
+}
+
+int consent_store_list(DbTx *tx, const Uuid *user_id, Arena *arena, ClientConsent **ret_consents,
+                       size_t *ret_n) {
+    ClientConsent *consents;
+    DbRows rows;
+    int r = db_query(tx, &grant_statements[CONSENT_LIST],
+                     (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_INT(CLIENT_CONSENTS_MAX)},
+                     CLIENT_CONSENTS_MAX, arena, &rows);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    consents = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*consents));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        const DbValue *row = db_rows_at(&rows, i, 0);
+        consents[i] = (ClientConsent){arena_strdup(arena, row[0].bytes), (uint32_t)row[1].integer,
+                                      row[2].integer};
+    }
+    *ret_consents = consents;
+    *ret_n = rows.n_rows;
+    return 0;
 }
 
 int consent_store_get(DbTx *tx, const Uuid *user_id, const char *client_id, Arena *arena,

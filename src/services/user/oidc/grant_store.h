@@ -49,11 +49,27 @@ int grant_store_check(DbTx *tx, const Uuid *user_id, const Uuid *grant_id, int64
 int grant_store_put(DbTx *tx, const Grant *grant);
 int grant_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *grant_id);
 
+/* The oldest first, without what is sealed: no secret, no redirect URI. */
+int grant_store_list(DbTx *tx, const Uuid *user_id, Arena *arena, Grant **ret_grants,
+                     size_t *ret_n);
+
 /* The scopes that need not be asked for again; 0: none. */
 int consent_store_get(DbTx *tx, const Uuid *user_id, const char *client_id, Arena *arena,
                       uint32_t *ret_scopes);
 int consent_store_put(DbTx *tx, const Uuid *user_id, const char *client_id, uint32_t scopes,
                       int64_t now_us);
+
+#define CLIENT_CONSENTS_MAX 1000 /* that are listed */
+
+typedef struct ClientConsent {
+    const char *client_id;
+    uint32_t scopes;
+    int64_t created_us;
+} ClientConsent;
+
+/* By client. */
+int consent_store_list(DbTx *tx, const Uuid *user_id, Arena *arena, ClientConsent **ret_consents,
+                       size_t *ret_n);
 
 /* The code, or the refresh token of the grant's counter; NUL-terminated. */
 void grant_credential(const Grant *grant, GrantCredential kind,

@@ -9,10 +9,11 @@
 
 #define FORM_MAX (16u << 10)
 
-static void build_routes(UserOidc *oidc) {
+static void build_routes(UserOidc *oidc, Executor *password_executor) {
     static const struct {
         const char *method, *path;
         HttpHandler *handle;
+        bool hashes; /* passwords */
     } routes[] = {
         {"GET", "/.well-known/openid-configuration", oidc_discovery_handle},
         {"OPTIONS", "/.well-known/openid-configuration", oidc_options_handle},
@@ -20,7 +21,7 @@ static void build_routes(UserOidc *oidc) {
         {"OPTIONS", "/oauth/jwks", oidc_options_handle},
         {"GET", "/oauth/authorize", oidc_authorize_handle},
         {"POST", "/oauth/authorize", oidc_authorize_post_handle},
-        {"POST", "/oauth/sign-in", oidc_sign_in_handle},
+        {"POST", "/oauth/sign-in", oidc_sign_in_handle, true},
         {"POST", "/oauth/consent", oidc_consent_handle},
         {"GET", "/oauth/style.css", oidc_style_handle},
         {"POST", "/oauth/token", oidc_token_handle},
@@ -37,7 +38,7 @@ static void build_routes(UserOidc *oidc) {
         {"OPTIONS", "/oauth/device-authorization", oidc_options_handle},
         {"GET", "/oauth/device", oidc_device_page_handle},
         {"POST", "/oauth/device", oidc_device_decide_handle},
-        {"POST", "/oauth/device/sign-in", oidc_device_sign_in_handle},
+        {"POST", "/oauth/device/sign-in", oidc_device_sign_in_handle, true},
         {"GET", "/oauth/issuers/{name}/start", issuer_start_handle},
         {"GET", "/oauth/issuers/{name}/callback", issuer_callback_handle},
         {"POST", "/oauth/issuers/finish", issuer_finish_handle},
@@ -48,6 +49,7 @@ static void build_routes(UserOidc *oidc) {
         oidc->routes[i] = (HttpRoute){.method = routes[i].method,
                                       .path = routes[i].path,
                                       .handle = routes[i].handle,
+                                      .executor = routes[i].hashes ? password_executor : NULL,
                                       .body_max = FORM_MAX,
                                       .blocks = true};
     }
@@ -64,7 +66,7 @@ int oidc_new(UserService *service, UserOidc **ret_oidc, const char **reterr) {
     }
     digest_hkdf((Str){(const char *)key->bytes, VAULT_KEY_LEN}, (Str){0},
                 str_lit("imagesync/oidc/pages"), oidc->page_key, sizeof(oidc->page_key));
-    build_routes(oidc);
+    build_routes(oidc, options->password_executor);
     r = oauth_clients_read(options->settings->oidc_clients, options->settings->cli_client,
                            options->arena, &oidc->clients, reterr);
     if (r == 0) {

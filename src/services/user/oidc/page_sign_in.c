@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "services/user/oidc/pages.h"
 #include "services/user/passkey/part.h"
+#include "services/user/profile.h"
 #include "services/user/read_token.h"
 #include "services/user/sessions.h"
 #include "services/user/sign_in.h"
@@ -18,6 +19,7 @@ static UserFailure sign_in_by_passkey(UserCall *call, const char *text,
     UserFailure failure = passkey_sign_in(call, credential, "", &account, ret_token);
 
     read_token_keep(call, failure); /* as in sign_in(): pages end their calls in their own way */
+    profile_forget(call);
     return failure;
 }
 

@@ -17,6 +17,8 @@ static const char style[] =
     "h1{font-size:1.4rem}label{display:block;margin:1rem 0 .25rem}"
     "input{font:inherit;width:100%;box-sizing:border-box;padding:.6rem;border:1px solid #767676;"
     "border-radius:.4rem}"
+    "label.tick{display:flex;gap:.6rem;align-items:flex-start;margin:1rem 0 0}"
+    "label.tick input{width:1.2rem;height:1.2rem;flex:none;margin:.15rem 0 0}"
     "button{font:inherit;width:100%;padding:.7rem;margin-top:1rem;border:1px solid #1f5fbf;"
     "border-radius:.4rem;background:#1f5fbf;color:#fff;cursor:pointer}"
     "a{color:inherit}"

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "services/user/account_json.h"
+#include "services/user/attempts.h"
 #include "services/user/mails.h"
 #include "services/user/passkey/credential.h"
 #include "services/user/passkey/part.h"
@@ -138,19 +139,6 @@ static UserFailure explain(Assertion *assertion, int r) {
     }
 }
 
-static UserFailure throttle(UserCall *call) {
-    /* Nobody guesses signatures: this is so that nobody keeps us busy with them. */
-    uint32_t wait_s = throttle_take(&call->service->throttle, THROTTLE_ADDRESS,
-                                    str_from(http_request_peer(call->request)), call->now_us);
-
-    if (wait_s == 0) {
-        return USER_FAILURE_NONE;
-    }
-    call->retry_after_s = wait_s;
-    call->detail = arena_printf(call->arena, "Please try again in %u seconds.", wait_s);
-    return USER_FAILURE_TOO_MANY;
-}
-
 static UserFailure read_credential(Assertion *assertion, const json_t *credential) {
     UserCall *call = assertion->call;
     const UserPasskeys *passkeys = call->service->passkeys;
@@ -207,7 +195,8 @@ static UserFailure verify(Assertion *assertion) {
 
 static UserFailure judge(Assertion *assertion, const json_t *credential) {
     UserCall *call = assertion->call;
-    UserFailure failure = throttle(call);
+    /* Nobody guesses signatures: this is so that nobody keeps us busy with them. */
+    UserFailure failure = attempts_take_network(call);
     int r;
 
     if (failure != USER_FAILURE_NONE ||
@@ -216,7 +205,11 @@ static UserFailure judge(Assertion *assertion, const json_t *credential) {
         return failure;
     }
     r = db_write(call->service->options.db, let_in, assertion, read_token_noted(call));
-    return r == 0 ? USER_FAILURE_NONE : explain(assertion, r);
+    if (r != 0) {
+        return explain(assertion, r);
+    }
+    attempts_succeeded(call, assertion->account.email);
+    return USER_FAILURE_NONE;
 }
 
 UserFailure passkey_sign_in(UserCall *call, const json_t *credential, const char *device,
@@ -227,8 +220,8 @@ UserFailure passkey_sign_in(UserCall *call, const json_t *credential, const char
     if (failure != USER_FAILURE_NONE) {
         return failure;
     }
+    sign_in_opened(call, assertion.account.email);
     metric_add(call->service->metrics.sign_ins, 1);
-    sessions_forget_before(call);
     call->session = assertion.session;
     call->signed_in = true;
     memcpy(ret_token, assertion.token, SESSION_TOKEN_LEN + 1);
