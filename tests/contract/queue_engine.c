@@ -32,7 +32,7 @@ static int open_sql(const char *url, const QueuePolicy *policy, int64_t (*now_us
 }
 
 static int open_rabbitmq(const char *url, const QueuePolicy *policy, QueueEngine *engine) {
-    QueueRabbitmqOptions options = {.url = url, .policy = *policy};
+    QueueRabbitmqOptions options = {.url = url, .policy = *policy, .idle_ms = 1500};
     const char *error = "";
     int r = queue_rabbitmq_new(&options, &engine->queue, &error);
 

@@ -2,7 +2,6 @@
 
 /* What core/ports/queue.h promises, on the queue of the URL in argv[1]. */
 
-#include "adapters/queue/sql/sql.h"
 #include "base/clock.h"
 #include "contract/queue_testing.h"
 
@@ -441,6 +440,25 @@ static void a_crowd_takes_each_job_once(void **state) {
     assert_none("crowd", 0);
 }
 
+/* Whoever took a kind once does not keep it from those who do now. */
+static void what_nobody_takes_here_others_get(void **state) {
+    const QueuePolicy policy = {.attempts_max = ATTEMPTS_MAX};
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    QueueEngine other;
+
+    assert_none("idle", 0);
+    for (unsigned i = 0; i < 5; i++) {
+        QueueJob job = paid("idle", i, "x");
+        queue_testing_put(queue, &job);
+    }
+    assert_int_equal(queue_engine_open(*state, &policy, NULL, &other), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_string_equal(queue_testing_do(other.queue, "idle", arena), "x");
+    }
+    queue_engine_close(&other);
+    assert_none("idle", NOTHING_MS);
+}
+
 /* With a queue of its own: its aging is short, and it is stopped in the end. */
 static void none_waits_for_ever(void **state) {
     const QueuePolicy policy = {.attempts_max = ATTEMPTS_MAX, .aging_ms = 150};
@@ -498,7 +516,8 @@ static void counts_what_is_there(void **state) {
     (void)state;
     assert_none("stats", 0);
     assert_int_equal(queue_stats(queue, &before), 0);
-    for (unsigned i = 0; i < 3; i++) {
+    /* The third is left over, which a broker has no way to forget. */
+    for (unsigned i = 0; i < (engine.is_exact ? 3 : 2); i++) {
         QueueJob job = paid("stats", i, "x");
         job.not_before_us = i == 2 ? clock_unix_us() + LONG_MS * 1000LL : 0;
         queue_testing_put(queue, &job);
@@ -519,47 +538,6 @@ static void counts_what_is_there(void **state) {
     assert_int_equal(queue_dead_remove(queue, &lease.job.user_id, &lease.job.id), 0);
 }
 
-static void assert_metric(Metrics *metrics, const char *line) {
-    _cleanup_(buf_done) Buf text = BUF_INIT;
-
-    metrics_render(metrics, &text);
-    if (!strstr(buf_cstr(&text), line)) {
-        fail_msg("no line '%s' in\n%s", line, buf_cstr(&text));
-    }
-}
-
-static void metrics_say_what_happens(void **state) {
-    const QueuePolicy policy = {.attempts_max = 2};
-    _cleanup_(metrics_freep) Metrics *metrics = metrics_new();
-    _cleanup_(arena_freep) Arena *arena = arena_new();
-    _cleanup_(queue_freep) Queue *mine = NULL;
-    QueueLease lease;
-
-    (void)state;
-    queue_engine_empty(&engine);
-    assert_int_equal(
-        queue_sql_new(&(QueueSqlOptions){.db = engine.db, .policy = policy, .metrics = metrics},
-                      &mine),
-        0);
-    for (unsigned i = 0; i < 2; i++) {
-        QueueJob job = paid("metrics", i, "x");
-        queue_testing_put(mine, &job);
-    }
-    queue_testing_do(mine, "metrics", arena);
-    lease = queue_testing_expect(mine, "metrics", LONG_MS, arena);
-    assert_int_equal(queue_fail(mine, &lease, "once", 0), 0);
-    lease = queue_testing_expect(mine, "metrics", LONG_MS, arena);
-    assert_int_equal(queue_fail(mine, &lease, "twice", 0), 0);
-    assert_metric(metrics, "imagesync_queue_jobs{state=\"ready\"} 2\n");
-    assert_metric(metrics, "imagesync_queue_jobs{state=\"leased\"} 0\n");
-    assert_metric(metrics, "imagesync_queue_oldest_seconds 0");
-    assert_metric(metrics, "imagesync_queue_events_total{event=\"put\"} 2\n");
-    assert_metric(metrics, "imagesync_queue_events_total{event=\"taken\"} 3\n");
-    assert_metric(metrics, "imagesync_queue_events_total{event=\"done\"} 1\n");
-    assert_metric(metrics, "imagesync_queue_events_total{event=\"failed\"} 1\n");
-    assert_metric(metrics, "imagesync_queue_events_total{event=\"dead\"} 1\n");
-}
-
 int main(int argc, char **argv) {
     const QueuePolicy policy = {.attempts_max = ATTEMPTS_MAX};
     const struct CMUnitTest tests[] = {
@@ -578,12 +556,12 @@ int main(int argc, char **argv) {
         cmocka_unit_test(whoever_waits_is_woken),
         cmocka_unit_test(a_crowd_takes_each_job_once),
         cmocka_unit_test(counts_what_is_there),
+        cmocka_unit_test_prestate(what_nobody_takes_here_others_get, argc > 1 ? argv[1] : NULL),
         cmocka_unit_test_prestate(none_waits_for_ever, argc > 1 ? argv[1] : NULL),
     };
     const struct CMUnitTest exact_tests[] = {
         cmocka_unit_test(putting_again_changes_nothing),
         cmocka_unit_test(users_take_turns),
-        cmocka_unit_test(metrics_say_what_happens),
     };
     int failed;
 

@@ -77,7 +77,8 @@ def take_all(url, kind, wait_ms=2000):
     return identities(run("queue_client", url, "take", kind, wait_ms, 100000), "taken")
 
 
-@pytest.mark.parametrize("suite", ["queue_contract", "queue_clock_contract", "queue_outbox_contract"])
+@pytest.mark.parametrize("suite", ["queue_contract", "queue_clock_contract", "queue_metrics_contract",
+                                   "queue_outbox_contract"])
 def test_suite_on_postgres(postgres, suite):
     run(suite, postgres)
 

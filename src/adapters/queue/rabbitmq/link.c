@@ -206,6 +206,16 @@ int link_consume(Link *link, const char *kind, QueueLane lane, unsigned shard) {
     return r < 0 ? err_trace(r) : 0;
 }
 
+int link_cancel(Link *link, const char *kind, QueueLane lane, unsigned shard) {
+    char name[LINK_NAME_SIZE];
+    int r;
+
+    link_queue_name(link->options, kind, lane, shard, name);
+    amqp_basic_cancel(link->state, CHANNEL_CONSUME, amqp_cstring_bytes(name));
+    r = last_error(link, name);
+    return r < 0 ? err_trace(r) : 0;
+}
+
 /* The exchange PREFIX.delay.MS and its queue, whose messages go on where they were bound for. */
 static int declare_delay(Link *link, size_t i, const char *name) {
     amqp_table_entry_t arguments[] = {
@@ -283,6 +293,13 @@ int link_publish(Link *link, const Message *message, LinkWay way, int64_t now_us
 
 int link_ack(Link *link, uint64_t tag) {
     return amqp_basic_ack(link->state, CHANNEL_CONSUME, tag, /* multiple= */ 0) == AMQP_STATUS_OK
+               ? 0
+               : err_trace(-ENOTCONN);
+}
+
+int link_refuse(Link *link, uint64_t tag) {
+    return amqp_basic_nack(link->state, CHANNEL_CONSUME, tag, /* multiple= */ 0,
+                           /* requeue= */ 1) == AMQP_STATUS_OK
                ? 0
                : err_trace(-ENOTCONN);
 }

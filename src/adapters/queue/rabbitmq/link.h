@@ -41,6 +41,8 @@ void link_dead_name(const LinkOptions *options, char ret_name[LINK_NAME_SIZE]);
 int link_declare(Link *link, const char *kind, QueueLane lane, unsigned shard, uint64_t *ret_n);
 int link_declare_dead(Link *link, uint64_t *ret_n);
 int link_consume(Link *link, const char *kind, QueueLane lane, unsigned shard);
+/* What was sent before may still come. */
+int link_cancel(Link *link, const char *kind, QueueLane lane, unsigned shard);
 
 typedef enum LinkWay {
     LINK_TO_QUEUE, /* or by way of a delay, when it is too early */
@@ -51,6 +53,8 @@ typedef enum LinkWay {
 int link_publish(Link *link, const Message *message, LinkWay way, int64_t now_us,
                  uint64_t *ret_number);
 int link_ack(Link *link, uint64_t tag);
+/* Back to where it was. */
+int link_refuse(Link *link, uint64_t tag);
 
 typedef enum LinkEventType {
     LINK_EVENT_NONE,

@@ -105,6 +105,60 @@ static int send_one(QueueRabbitmq *self, Link *link, Publish *publish) {
     return r;
 }
 
+static int send_tags(QueueRabbitmq *self, Link *link, Buf *tags,
+                     int (*send)(Link *link, uint64_t tag)) {
+    _cleanup_(buf_done) Buf mine = BUF_INIT;
+    int r = 0;
+
+    pthread_mutex_lock(&self->lock);
+    mine = *tags;
+    *tags = BUF_INIT;
+    pthread_mutex_unlock(&self->lock);
+    for (size_t i = 0; i < mine.len && r == 0; i += sizeof(uint64_t)) {
+        uint64_t tag;
+        memcpy(&tag, mine.data + i, sizeof(tag));
+        r = send(link, tag);
+    }
+    return r;
+}
+
+static void refuse_buffered(QueueRabbitmq *self, Buffer *buffer) {
+    for (Message *at = buffer->first, *next; at; at = next) {
+        next = at->next;
+        buf_add(&self->refusals, &at->tag, sizeof(at->tag));
+        message_free(at);
+    }
+    *buffer = (Buffer){.served = buffer->served};
+}
+
+/* Leaves kinds to others that nobody here takes any more, with what was sent ahead of them. */
+static int leave_idle(QueueRabbitmq *self, Link *link) {
+    uint64_t now = clock_mono_ms();
+    int r = 0;
+
+    pthread_mutex_lock(&self->lock);
+    for (Kind *kind = self->kinds; kind && r == 0; kind = kind->next) {
+        if (!kind->consumed || now < kind->asked_ms + self->idle_ms) {
+            continue;
+        }
+        kind->wanted = kind->consumed = false;
+        for (int lane = 0; lane < _QUEUE_LANE_MAX; lane++) {
+            for (unsigned shard = 0; shard < QUEUE_RABBITMQ_SHARDS_MAX; shard++) {
+                refuse_buffered(self, &kind->buffers[lane][shard]);
+            }
+        }
+        pthread_mutex_unlock(&self->lock);
+        for (int lane = 0; lane < _QUEUE_LANE_MAX && r == 0; lane++) {
+            for (unsigned shard = 0; shard < self->link_options.shards && r == 0; shard++) {
+                r = link_cancel(link, kind->name, (QueueLane)lane, shard);
+            }
+        }
+        pthread_mutex_lock(&self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return r;
+}
+
 static int send_all(QueueRabbitmq *self, Link *link) {
     int r = send_consumers(self, link);
 
@@ -118,22 +172,8 @@ static int send_all(QueueRabbitmq *self, Link *link) {
         }
         r = send_one(self, link, publish);
     }
-    while (r == 0) {
-        _cleanup_(buf_done) Buf acks = BUF_INIT;
-        pthread_mutex_lock(&self->lock);
-        acks = self->acks;
-        self->acks = BUF_INIT;
-        pthread_mutex_unlock(&self->lock);
-        if (acks.len == 0) {
-            break;
-        }
-        for (size_t i = 0; i < acks.len && r == 0; i += sizeof(uint64_t)) {
-            uint64_t tag;
-            memcpy(&tag, acks.data + i, sizeof(tag));
-            r = link_ack(link, tag);
-        }
-    }
-    return r;
+    r = r < 0 ? r : send_tags(self, link, &self->acks, link_ack);
+    return r < 0 ? r : send_tags(self, link, &self->refusals, link_refuse);
 }
 
 /* With the lock. Numbers rise along the list, but each may be confirmed alone. */
@@ -173,6 +213,11 @@ static void receive(QueueRabbitmq *self, Message *message) {
 
     if (message->job.not_before_us > clock_unix_us()) {
         queue_rabbitmq_publish(self, message, LINK_TO_QUEUE, message->tag, false);
+        return;
+    }
+    if (!kind->consumed) { /* it was on its way when the kind was left */
+        buf_add(&self->refusals, &message->tag, sizeof(message->tag));
+        message_free(message);
         return;
     }
     message->next = NULL;
@@ -247,6 +292,7 @@ static void drop_deliveries(QueueRabbitmq *self) {
     }
     self->leases = NULL;
     buf_done(&self->acks);
+    buf_done(&self->refusals);
 }
 
 /* The broker gives all that was delivered and not acknowledged to others. */
@@ -328,7 +374,7 @@ static int quiet_ms(QueueRabbitmq *self) {
     for (const Lease *at = self->leases; at; at = at->next) {
         until_ms = MIN(until_ms, at->until_ms);
     }
-    if (self->to_send.first || self->acks.len > 0) {
+    if (self->to_send.first || self->acks.len > 0 || self->refusals.len > 0) {
         until_ms = now;
     }
     pthread_mutex_unlock(&self->lock);
@@ -346,6 +392,7 @@ void *queue_rabbitmq_pump(void *userdata) {
             break;
         }
         r = r < 0 ? r : hear_all(self, &link, &more);
+        r = r < 0 ? r : leave_idle(self, &link);
         if (r < 0 || waits_in_vain(self)) {
             lose(self, &link);
             continue;

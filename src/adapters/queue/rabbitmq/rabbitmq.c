@@ -15,6 +15,7 @@
 #define SHARDS_DEFAULT     3
 #define BURST_DEFAULT      32
 #define PREFETCH_DEFAULT   32
+#define IDLE_MS_DEFAULT    30000
 #define TIMEOUT_MS_DEFAULT 15000
 /* A broker that reads nothing any more cannot keep us from ending. */
 #define END_S 3
@@ -126,6 +127,7 @@ static bool try_to_take(QueueRabbitmq *self, const QueueTake *take, Arena *arena
 static void want(QueueRabbitmq *self, const QueueTake *take) {
     for (size_t i = 0; i < take->n_kinds; i++) {
         Kind *kind = queue_rabbitmq_kind(self, take->kinds[i]);
+        kind->asked_ms = clock_mono_ms();
         if (!kind->wanted) {
             kind->wanted = true;
             queue_rabbitmq_wake(self);
@@ -308,6 +310,7 @@ static Queue *rabbitmq_free(Queue *queue) {
         close(self->wake_fd);
     }
     buf_done(&self->acks);
+    buf_done(&self->refusals);
     free(self->bursts);
     waiters_done(&self->waiters);
     pthread_mutex_destroy(&self->lock);
@@ -349,6 +352,7 @@ static int read_options(QueueRabbitmq *self, const QueueRabbitmqOptions *options
         return -EINVAL;
     }
     self->burst = options->burst > 0 ? options->burst : BURST_DEFAULT;
+    self->idle_ms = options->idle_ms > 0 ? options->idle_ms : IDLE_MS_DEFAULT;
     self->link_options = (LinkOptions){
         .host = parsed.host,
         .port = parsed.port,

@@ -30,6 +30,7 @@ typedef struct QueueRabbitmqOptions {
     unsigned shards;     /* of each lane and kind, the same in all processes; 0: 3 */
     unsigned burst;      /* jobs of a user at once that are few; 0: 32 */
     uint16_t prefetch;   /* 0: 32 */
+    uint32_t idle_ms;    /* a kind that nobody here took for so long is left to others; 0: 30000 */
     uint32_t timeout_ms; /* of a put, and of what the broker is asked; 0: 15000 */
     QueuePolicy policy;
     Metrics *metrics; /* outlives the queue; or NULL */

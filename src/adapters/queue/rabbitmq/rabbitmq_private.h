@@ -19,6 +19,7 @@ typedef struct Kind {
     struct Kind *next;
     char name[QUEUE_KIND_LEN_MAX + 1];
     bool wanted, consumed;
+    uint64_t asked_ms;                  /* when somebody wanted to take it last */
     uint32_t declared[_QUEUE_LANE_MAX]; /* a bit a shard, by the pump alone */
     Buffer buffers[_QUEUE_LANE_MAX][QUEUE_RABBITMQ_SHARDS_MAX];
 } Kind;
@@ -54,6 +55,7 @@ typedef struct QueueRabbitmq {
     LinkOptions link_options;
     QueuePolicy policy;
     unsigned burst;
+    uint32_t idle_ms;
     QueueCounters counters;
     Waiters waiters;
     pthread_t thread;
@@ -66,7 +68,7 @@ typedef struct QueueRabbitmq {
     PublishList to_send, sent;
     Lease *leases;
     uint64_t last_token, n_served;
-    Buf acks; /* uint64_t tags */
+    Buf acks, refusals; /* uint64_t tags */
     Bursts *bursts;
     bool ending;
 } QueueRabbitmq;
