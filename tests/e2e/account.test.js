@@ -2,79 +2,30 @@
 /* The account pages in a real browser, always against the real binary. */
 
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
 
 import jsQR from 'jsqr';
-import { chromium } from 'playwright-core';
 
-import { WIDTHS, checkPage } from './checks.js';
 import { PASSWORD, linkInMail, newAddress, totp } from './people.js';
-import { startServer } from './server.js';
+import { button, check, complaints, field, heading, newPage, newSecondFactor, page, real, register,
+  server, signOut, url, useSite } from './site.js';
 
-const real = { skip: !process.env.IMAGESYNC_BIN && 'needs the binary: set IMAGESYNC_BIN' };
 const NEW_PASSWORD = 'a wholly new password';
-const shots = process.env.SCREENSHOTS; /* a folder: every state that is checked is kept there */
-const settings = { password_ops: 1, password_memory_mib: 8, attempts_per_address: 100000 };
-
-let server;
-let browser;
-let page;
-let complaints;
-
-const url = (path) => new URL(path, server.url).href;
 const path = (where = page) => new URL(where.url()).pathname;
+const newCode = () => field('Code', page.locator('#totp-form'));
 
-async function newPage(options = {}) {
-  const context = await browser.newContext({ viewport: WIDTHS.desk, reducedMotion: 'reduce',
-    permissions: ['clipboard-read', 'clipboard-write'], ...options });
-  const opened = await context.newPage();
-  opened.setDefaultTimeout(20_000);
-  opened.on('pageerror', (error) => complaints.push(error.message));
-  opened.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load')) {
-      complaints.push(message.text());
-    }
-  });
-  opened.on('request', (request) => {
+useSite({
+  context: { permissions: ['clipboard-read', 'clipboard-write'] },
+  watch: (opened) => opened.on('request', (request) => {
     if (!request.url().startsWith(server.url) && !/^(blob|data):/.test(request.url())) {
       complaints.push(`an outside request: ${request.url()}`);
     }
     if (request.headers().referer) {
       complaints.push(`an address passed on: ${request.headers().referer}`);
     }
-  });
-  return opened;
-}
-
-if (!real.skip) {
-  before(async () => {
-    server = await startServer(settings);
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu'] });
-    if (shots) {
-      await mkdir(shots, { recursive: true });
-    }
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-  });
-  beforeEach(async () => {
-    complaints = [];
-    page = await newPage();
-  });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    assert.deepEqual(complaints, []);
-  });
-}
-
-const check = (name) => checkPage(page, name, shots);
-const button = (name, where = page) => where.getByRole('button', { name, exact: true });
-const field = (name, where = page) => where.getByLabel(name, { exact: true });
-const newCode = () => field('Code', page.locator('#totp-form'));
-const heading = (name, where = page) => where.getByRole('heading', { name, exact: true });
+  }),
+});
 
 /* That a field says what is wrong with it, to eyes and readers, and has the focus. */
 async function refused(input, words) {
@@ -83,20 +34,6 @@ async function refused(input, words) {
   const ids = (await input.getAttribute('aria-describedby')).split(' ');
   assert.match(await page.locator(`#${ids.at(-1)}`).innerText(), words);
   assert.ok(await input.evaluate((element) => element === document.activeElement));
-}
-
-async function register(name = '') {
-  const address = newAddress();
-  await page.goto(url('/account/register'));
-  await field('E-mail address').fill(address);
-  await button('Send the mail').click();
-  await heading('Look into your mail').waitFor();
-  await page.goto(await linkInMail(server, address, '/account/register'));
-  await field('Name').fill(name);
-  await field('Password').fill(PASSWORD);
-  await button('Open the account').click();
-  await heading('Devices').waitFor();
-  return address;
 }
 
 async function signIn(address, { password = PASSWORD, code, where = page } = {}) {
@@ -112,12 +49,6 @@ async function signIn(address, { password = PASSWORD, code, where = page } = {})
   }
 }
 
-/* And waits for the page that follows: to leave while it is loaded would abort one of the two. */
-async function signOut() {
-  await page.getByRole('button', { name: 'Sign out', exact: true }).first().click();
-  await page.waitForURL(url('/account/sign-in'));
-}
-
 async function elsewhere(address, more = {}) {
   const other = await newPage(more);
   await signIn(address, { where: other });
@@ -126,9 +57,7 @@ async function elsewhere(address, more = {}) {
 }
 
 async function turnOnTwoSteps() {
-  await button('Set up').click();
-  const secret = (await page.locator('#totp-secret').filter({ hasText: /\S/ }).innerText())
-    .replace(/\s/g, '');
+  const secret = await newSecondFactor();
   await page.locator('#totp-qr path').waitFor();
   await newCode().fill(totp(secret));
   await button('Turn on').click();
@@ -312,7 +241,7 @@ test('the address is changed by a click, not by opening the link', real, async (
 });
 
 test('profile: saved, and not over a change from elsewhere', real, async () => {
-  const address = await register('Ada');
+  const address = await register(newAddress(), 'Ada');
   const other = await elsewhere(address);
   await field('Name', other).fill('Augusta');
   await button('Save', other).click();

@@ -3,35 +3,24 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
-import { WIDTHS, checkPage } from './checks.js';
-import { PASSWORD, linkInMail, totp } from './people.js';
+import { PASSWORD, totp } from './people.js';
 import { root, startServer } from './server.js';
+import { button, check, field, heading, newSecondFactor, page, real, register, server, settings,
+  turnToNewPage, url, useSite } from './site.js';
 
-const real = { skip: !process.env.IMAGESYNC_BIN && 'needs the binary: set IMAGESYNC_BIN' };
-const shots = process.env.SCREENSHOTS;
 const TITLE = 'Example & Sons';
 const SECRET = 'a secret: of the clients %';
 
 let issuer; /* { url, serve(redirects), stop() } */
-let server;
-let browser;
-let page;
-let complaints;
+let folder;
 
-const url = (where) => new URL(where, server.url).href;
-const button = (name, where = page) => where.getByRole('button', { name, exact: true });
-const field = (name, where = page) => where.getByLabel(name, { exact: true });
-const heading = (name, where = page) => where.getByRole('heading', { name, exact: true });
 const other = (where = page) => where.getByRole('link', { name: `Continue with ${TITLE}` });
-const check = (name) => checkPage(page, name, shots);
 
 async function startIssuer() {
   const child = spawn(process.execPath, [path.join(root, 'tests/clients/oidc_provider.mjs')],
@@ -53,54 +42,27 @@ async function startIssuer() {
   };
 }
 
-async function newPage() {
-  const context = await browser.newContext({ viewport: WIDTHS.desk, reducedMotion: 'reduce' });
-  const opened = await context.newPage();
-  opened.setDefaultTimeout(20_000);
-  opened.on('pageerror', (error) => complaints.push(error.message));
-  opened.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load')
-        && opened.url().startsWith(server.url)) {
-      complaints.push(message.text());
-    }
-  });
-  return opened;
+async function start() {
+  issuer = await startIssuer();
+  folder = await mkdtemp(path.join(tmpdir(), 'imagesync-issuers-'));
+  const file = path.join(folder, 'issuers.json');
+  await writeFile(file, JSON.stringify({ allow: '127.0.0.1/32', issuers: [{
+    name: 'sons', title: TITLE, issuer: issuer.url, client_id: 'rs', client_secret: SECRET }] }));
+  await chmod(file, 0o600);
+  const started = await startServer({ ...settings, issuers: file,
+    oidc_clients: await clients(folder) });
+  await issuer.serve(started.url);
+  return started;
 }
 
-if (!real.skip) {
-  let folder;
-
-  before(async () => {
-    issuer = await startIssuer();
-    folder = await mkdtemp(path.join(tmpdir(), 'imagesync-issuers-'));
-    const file = path.join(folder, 'issuers.json');
-    await writeFile(file, JSON.stringify({ allow: '127.0.0.1/32', issuers: [{
-      name: 'sons', title: TITLE, issuer: issuer.url, client_id: 'rs', client_secret: SECRET }] }));
-    await chmod(file, 0o600);
-    server = await startServer({ password_ops: 1, password_memory_mib: 8, issuers: file,
-      attempts_per_address: 100000, oidc_clients: await clients(folder) });
-    await issuer.serve(server.url);
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu'] });
-    if (shots) {
-      await mkdir(shots, { recursive: true });
-    }
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
+useSite({
+  start,
+  stopped: async () => {
     await issuer?.stop();
     await rm(folder, { recursive: true, force: true });
-  });
-  beforeEach(async () => {
-    complaints = [];
-    page = await newPage();
-  });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    assert.deepEqual(complaints, []);
-  });
-}
+  },
+  isForeign: (address) => !address.startsWith(server.url),
+});
 
 async function clients(folder) {
   const file = path.join(folder, 'clients.json');
@@ -129,16 +91,6 @@ async function comeBy(name, where = page) {
   await sayWho(name, where);
 }
 
-async function register(address) {
-  await page.goto(url('/account/register'));
-  await field('E-mail address').fill(address);
-  await button('Send the mail').click();
-  await page.goto(await linkInMail(server, address, '/account/register'));
-  await field('Password').fill(PASSWORD);
-  await button('Open the account').click();
-  await heading('Devices').waitFor();
-}
-
 test('a newcomer comes in by the issuer, and chooses a password', real, async () => {
   await page.goto(url('/account/register'));
   await other().waitFor();
@@ -164,7 +116,7 @@ test('a newcomer comes in by the issuer, and chooses a password', real, async ()
 
 test('an account that is there is linked by its owner alone', real, async () => {
   await register('ada@example.com');
-  page = await newPage();
+  await turnToNewPage();
   await comeBy('ada');
   await heading('There is an account already').waitFor();
   await check('issuer-link');
@@ -189,13 +141,11 @@ test('a signed-in owner links from the account page', real, async () => {
 
 test('a second factor is asked for after the issuer', real, async () => {
   await comeBy('barbara');
-  await button('Set up').click();
-  await page.locator('#totp-secret').filter({ hasText: /\S/ }).waitFor();
-  const secret = await page.locator('#totp-secret').innerText();
+  const secret = await newSecondFactor();
   await field('Code', page.locator('#totp-form')).fill(totp(secret));
   await button('Turn on').click();
   await heading('Keep your recovery codes').waitFor();
-  page = await newPage();
+  await turnToNewPage();
   await comeBy('barbara');
   await heading('One more step').waitFor();
   await field('Code').fill('000000');
@@ -242,7 +192,7 @@ test("a client's request goes on after the issuer, also past a form", real, asyn
     redirect_uri: 'http://127.0.0.1:9/callback', state: 's', nonce: 'n', prompt: 'login',
     code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' });
   await register('hedy@example.com');
-  page = await newPage();
+  await turnToNewPage();
   await page.goto(asked.href);
   await heading('Sign in').waitFor();
   await check('issuer-client');

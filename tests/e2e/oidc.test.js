@@ -6,17 +6,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 
 import AxeBuilder from '@axe-core/playwright';
 import * as openid from 'openid-client';
-import { chromium } from 'playwright-core';
 
 import { PASSWORD, linkInMail, newAddress } from './people.js';
 import { startRelyingParty } from './relying_party.js';
 import { startServer } from './server.js';
+import { button, page, real, settings, useSite } from './site.js';
 
-const real = { skip: !process.env.IMAGESYNC_BIN && 'needs the binary: set IMAGESYNC_BIN' };
 const SECRET = 'a secret of the backend 0123456789';
 const SCOPE = 'openid profile email offline_access';
 const clients = [
@@ -29,15 +28,11 @@ const clients = [
 ];
 
 let folder;
-let server;
 let issuer;
-let browser;
-let page;
 let party;
-let complaints;
 let address;
 
-async function register() {
+async function register(server) {
   address = newAddress();
   const post = (where, body) => fetch(issuer + where, { method: 'POST',
     headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
@@ -47,42 +42,22 @@ async function register() {
     token: link.searchParams.get('token') })).status, 201);
 }
 
-if (!real.skip) {
-  before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'imagesync-oidc-'));
-    await writeFile(path.join(folder, 'clients.json'), JSON.stringify({ clients }));
-    server = await startServer({ password_ops: 1, password_memory_mib: 8,
-      attempts_per_address: 100000, oidc_clients: path.join(folder, 'clients.json') });
-    issuer = new URL(server.url).origin;
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu'] });
-    await register();
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  beforeEach(async () => {
-    complaints = [];
-    page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(20_000);
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load')) {
-        complaints.push(message.text()); /* what a policy or CORS forbids is told here */
-      }
-    });
-  });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    await party?.stop();
-    party = undefined;
-    assert.deepEqual(complaints, []);
-  });
+async function start() {
+  folder = await mkdtemp(path.join(tmpdir(), 'imagesync-oidc-'));
+  await writeFile(path.join(folder, 'clients.json'), JSON.stringify({ clients }));
+  const started = await startServer({ ...settings, oidc_clients: path.join(folder, 'clients.json') });
+  issuer = new URL(started.url).origin;
+  await register(started);
+  return started;
 }
 
-const button = (name) => page.getByRole('button', { name, exact: true });
+useSite({ start, stopped: () => rm(folder, { recursive: true, force: true }) });
+
+afterEach(async () => {
+  await party?.stop();
+  party = undefined;
+});
+
 const ready = () => page.waitForFunction(() => document.title === 'ready');
 
 async function signIn() {

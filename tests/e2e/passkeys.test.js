@@ -3,33 +3,19 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { beforeEach, test } from 'node:test';
 
-import AxeBuilder from '@axe-core/playwright';
-import { chromium } from 'playwright-core';
-
-import { PASSWORD, linkInMail, newAddress, totp } from './people.js';
+import { PASSWORD, newAddress, totp } from './people.js';
 import { startServer } from './server.js';
+import { askForAccount, button, check, field, heading, newSecondFactor, page, real, register,
+  server, settings, signOut, url, useSite } from './site.js';
 
-const real = { skip: !process.env.IMAGESYNC_BIN && 'needs the binary: set IMAGESYNC_BIN' };
-const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 800 } };
-const shots = process.env.SCREENSHOTS; /* a folder: every state that is checked is kept there */
-
-let server;
-let browser;
-let page;
 let device; /* the simulated authenticator's session with the browser, and its id */
-let complaints;
 let folder;
-
-const url = (path) => new URL(path, server.url).href;
-const button = (name, where = page) => where.getByRole('button', { name, exact: true });
-const field = (name, where = page) => where.getByLabel(name, { exact: true });
-const heading = (name, where = page) => where.getByRole('heading', { name, exact: true });
 
 function freePort() {
   return new Promise((resolve) => {
@@ -38,19 +24,6 @@ function freePort() {
       probe.close(() => resolve(port));
     });
   });
-}
-
-async function newPage() {
-  const context = await browser.newContext({ viewport: WIDTHS.desk, reducedMotion: 'reduce' });
-  const opened = await context.newPage();
-  opened.setDefaultTimeout(20_000);
-  opened.on('pageerror', (error) => complaints.push(error.message));
-  opened.on('console', (message) => {
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load')) {
-      complaints.push(message.text());
-    }
-  });
-  return opened;
 }
 
 /* Passkeys are kept in it, and it knows its user; whether it is touched is the test's to say. */
@@ -70,88 +43,32 @@ async function newDevice() {
   };
 }
 
+/* Browsers make no passkeys for 127.0.0.1, but for localhost they do. */
+async function start() {
+  const port = await freePort();
+  folder = await mkdtemp(path.join(tmpdir(), 'imagesync-e2e-'));
+  const clients = path.join(folder, 'clients.json');
+  await writeFile(clients, JSON.stringify({ clients: [
+    { id: 'shop', name: 'The Shop', redirect_uris: ['http://127.0.0.1/healthz'] }] }));
+  return startServer({ ...settings, public_url: `http://localhost:${port}`,
+    oidc_clients: clients }, { host: 'localhost', port });
+}
+
+useSite({ start, stopped: () => rm(folder, { recursive: true, force: true }) });
+
 if (!real.skip) {
-  before(async () => {
-    /* Browsers make no passkeys for 127.0.0.1, but for localhost they do. */
-    const port = await freePort();
-    folder = await mkdtemp(path.join(tmpdir(), 'imagesync-e2e-'));
-    const clients = path.join(folder, 'clients.json');
-    await writeFile(clients, JSON.stringify({ clients: [
-      { id: 'shop', name: 'The Shop', redirect_uris: ['http://127.0.0.1/healthz'] }] }));
-    server = await startServer({ password_ops: 1, password_memory_mib: 8,
-      attempts_per_address: 100000, public_url: `http://localhost:${port}`,
-      oidc_clients: clients },
-    { host: 'localhost', port });
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu'] });
-    if (shots) {
-      await mkdir(shots, { recursive: true });
-    }
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
   beforeEach(async () => {
-    complaints = [];
-    page = await newPage();
     device = await newDevice();
     /* An offer in the address field would be taken at once: one test looks at that alone. */
     await page.addInitScript(() => {
       window.PublicKeyCredential.isConditionalMediationAvailable = async () => window.name === 'offer';
     });
   });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    assert.deepEqual(complaints, []);
-  });
-}
-
-/* What every state has to be: accessible and nowhere too wide, light and dark. */
-async function check(name) {
-  for (const [where, size] of Object.entries(WIDTHS)) {
-    await page.setViewportSize(size);
-    for (const colorScheme of ['dark', 'light']) {
-      await page.emulateMedia({ colorScheme });
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      assert.deepEqual(violations.map(({ id, nodes }) => [
-        name, where, colorScheme, id, ...nodes.map((node) => node.html)].join(' ')), []);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(wide <= 0, `${name} is ${wide} px too wide on a ${where}`);
-      if (shots && (colorScheme === 'light' || where === 'phone')) {
-        await page.screenshot({ fullPage: true,
-          path: `${shots}/${name}-${where}-${colorScheme}.png` });
-      }
-    }
-  }
-}
-
-async function askForAccount(address) {
-  await page.goto(url('/account/register'));
-  await field('E-mail address').fill(address);
-  await button('Send the mail').click();
-  await heading('Look into your mail').waitFor();
-  await page.goto(await linkInMail(server, address, '/account/register'));
-}
-
-async function register() {
-  const address = newAddress();
-  await askForAccount(address);
-  await field('Password').fill(PASSWORD);
-  await button('Open the account').click();
-  await heading('Passkeys').waitFor();
-  return address;
 }
 
 async function addPasskey() {
   await button('Add a passkey').click();
   await page.getByText('You can sign in with it alone').waitFor();
-}
-
-async function signOut() {
-  await page.getByRole('button', { name: 'Sign out', exact: true }).first().click();
-  await page.waitForURL(url('/account/sign-in'));
 }
 
 async function signInWithPasskey() {
@@ -216,8 +133,7 @@ test('the address field offers passkeys', real, async () => {
 test('a passkey takes the place of password and code', real, async () => {
   const address = await register();
   await addPasskey();
-  await button('Set up').click();
-  const secret = (await page.locator('#totp-secret').filter({ hasText: /\S/ }).innerText()).replace(/\s/g, '');
+  const secret = await newSecondFactor();
   await field('Code', page.locator('#totp-form')).fill(totp(secret));
   await button('Turn on').click();
   await button('I have kept them').click();

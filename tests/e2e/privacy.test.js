@@ -2,87 +2,41 @@
 /* One's data in a real browser: what is agreed to, and the copy that is downloaded. */
 
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
-import { WIDTHS, checkPage } from './checks.js';
-import { PASSWORD, linkInMail, newAddress } from './people.js';
+import { WIDTHS } from './checks.js';
+import { PASSWORD } from './people.js';
 import { startServer } from './server.js';
+import { askForAccount, button, check, field, heading, page, real, settings, url, useSite } from './site.js';
 
-const real = { skip: !process.env.IMAGESYNC_BIN && 'needs the binary: set IMAGESYNC_BIN' };
-const shots = process.env.SCREENSHOTS; /* a folder: every state that is checked is kept there */
-const settings = { password_ops: 1, password_memory_mib: 8, attempts_per_address: 100000 };
 const TERMS = { id: 'terms-of-use', version: '2026-11', title: 'Terms of service',
   url: '/openapi.yaml', required: true };
 const NEWS = { id: 'news', version: '1', title: 'News by mail, once a month', url: '/openapi.yaml' };
 
 let folder;
-let server;
-let browser;
-let page;
-let complaints;
 
-const url = (where) => new URL(where, server.url).href;
-const check = (name) => checkPage(page, name, shots);
-const button = (name, where = page) => where.getByRole('button', { name, exact: true });
-const field = (name, where = page) => where.getByLabel(name, { exact: true });
-const heading = (name) => page.getByRole('heading', { name, exact: true });
 const box = (words) => page.getByRole('checkbox', { name: words });
 const part = (id) => page.locator(`#${id}`);
 
-/* A server whose people agree to these. */
-async function start(...agreements) {
+async function start() {
+  folder = await mkdtemp(path.join(tmpdir(), 'imagesync-privacy-'));
   const file = path.join(folder, 'agreements.json');
-  await writeFile(file, JSON.stringify({ agreements }));
+  await writeFile(file, JSON.stringify({ agreements: [TERMS, NEWS] }));
   return startServer({ ...settings, agreements: file });
 }
 
-if (!real.skip) {
-  before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'imagesync-privacy-'));
-    server = await start(TERMS, NEWS);
-    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu'] });
-    if (shots) {
-      await mkdir(shots, { recursive: true });
-    }
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
-  beforeEach(async () => {
-    complaints = [];
-    const context = await browser.newContext({ viewport: WIDTHS.desk, reducedMotion: 'reduce',
-      acceptDownloads: true });
-    page = await context.newPage();
-    page.setDefaultTimeout(20_000);
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load')) {
-        complaints.push(message.text());
-      }
-    });
-  });
-  afterEach(async () => {
-    await Promise.all(browser.contexts().map((context) => context.close()));
-    assert.deepEqual(complaints, []);
-  });
-}
+useSite({
+  start,
+  stopped: () => rm(folder, { recursive: true, force: true }),
+  context: { acceptDownloads: true },
+});
 
 /* To the form that opens an account. */
 async function follow() {
-  const address = newAddress();
-  await page.goto(url('/account/register'));
-  await field('E-mail address').fill(address);
-  await button('Send the mail').click();
-  await heading('Look into your mail').waitFor();
-  await page.goto(await linkInMail(server, address, '/account/register'));
+  const address = await askForAccount();
   await field('Password').fill(PASSWORD);
   return address;
 }
