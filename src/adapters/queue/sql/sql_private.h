@@ -6,6 +6,7 @@
 #include "adapters/queue/sql/turns.h"
 #include "adapters/queue/waiters.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
 
 typedef struct QueueSql {
@@ -16,6 +17,7 @@ typedef struct QueueSql {
     int64_t (*now_us)(void);
     const DbStatement *choices;
     Turns turns;
+    sem_t takers; /* how many more may look for a job at once */
     Waiters waiters;
     QueueCounters counters;
     _Atomic int64_t ticked_us;       /* now_us() of the last time */

@@ -156,7 +156,10 @@ static int try_to_take(Taking *taking, bool with_tick) {
         r = queue_sql_follow_clock(self);
     }
     if (r == 0) {
+        while (sem_wait(&self->takers) < 0) {
+        }
         r = db_write(self->db, take_work, taking, NULL);
+        sem_post(&self->takers);
     }
     if (r < 0) {
         return err_trace(r);
