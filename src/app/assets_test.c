@@ -5,7 +5,7 @@
 #include "base/test.h"
 
 #define PAGE_BYTES_MAX    61000
-#define ACCOUNT_BYTES_MAX 90000 /* with what draws QR codes */
+#define ACCOUNT_BYTES_MAX 100000 /* with what draws QR codes */
 
 static Str body(const Asset *asset) {
     return (Str){(const char *)asset->bytes, asset->len};
