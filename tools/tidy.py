@@ -37,6 +37,7 @@ ONLY_IN = {
     "archive": ["services/user/privacy"],
     "libpq-fe.h": ["adapters/db/postgres"],
     "libxml/": ["adapters/blobs/s3"],
+    "amqp": ["adapters/queue/rabbitmq"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600

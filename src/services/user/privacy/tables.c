@@ -33,6 +33,10 @@ const PrivacyTable privacy_tables[] = {
     TABLE("user_export_part"),
     TABLE("user_consent"),
     TABLE("user_avatar"),
+    /* Nobody's own: jobs of all services. One under way ends with nothing to settle. */
+    TABLE("queue_job"),
+    TABLE("queue_payload"),
+    TABLE("queue_outbox"),
     /* Without it nothing of the others can be read: the last. */
     TABLE("user_key"),
 };
