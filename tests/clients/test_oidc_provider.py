@@ -90,7 +90,7 @@ def test_proof_of_somebody_else(pair):
     server, _ = pair
     browser, _ = sign_in(server, "barbara")
     location = browser.post(server.url + "/v1/sessions/proof/issuer", timeout=30,
-                         headers={"Origin": server.url},
+                            headers={"Origin": server.url},
                             json={"issuer": server.name}).json()["location"]
     _, reply = sign_in(server, "mallory", browser, location)
     assert reply.status_code == 403 and "somebody else" in reply.text
