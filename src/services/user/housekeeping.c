@@ -174,7 +174,7 @@ static void *run(void *userdata) {
     pthread_setname_np(pthread_self(), "housekeeping");
     pthread_mutex_lock(&housekeeping->lock);
     while (!housekeeping->ending) {
-        int64_t wait_us;
+        int64_t wait_us = 0;
         Chore *chore = next_chore(housekeeping, &wait_us);
         if (!chore) {
             wait(housekeeping, wait_us);
