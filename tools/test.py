@@ -78,8 +78,9 @@ def suites():
         pytest_suite("tests/integration", full_only=True, note="two processes",
                      arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
-                         "accounts", "oidc", "removebg", "segment", "cutout_api", "openapi",
-                         "urls", "bad_input")]),
+                         "accounts", "attacks", "attempts", "erasure", "oidc", "passkeys",
+                         "passwords", "removebg", "segment", "cutout_api", "openapi", "urls",
+                         "bad_input")]),
         pytest_suite("tests/clients"),
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],

@@ -373,8 +373,10 @@ def full_person(server, corp, marker):
     key = new_key(ada, name=f"{marker} key")["key"]
     small = encode(photo().resize((64, 64)))
     assert server.removebg(small, key=key, size="full").status_code == 200
-    assert ada.http.put(server.url + "/v1/me/avatar", data=small, timeout=60,
-                        headers={"Content-Type": "image/jpeg"}).status_code == 200
+    shown = ada.http.put(server.url + "/v1/me/avatar", data=small, timeout=60,
+                         headers={"Content-Type": "image/jpeg"})
+    # A user part alone has no workers to read it.
+    assert shown.status_code == (501 if server.backend == "split" else 200)
     corp.reset()
     corp.person.update(email=ada.address, sub=f"{marker}-subject")
     browser = IssuerBrowser(server)
@@ -443,6 +445,8 @@ def test_nothing_is_left_of_whoever_is_erased(hasty, corp):
              "user_audit_anchor",
              # Nothing of an account is a job yet.
              "queue_job", "queue_payload", "queue_outbox"}
+    if hasty.backend == "split":
+        empty.add("user_avatar")
     assert {table for table, n in counts.items() if n == 0} <= empty, counts
 
     assert eventually(lambda: not seen(stored(hasty), wanted)), seen(stored(hasty), wanted)
