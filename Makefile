@@ -77,7 +77,7 @@ bench:
 	@$(PYTHON) bench/sign_in.py
 	@$(PYTHON) bench/tokens.py
 	@$(PYTHON) bench/blobs.py
-	@$(PYTHON) bench/queue.py
+	@$(PYTHON) bench/jobs.py
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 
