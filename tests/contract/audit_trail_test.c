@@ -18,7 +18,7 @@ typedef struct Trails {
     MasterKeyRing *master;
     Vault *vault;
     Arena *arena;
-    VaultKey key; /* of the user whose trail it is */
+    UserKey key; /* of the user whose trail it is */
 } Trails;
 
 static int open_vault(Trails *trails) {
@@ -77,7 +77,7 @@ static int tear_down(void **state) {
 static int begin(void **state) {
     Trails *trails = *state;
 
-    trails->key = (VaultKey){.user_id = uuid_new()};
+    trails->key = (UserKey){.user_id = uuid_new()};
     memset(trails->key.bytes, 7, sizeof(trails->key.bytes));
     return 0;
 }

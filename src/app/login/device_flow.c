@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define SCOPE          "openid profile email offline_access account"
+#define SCOPE          "openid profile email offline_access account library"
 #define INTERVAL_MAX_S 60
 
 typedef struct Codes {

@@ -11,8 +11,7 @@
  * in hundredths.
  */
 
-#include "base/str.h"
-#include "base/uuid.h"
+#include "core/sealing/column.h"
 
 /* What every key of a user begins with, so that a leaked one is recognised as what it is. */
 #define ACCESS_KEY_PREFIX "isk_"
@@ -53,14 +52,27 @@ Str access_key_cache_key(const Uuid *user_id, const Uuid *key_id,
 enum {
     ACCESS_SCOPE_IMAGES = 1 << 0,  /* have pictures cut out, at the user's cost */
     ACCESS_SCOPE_ACCOUNT = 1 << 1, /* see the balance */
+    ACCESS_SCOPE_LIBRARY = 1 << 2, /* see and change the user's photos */
 };
-#define ACCESS_SCOPES_ALL (ACCESS_SCOPE_IMAGES | ACCESS_SCOPE_ACCOUNT)
+#define ACCESS_SCOPES_ALL (ACCESS_SCOPE_IMAGES | ACCESS_SCOPE_ACCOUNT | ACCESS_SCOPE_LIBRARY)
 
 typedef struct AccessKey {
     Uuid user_id, key_id;
     uint32_t scopes;
     int64_t expires_us; /* 0: never */
 } AccessKey;
+
+/* Who calls, as what they show tells: a session's token, an access token or an API key. */
+typedef struct AccessCaller {
+    Uuid user_id;
+    /* What tells this device or program from the user's others: the id of the session, the access
+     * token's grant, or the key. */
+    Uuid device_id;
+    uint32_t scopes;    /* ACCESS_SCOPE_; a session has all */
+    int64_t expires_us; /* 0: never */
+} AccessCaller;
+
+#define ACCESS_CREDENTIAL_LEN_MAX 4096
 
 typedef struct AccessReservation {
     Uuid user_id;
@@ -71,7 +83,7 @@ typedef struct AccessReservation {
 #define ACCESS_AMOUNT_MAX 100000000000000ull
 
 enum {
-    ACCESS_E_NONE = 1, /* find_key(): unknown, revoked, expired, or its user is locked */
+    ACCESS_E_NONE = 1, /* unknown, revoked, expired, or its user is locked or gone */
     ACCESS_E_CREDITS,  /* reserve(): not enough is left */
     ACCESS_E_GONE,     /* charge(): not there: settled before, or expired and given back */
 };
@@ -84,6 +96,8 @@ struct Access {
 
 typedef struct AccessImpl {
     int (*find_key)(Access *self, Str key, AccessKey *ret_key);
+    int (*find_caller)(Access *self, Str credential, AccessCaller *ret_caller);
+    int (*library_key)(Access *self, const Uuid *user_id, UserKey *ret_key);
     int (*credits)(Access *self, const Uuid *user_id, uint64_t *ret_available);
     int (*reserve)(Access *self, const AccessReservation *reservation);
     int (*settle)(Access *self, const AccessReservation *reservation, bool charge);
@@ -97,6 +111,24 @@ typedef struct AccessImpl {
  */
 static inline int access_find_key(Access *self, Str key, AccessKey *ret_key) {
     return self->impl->find_key(self, key, ret_key);
+}
+
+/*
+ * Who shows this credential, of at most ACCESS_CREDENTIAL_LEN_MAX bytes: what stands in the
+ * session's cookie or after "Bearer". ACCESS_E_NONE. Remembered as keys are; a session that is
+ * ended is unknown to other processes after 60 s at most.
+ */
+static inline int access_find_caller(Access *self, Str credential, AccessCaller *ret_caller) {
+    return self->impl->find_caller(self, credential, ret_caller);
+}
+
+/*
+ * The key that the user's library is sealed with: made of the user's own by HKDF (RFC 5869), so
+ * that it is gone when that is erased. Never to be stored, nor put in a cache that is shared.
+ * ACCESS_E_NONE: there is no such user (any more).
+ */
+static inline int access_library_key(Access *self, const Uuid *user_id, UserKey *ret_key) {
+    return self->impl->library_key(self, user_id, ret_key);
 }
 
 /* What may still be spent: the balance less what is set aside. */

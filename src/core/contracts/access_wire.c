@@ -3,6 +3,8 @@
 
 const char *const access_wire_paths[_ACCESS_VERB_MAX] = {
     [ACCESS_VERB_KEY] = ACCESS_WIRE_PREFIX "key",
+    [ACCESS_VERB_CALLER] = ACCESS_WIRE_PREFIX "caller",
+    [ACCESS_VERB_LIBRARY_KEY] = ACCESS_WIRE_PREFIX "library-key",
     [ACCESS_VERB_CREDITS] = ACCESS_WIRE_PREFIX "credits",
     [ACCESS_VERB_RESERVE] = ACCESS_WIRE_PREFIX "reserve",
     [ACCESS_VERB_CHARGE] = ACCESS_WIRE_PREFIX "charge",
@@ -23,6 +25,7 @@ const char *const access_wire_results[] = {
 
 const JsonField access_question_fields[] = {
     {.name = "key", TEXT_OF(AccessQuestion, key)},
+    {.name = "credential", TEXT_OF(AccessQuestion, credential)},
     {.name = "user_id", TEXT_OF(AccessQuestion, user_id)},
     {.name = "reservation_id", TEXT_OF(AccessQuestion, reservation_id)},
     {.name = "amount", U64_OF(AccessQuestion, amount)},
@@ -37,6 +40,8 @@ const JsonField access_answer_fields[] = {
      .names = access_wire_results},
     {.name = "user_id", TEXT_OF(AccessAnswer, user_id)},
     {.name = "key_id", TEXT_OF(AccessAnswer, key_id)},
+    {.name = "device_id", TEXT_OF(AccessAnswer, device_id)},
+    {.name = "secret", TEXT_OF(AccessAnswer, secret)},
     {.name = "scopes", U64_OF(AccessAnswer, scopes)},
     {.name = "expires_us", U64_OF(AccessAnswer, expires_us)},
     {.name = "available", U64_OF(AccessAnswer, available)},

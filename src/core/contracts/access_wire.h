@@ -8,6 +8,8 @@
  * at an address is never taken for one. Both ends are of one version.
  *
  *   key       {"key"}                                -> user_id, key_id, scopes, expires_us
+ *   caller    {"credential"}                         -> user_id, device_id, scopes, expires_us
+ *   library-key {"user_id"}                          -> secret (base64url)
  *   credits   {"user_id"}                            -> available
  *   reserve, charge, release
  *             {"user_id", "reservation_id", "amount"}
@@ -21,6 +23,8 @@
 
 typedef enum AccessVerb {
     ACCESS_VERB_KEY,
+    ACCESS_VERB_CALLER,
+    ACCESS_VERB_LIBRARY_KEY,
     ACCESS_VERB_CREDITS,
     ACCESS_VERB_RESERVE,
     ACCESS_VERB_CHARGE,
@@ -35,14 +39,15 @@ extern const char *const access_wire_paths[_ACCESS_VERB_MAX];
 extern const char *const access_wire_results[];
 
 typedef struct AccessQuestion {
-    const char *key, *user_id, *reservation_id; /* NULL: not of this call */
+    /* NULL: not of this call */
+    const char *key, *credential, *user_id, *reservation_id;
     uint64_t amount;
 } AccessQuestion;
 extern const JsonField access_question_fields[];
 
 typedef struct AccessAnswer {
     int result;
-    const char *user_id, *key_id;
+    const char *user_id, *key_id, *device_id, *secret;
     uint64_t scopes, expires_us, available;
 } AccessAnswer;
 extern const JsonField access_answer_fields[];

@@ -10,8 +10,8 @@
 #define SLOTS 8192 /* one token each; about 2 MiB */
 #define LOCKS 64
 
-static const char *const scope_names[] = {"openid", "profile", "email", "offline_access",
-                                          "account"};
+static const char *const scope_names[] = {"openid",         "profile", "email",
+                                          "offline_access", "account", "library"};
 
 int scopes_parse(Str text, uint32_t *ret_scopes) {
     uint32_t scopes = 0;

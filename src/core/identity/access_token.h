@@ -19,8 +19,9 @@ enum {
     SCOPE_EMAIL = 1 << 2,
     SCOPE_OFFLINE_ACCESS = 1 << 3,
     SCOPE_ACCOUNT = 1 << 4, /* the user service's own interface */
+    SCOPE_LIBRARY = 1 << 5, /* that of the sync service: photos, albums, edits */
 };
-#define SCOPES_ALL ((uint32_t)31)
+#define SCOPES_ALL ((uint32_t)63)
 
 /* Scope tokens with a blank between them (RFC 6749 3.3). 0, or -EINVAL: empty, or one is unknown.
  */

@@ -183,8 +183,12 @@ static int settle(Access *self, const AccessReservation *reservation, bool charg
     return err_trace(r);
 }
 
-static const AccessImpl impl = {
-    .find_key = find_key, .credits = credits, .reserve = reserve, .settle = settle};
+static const AccessImpl impl = {.find_key = find_key,
+                                .find_caller = user_access_find_caller,
+                                .library_key = user_access_library_key,
+                                .credits = credits,
+                                .reserve = reserve,
+                                .settle = settle};
 
 int user_access_start(UserService *service) {
     service->access = (UserAccess){{&impl}, service};

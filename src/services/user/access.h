@@ -11,5 +11,9 @@
 int user_access_start(UserService *service);
 void user_access_done(UserService *service);
 
+/* Of the contract (access_caller.c). */
+int user_access_find_caller(Access *self, Str credential, AccessCaller *ret_caller);
+int user_access_library_key(Access *self, const Uuid *user_id, UserKey *ret_key);
+
 /* After the transaction that removed keys, or locked their user: they are looked up anew. */
 void user_access_forget(UserService *service, const Uuid *user_id, const Uuid *key_ids, size_t n);

@@ -10,6 +10,7 @@ const char *const account_status_names[] = {"active", "locked", "erasing", NULL}
 
 enum {
     ACCOUNT_GET,
+    ACCOUNT_KEY,
     ACCOUNT_FIND_ID,
     ACCOUNT_ADD_KEY,
     ACCOUNT_ADD,
@@ -28,6 +29,7 @@ const DbStatement account_statements[_ACCOUNT_STATEMENT_MAX] = {
                      "LEFT JOIN user_avatar v ON v.user_id = a.user_id "
                      "AND v.image_sealed IS NOT NULL WHERE a.user_id = ?",
                      1, 12},
+    [ACCOUNT_KEY] = {"account_key", "SELECT wrapped FROM user_key WHERE user_id = ?", 1, 1},
     [ACCOUNT_FIND_ID] = {"account_find_id", "SELECT user_id FROM user_email WHERE email_hash = ?",
                          1, 1},
     [ACCOUNT_ADD_KEY] = {"account_add_key",
@@ -63,19 +65,19 @@ static const JsonField profile_fields[] = {
 };
 
 void account_done(Account *account) {
-    vault_key_done(&account->key);
+    user_key_done(&account->key);
     if (account->totp.len > 0) {
         secret_wipe((char *)account->totp.ptr, account->totp.len);
     }
     *account = (Account){0};
 }
 
-static int open_profile(const VaultKey *key, Str sealed, Arena *arena, Profile *ret_profile) {
+static int open_profile(const UserKey *key, Str sealed, Arena *arena, Profile *ret_profile) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     Profile profile = {"", "", ""};
     const char *where;
     Str text;
-    int r = vault_open(key, "user_account.profile", (Str){0}, sealed, arena, &text);
+    int r = column_open(key, "user_account.profile", (Str){0}, sealed, arena, &text);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
@@ -89,7 +91,7 @@ static int open_profile(const VaultKey *key, Str sealed, Arena *arena, Profile *
 }
 
 /* A sealed text column; NULL stays NULL. */
-static int open_text(const VaultKey *key, const char *column, const DbValue *value, Arena *arena,
+static int open_text(const UserKey *key, const char *column, const DbValue *value, Arena *arena,
                      const char **ret_text) {
     Str text;
     int r;
@@ -98,7 +100,7 @@ static int open_text(const VaultKey *key, const char *column, const DbValue *val
         *ret_text = NULL;
         return 0;
     }
-    r = vault_open(key, column, (Str){0}, value->bytes, arena, &text);
+    r = column_open(key, column, (Str){0}, value->bytes, arena, &text);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }
@@ -128,8 +130,8 @@ static int open_row(const Vault *vault, const Uuid *user_id, const DbValue *row,
         return err_trace(r);
     }
     if (row[6].type != DB_TYPE_NULL) {
-        r = vault_open(&account.key, "user_account.totp", (Str){0}, row[6].bytes, arena,
-                       &account.totp);
+        r = column_open(&account.key, "user_account.totp", (Str){0}, row[6].bytes, arena,
+                        &account.totp);
         if (r != 0) {
             return err_trace(r < 0 ? r : -EBADMSG);
         }
@@ -150,6 +152,19 @@ int account_store_get(DbTx *tx, const Vault *vault, const Uuid *user_id, Arena *
     }
     r = open_row(vault, user_id, row, arena, ret_account);
     return r < 0 ? err_trace(r) : r;
+}
+
+int account_store_key(DbTx *tx, const Vault *vault, const Uuid *user_id, Arena *arena,
+                      UserKey *ret_key) {
+    const DbValue params[] = {DB_BLOB(uuid_str(user_id))};
+    const DbValue *row;
+    int r = db_query_one(tx, &account_statements[ACCOUNT_KEY], params, arena, &row);
+
+    if (r != 0) {
+        return r == DB_E_NONE ? ACCOUNT_E_NONE : err_trace(r < 0 ? r : -EIO);
+    }
+    r = vault_key_open(vault, user_id, row[0].bytes, ret_key);
+    return r == VAULT_E_BROKEN ? err_trace(-EBADMSG) : err_trace(r);
 }
 
 int account_store_find_id(DbTx *tx, const uint8_t email_hash[VAULT_HASH_LEN], Arena *arena,
@@ -183,8 +198,8 @@ typedef struct SealedAccount {
     DbValue password, totp, erase_us;
 } SealedAccount;
 
-static DbValue seal_or_null(const VaultKey *key, const char *column, Str value, Arena *arena) {
-    return value.len == 0 ? DB_NULL : DB_BLOB(vault_seal(key, column, (Str){0}, value, arena));
+static DbValue seal_or_null(const UserKey *key, const char *column, Str value, Arena *arena) {
+    return value.len == 0 ? DB_NULL : DB_BLOB(column_seal(key, column, (Str){0}, value, arena));
 }
 
 static void seal_account(const Vault *vault, const Account *account, Arena *arena,
@@ -197,9 +212,9 @@ static void seal_account(const Vault *vault, const Account *account, Arena *aren
         abort(); /* nothing but exhausted memory: the strings were read as UTF-8 */
     }
     vault_hash_email(vault, email, ret_sealed->email_hash);
-    ret_sealed->email = vault_seal(&account->key, "user_account.email", (Str){0}, email, arena);
+    ret_sealed->email = column_seal(&account->key, "user_account.email", (Str){0}, email, arena);
     ret_sealed->profile =
-        vault_seal(&account->key, "user_account.profile", (Str){0}, str_from(text), arena);
+        column_seal(&account->key, "user_account.profile", (Str){0}, str_from(text), arena);
     ret_sealed->password =
         seal_or_null(&account->key, "user_account.password", str_from(account->password), arena);
     ret_sealed->totp = seal_or_null(&account->key, "user_account.totp", account->totp, arena);

@@ -30,7 +30,7 @@ typedef struct Profile {
 
 /* An opened row; strings live in the arena it was read into. */
 typedef struct Account {
-    VaultKey key; /* key.user_id is whose it is */
+    UserKey key; /* key.user_id is whose it is */
     int status, role;
     const char *email;
     Profile profile;
@@ -58,6 +58,9 @@ extern const size_t account_statements_len;
 /* By id, or by the hash of the address. 0, ACCOUNT_E_NONE, or a fault (-EBADMSG: does not open). */
 int account_store_get(DbTx *tx, const Vault *vault, const Uuid *user_id, Arena *arena,
                       Account *ret_account);
+/* The user's key alone. */
+int account_store_key(DbTx *tx, const Vault *vault, const Uuid *user_id, Arena *arena,
+                      UserKey *ret_key);
 int account_store_find(DbTx *tx, const Vault *vault, const uint8_t email_hash[VAULT_HASH_LEN],
                        Arena *arena, Account *ret_account);
 /* Only whose the address is. */

@@ -41,7 +41,7 @@ const DbStatement api_key_statements[_API_KEY_STATEMENT_MAX] = {
 };
 const size_t api_key_statements_len = _API_KEY_STATEMENT_MAX;
 
-const char *const api_key_scope_names[] = {"images", "account", NULL};
+const char *const api_key_scope_names[] = {"images", "account", "library", NULL};
 
 void api_key_new(ApiKey *key, Arena *arena, char ret_text[API_KEY_TEXT_LEN + 1]) {
     uint8_t secret[API_KEY_SECRET_LEN];
@@ -61,10 +61,10 @@ static int run(DbTx *tx, int statement, const DbValue *params, uint64_t *ret_cha
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
-int api_key_store_add(DbTx *tx, const VaultKey *vault_key, Arena *arena, const ApiKey *key) {
+int api_key_store_add(DbTx *tx, const UserKey *vault_key, Arena *arena, const ApiKey *key) {
     Str hash = {(const char *)key->secret_hash, VAULT_HASH_LEN};
-    Str sealed = vault_seal(vault_key, "user_api_key.name", uuid_str(&key->key_id),
-                            str_from(key->name), arena);
+    Str sealed = column_seal(vault_key, "user_api_key.name", uuid_str(&key->key_id),
+                             str_from(key->name), arena);
     Uuid *ids;
     size_t n;
     int r = api_key_store_ids(tx, &key->user_id, arena, &ids, &n);
@@ -113,7 +113,7 @@ int api_key_store_get(DbTx *tx, const Uuid *user_id, const Uuid *key_id, Arena *
     return 0;
 }
 
-static int read_row(const VaultKey *vault_key, const DbValue *row, Arena *arena, ApiKey *ret_key) {
+static int read_row(const UserKey *vault_key, const DbValue *row, Arena *arena, ApiKey *ret_key) {
     ApiKey key = {.user_id = vault_key->user_id,
                   .hint = arena_strdup(arena, row[1].bytes),
                   .scopes = (uint32_t)row[3].integer,
@@ -126,8 +126,8 @@ static int read_row(const VaultKey *vault_key, const DbValue *row, Arena *arena,
     if (uuid_from_str(row[0].bytes, &key.key_id) < 0) {
         return err_trace(-EBADMSG);
     }
-    r = vault_open(vault_key, "user_api_key.name", uuid_str(&key.key_id), row[2].bytes, arena,
-                   &name);
+    r = column_open(vault_key, "user_api_key.name", uuid_str(&key.key_id), row[2].bytes, arena,
+                    &name);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }
@@ -136,7 +136,7 @@ static int read_row(const VaultKey *vault_key, const DbValue *row, Arena *arena,
     return 0;
 }
 
-int api_key_store_list(DbTx *tx, const VaultKey *vault_key, Arena *arena, ApiKey **ret_keys,
+int api_key_store_list(DbTx *tx, const UserKey *vault_key, Arena *arena, ApiKey **ret_keys,
                        size_t *ret_n) {
     ApiKey *keys;
     DbRows rows;

@@ -39,12 +39,12 @@ extern const size_t api_key_statements_len;
 void api_key_new(ApiKey *key, Arena *arena, char ret_text[API_KEY_TEXT_LEN + 1]);
 
 /* 0 or API_KEY_E_FULL. */
-int api_key_store_add(DbTx *tx, const VaultKey *vault_key, Arena *arena, const ApiKey *key);
+int api_key_store_add(DbTx *tx, const UserKey *vault_key, Arena *arena, const ApiKey *key);
 /* Expired or not. 0 or API_KEY_E_NONE. */
 int api_key_store_get(DbTx *tx, const Uuid *user_id, const Uuid *key_id, Arena *arena,
                       ApiKey *ret_key);
 /* The newest first, expired ones too. */
-int api_key_store_list(DbTx *tx, const VaultKey *vault_key, Arena *arena, ApiKey **ret_keys,
+int api_key_store_list(DbTx *tx, const UserKey *vault_key, Arena *arena, ApiKey **ret_keys,
                        size_t *ret_n);
 /* Only which there are. */
 int api_key_store_ids(DbTx *tx, const Uuid *user_id, Arena *arena, Uuid **ret_ids, size_t *ret_n);

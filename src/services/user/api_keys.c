@@ -112,7 +112,7 @@ static bool read_scopes(const char *text, uint32_t *ret_scopes) {
     return true;
 }
 
-static int note(DbTx *tx, UserCall *call, const VaultKey *key, const char *action,
+static int note(DbTx *tx, UserCall *call, const UserKey *key, const char *action,
                 const Uuid *key_id) {
     char *id = arena_alloc(call->arena, UUID_TEXT_SIZE);
     AuditEvent event = user_call_event(call, action, id);

@@ -75,7 +75,7 @@ static void row_mac(const Vault *vault, const Uuid *user_id, int64_t seq, int64_
     vault_audit_mac(vault, parts, ARRAY_LEN(parts), ret_mac);
 }
 
-int audit_append(DbTx *tx, const Vault *vault, const VaultKey *key, int64_t now_us, Arena *arena,
+int audit_append(DbTx *tx, const Vault *vault, const UserKey *key, int64_t now_us, Arena *arena,
                  const AuditEvent *event) {
     const Detail detail = {event->address, event->agent, event->session, event->subject};
     _cleanup_(json_decrefp) json_t *json = json_write(detail_fields, &detail);
@@ -97,7 +97,7 @@ int audit_append(DbTx *tx, const Vault *vault, const VaultKey *key, int64_t now_
     if (!text) {
         return err_trace(-ENOMEM);
     }
-    sealed = vault_seal(key, "user_audit.detail", int64_str(&seq), str_from(text), arena);
+    sealed = column_seal(key, "user_audit.detail", int64_str(&seq), str_from(text), arena);
     row_mac(vault, &key->user_id, seq, now_us, action, sealed, before, mac);
     r = db_exec(tx, &audit_statements[AUDIT_ADD],
                 (DbValue[]){user_id, DB_INT(seq), DB_INT(now_us), DB_TEXT(action), DB_BLOB(sealed),
@@ -106,14 +106,13 @@ int audit_append(DbTx *tx, const Vault *vault, const VaultKey *key, int64_t now_
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
-static int open_entry(const VaultKey *key, const DbValue *row, Arena *arena,
-                      AuditEntry *ret_entry) {
+static int open_entry(const UserKey *key, const DbValue *row, Arena *arena, AuditEntry *ret_entry) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     Detail detail = {0};
     const char *where;
     Str text;
-    int r = vault_open(key, "user_audit.detail", int64_str(&row[0].integer), row[3].bytes, arena,
-                       &text);
+    int r = column_open(key, "user_audit.detail", int64_str(&row[0].integer), row[3].bytes, arena,
+                        &text);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
@@ -130,7 +129,7 @@ static int open_entry(const VaultKey *key, const DbValue *row, Arena *arena,
 }
 
 /* From that number on: down with AUDIT_LIST, up with AUDIT_FROM. */
-static int list(DbTx *tx, int statement, const VaultKey *key, int64_t seq, size_t max, Arena *arena,
+static int list(DbTx *tx, int statement, const UserKey *key, int64_t seq, size_t max, Arena *arena,
                 AuditEntry **ret_entries, size_t *ret_n) {
     AuditEntry *entries;
     DbRows rows;
@@ -153,13 +152,13 @@ static int list(DbTx *tx, int statement, const VaultKey *key, int64_t seq, size_
     return 0;
 }
 
-int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Arena *arena,
+int audit_list(DbTx *tx, const UserKey *key, int64_t before_seq, size_t max, Arena *arena,
                AuditEntry **ret_entries, size_t *ret_n) {
     return list(tx, AUDIT_LIST, key, before_seq == 0 ? INT64_MAX : before_seq, max, arena,
                 ret_entries, ret_n);
 }
 
-int audit_list_after(DbTx *tx, const VaultKey *key, int64_t after_seq, size_t max, Arena *arena,
+int audit_list_after(DbTx *tx, const UserKey *key, int64_t after_seq, size_t max, Arena *arena,
                      AuditEntry **ret_entries, size_t *ret_n) {
     return list(tx, AUDIT_FROM, key, after_seq, max, arena, ret_entries, ret_n);
 }

@@ -22,7 +22,7 @@ typedef struct AuditEvent {
 extern const DbStatement audit_statements[];
 extern const size_t audit_statements_len;
 
-int audit_append(DbTx *tx, const Vault *vault, const VaultKey *key, int64_t now_us, Arena *arena,
+int audit_append(DbTx *tx, const Vault *vault, const UserKey *key, int64_t now_us, Arena *arena,
                  const AuditEvent *event);
 
 typedef struct AuditEntry {
@@ -31,10 +31,10 @@ typedef struct AuditEntry {
 } AuditEntry;
 
 /* The newest first, from below `before_seq` (0: the newest of all), at most `max`. */
-int audit_list(DbTx *tx, const VaultKey *key, int64_t before_seq, size_t max, Arena *arena,
+int audit_list(DbTx *tx, const UserKey *key, int64_t before_seq, size_t max, Arena *arena,
                AuditEntry **ret_entries, size_t *ret_n);
 /* The same from the oldest on, from above `after_seq` (0: the oldest of all). */
-int audit_list_after(DbTx *tx, const VaultKey *key, int64_t after_seq, size_t max, Arena *arena,
+int audit_list_after(DbTx *tx, const UserKey *key, int64_t after_seq, size_t max, Arena *arena,
                      AuditEntry **ret_entries, size_t *ret_n);
 
 enum {

@@ -30,7 +30,7 @@ const size_t avatar_statements_len = _AVATAR_STATEMENT_MAX;
 
 #define COLUMN "user_avatar.image"
 
-int avatar_store_get(DbTx *tx, const VaultKey *key, Arena *arena, Avatar *ret_avatar) {
+int avatar_store_get(DbTx *tx, const UserKey *key, Arena *arena, Avatar *ret_avatar) {
     const DbValue params[] = {DB_BLOB(uuid_str(&key->user_id))};
     const DbValue *row;
     Avatar avatar;
@@ -40,7 +40,7 @@ int avatar_store_get(DbTx *tx, const VaultKey *key, Arena *arena, Avatar *ret_av
         return r == DB_E_NONE ? AVATAR_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
     avatar.version = row[0].integer;
-    r = vault_open(key, COLUMN, (Str){0}, row[1].bytes, arena, &avatar.image);
+    r = column_open(key, COLUMN, (Str){0}, row[1].bytes, arena, &avatar.image);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }
@@ -55,10 +55,10 @@ static int run(DbTx *tx, int statement, const DbValue *params) {
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
-int avatar_store_put(DbTx *tx, const VaultKey *key, Str image, int64_t now_us, Arena *arena) {
+int avatar_store_put(DbTx *tx, const UserKey *key, Str image, int64_t now_us, Arena *arena) {
     return run(tx, AVATAR_PUT,
                (DbValue[]){DB_BLOB(uuid_str(&key->user_id)),
-                           DB_BLOB(vault_seal(key, COLUMN, (Str){0}, image, arena)),
+                           DB_BLOB(column_seal(key, COLUMN, (Str){0}, image, arena)),
                            DB_INT(now_us)});
 }
 

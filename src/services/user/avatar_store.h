@@ -22,8 +22,8 @@ extern const DbStatement avatar_statements[];
 extern const size_t avatar_statements_len;
 
 /* 0, AVATAR_E_NONE, or a fault (-EBADMSG: does not open). */
-int avatar_store_get(DbTx *tx, const VaultKey *key, Arena *arena, Avatar *ret_avatar);
+int avatar_store_get(DbTx *tx, const UserKey *key, Arena *arena, Avatar *ret_avatar);
 /* `image` has at most AVATAR_LEN_MAX bytes; instead of the one there was. */
-int avatar_store_put(DbTx *tx, const VaultKey *key, Str image, int64_t now_us, Arena *arena);
+int avatar_store_put(DbTx *tx, const UserKey *key, Str image, int64_t now_us, Arena *arena);
 /* 0, also when there is none. */
 int avatar_store_remove(DbTx *tx, const Uuid *user_id, int64_t now_us);

@@ -43,7 +43,7 @@ const DbStatement mail_token_statements[_MAIL_TOKEN_STATEMENT_MAX] = {
 const size_t mail_token_statements_len = _MAIL_TOKEN_STATEMENT_MAX;
 
 /* What a payload is sealed with: nothing in the database opens it, only the link does. */
-static void payload_key(const uint8_t secret[TOKEN_BYTES], VaultKey *ret_key) {
+static void payload_key(const uint8_t secret[TOKEN_BYTES], UserKey *ret_key) {
     vault_key_of_secret((Str){(const char *)secret, TOKEN_BYTES}, "imagesync/mail-token", ret_key);
 }
 
@@ -51,7 +51,7 @@ int mail_token_store_add(DbTx *tx, Arena *arena, const MailToken *token,
                          char ret_text[MAIL_TOKEN_LEN + 1]) {
     uint8_t secret[TOKEN_BYTES], hash[VAULT_HASH_LEN];
     Str hash_str = {(const char *)hash, sizeof(hash)};
-    _cleanup_(vault_key_done) VaultKey key = {0};
+    _cleanup_(user_key_done) UserKey key = {0};
     Buf encoded = BUF_INIT;
     Str sealed;
     int r = db_exec(tx, &mail_token_statements[MAIL_TOKEN_EXPIRE],
@@ -63,7 +63,7 @@ int mail_token_store_add(DbTx *tx, Arena *arena, const MailToken *token,
     random_bytes(secret, sizeof(secret));
     digest_sha256((Str){(const char *)secret, sizeof(secret)}, hash);
     payload_key(secret, &key);
-    sealed = vault_seal(&key, "user_mail_token.payload", hash_str, str_from(token->email), arena);
+    sealed = column_seal(&key, "user_mail_token.payload", hash_str, str_from(token->email), arena);
     r = db_exec(
         tx, &mail_token_statements[MAIL_TOKEN_ADD],
         (DbValue[]){DB_BLOB(hash_str), DB_INT(token->kind),
@@ -81,7 +81,7 @@ int mail_token_store_add(DbTx *tx, Arena *arena, const MailToken *token,
 }
 
 /* False: it is of no token's form. */
-static bool read_text(Str text, uint8_t ret_hash[VAULT_HASH_LEN], VaultKey *ret_key) {
+static bool read_text(Str text, uint8_t ret_hash[VAULT_HASH_LEN], UserKey *ret_key) {
     uint8_t secret[TOKEN_BYTES];
 
     if (base64url_decode_fixed(text, secret, sizeof(secret)) < 0) {
@@ -94,7 +94,7 @@ static bool read_text(Str text, uint8_t ret_hash[VAULT_HASH_LEN], VaultKey *ret_
 }
 
 int mail_token_store_peek(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us, Arena *arena) {
-    _cleanup_(vault_key_done) VaultKey key = {0};
+    _cleanup_(user_key_done) UserKey key = {0};
     uint8_t hash[VAULT_HASH_LEN];
     const DbValue *row;
     int r;
@@ -114,7 +114,7 @@ int mail_token_store_peek(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us
 
 int mail_token_store_take(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us, Arena *arena,
                           MailToken *ret_token) {
-    _cleanup_(vault_key_done) VaultKey key = {0};
+    _cleanup_(user_key_done) UserKey key = {0};
     uint8_t hash[VAULT_HASH_LEN];
     Str hash_str = {(const char *)hash, sizeof(hash)};
     MailToken token = {.kind = kind};
@@ -133,7 +133,7 @@ int mail_token_store_take(DbTx *tx, MailTokenKind kind, Str text, int64_t now_us
     if (row[0].type != DB_TYPE_NULL && uuid_from_str(row[0].bytes, &token.user_id) < 0) {
         return err_trace(-EBADMSG);
     }
-    r = vault_open(&key, "user_mail_token.payload", hash_str, row[1].bytes, arena, &email);
+    r = column_open(&key, "user_mail_token.payload", hash_str, row[1].bytes, arena, &email);
     if (r != 0) { /* one of before payloads were sealed so, or tampered with */
         return r < 0 ? err_trace(r) : MAIL_TOKEN_E_NONE;
     }

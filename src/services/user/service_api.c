@@ -2,12 +2,13 @@
 #include "services/user/service_api.h"
 
 #include "base/clock.h"
+#include "base/crypto/base64url.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "core/contracts/access_wire.h"
 #include "services/user/failure.h"
 
-#define BODY_MAX 4096
+#define BODY_MAX (2 * ACCESS_CREDENTIAL_LEN_MAX)
 
 /* Answers itself with a fault or condition of the contract. */
 typedef int Verb(Access *access, const AccessQuestion *question, AccessAnswer *answer,
@@ -34,6 +35,39 @@ static int find_key(Access *access, const AccessQuestion *question, AccessAnswer
         answer->key_id = write_id(&key.key_id, arena);
         answer->scopes = key.scopes;
         answer->expires_us = (uint64_t)key.expires_us;
+    }
+    return r;
+}
+
+static int find_caller(Access *access, const AccessQuestion *question, AccessAnswer *answer,
+                       Arena *arena) {
+    AccessCaller caller;
+    int r = question->credential
+                ? access_find_caller(access, str_from(question->credential), &caller)
+                : -EINVAL;
+
+    if (r == 0) {
+        answer->user_id = write_id(&caller.user_id, arena);
+        answer->device_id = write_id(&caller.device_id, arena);
+        answer->scopes = caller.scopes;
+        answer->expires_us = (uint64_t)caller.expires_us;
+    }
+    return r;
+}
+
+static int library_key(Access *access, const AccessQuestion *question, AccessAnswer *answer,
+                       Arena *arena) {
+    _cleanup_(user_key_done) UserKey key = {0};
+    _cleanup_(buf_done) Buf text = BUF_INIT;
+    Uuid user_id;
+    int r = read_id(question->user_id, &user_id);
+
+    if (r == 0) {
+        r = access_library_key(access, &user_id, &key);
+    }
+    if (r == 0) {
+        base64url_encode((Str){(const char *)key.bytes, sizeof(key.bytes)}, &text);
+        answer->secret = arena_strdup(arena, buf_str(&text));
     }
     return r;
 }
@@ -175,6 +209,14 @@ static void key_handle(HttpRequest *request, void *context) {
     run(context, request, find_key);
 }
 
+static void caller_handle(HttpRequest *request, void *context) {
+    run(context, request, find_caller);
+}
+
+static void library_key_handle(HttpRequest *request, void *context) {
+    run(context, request, library_key);
+}
+
 static void credits_handle(HttpRequest *request, void *context) {
     run(context, request, credits);
 }
@@ -197,9 +239,14 @@ static void ping_handle(HttpRequest *request, void *context) {
 
 HttpRouteGroup service_api_group(UserService *service) {
     static HttpHandler *const handlers[_ACCESS_VERB_MAX] = {
-        [ACCESS_VERB_KEY] = key_handle,         [ACCESS_VERB_CREDITS] = credits_handle,
-        [ACCESS_VERB_RESERVE] = reserve_handle, [ACCESS_VERB_CHARGE] = charge_handle,
-        [ACCESS_VERB_RELEASE] = release_handle, [ACCESS_VERB_PING] = ping_handle,
+        [ACCESS_VERB_KEY] = key_handle,
+        [ACCESS_VERB_CALLER] = caller_handle,
+        [ACCESS_VERB_LIBRARY_KEY] = library_key_handle,
+        [ACCESS_VERB_CREDITS] = credits_handle,
+        [ACCESS_VERB_RESERVE] = reserve_handle,
+        [ACCESS_VERB_CHARGE] = charge_handle,
+        [ACCESS_VERB_RELEASE] = release_handle,
+        [ACCESS_VERB_PING] = ping_handle,
     };
 
     for (int i = 0; service->options.service_verifier && i < _ACCESS_VERB_MAX; i++) {

@@ -122,7 +122,7 @@ void session_token_renew(Session *session, char ret_token[SESSION_TOKEN_LEN + 1]
     buf_done(&text);
 }
 
-static Str seal_device(const VaultKey *key, const Uuid *session_id, const SessionDevice *device,
+static Str seal_device(const UserKey *key, const Uuid *session_id, const SessionDevice *device,
                        Arena *arena) {
     _cleanup_(json_decrefp) json_t *json = json_write(device_fields, device);
     _cleanup_(freep) char *text = json_dumps(json, JSON_COMPACT);
@@ -130,16 +130,16 @@ static Str seal_device(const VaultKey *key, const Uuid *session_id, const Sessio
     if (!text) {
         abort(); /* nothing but exhausted memory */
     }
-    return vault_seal(key, "user_session.device", uuid_str(session_id), str_from(text), arena);
+    return column_seal(key, "user_session.device", uuid_str(session_id), str_from(text), arena);
 }
 
-static int open_device(const VaultKey *key, const Uuid *session_id, Str sealed, Arena *arena,
+static int open_device(const UserKey *key, const Uuid *session_id, Str sealed, Arena *arena,
                        SessionDevice *ret_device) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     SessionDevice device = {"", "", ""};
     const char *where;
     Str text;
-    int r = vault_open(key, "user_session.device", uuid_str(session_id), sealed, arena, &text);
+    int r = column_open(key, "user_session.device", uuid_str(session_id), sealed, arena, &text);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
@@ -159,7 +159,7 @@ static int run(DbTx *tx, int statement, const DbValue *params, uint64_t *ret_cha
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
-int session_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Session *session) {
+int session_store_add(DbTx *tx, const UserKey *key, Arena *arena, const Session *session) {
     DbValue user_id = DB_BLOB(uuid_str(&session->user_id));
     int r = run(tx, SESSION_REMOVE_BEYOND, (DbValue[]){user_id, user_id, DB_INT(SESSIONS_MAX - 1)},
                 NULL);
@@ -205,7 +205,7 @@ int session_store_get(DbTx *tx, const Uuid *user_id, const Uuid *session_id,
     return 0;
 }
 
-int session_store_list(DbTx *tx, const VaultKey *key, int64_t now_us, Arena *arena,
+int session_store_list(DbTx *tx, const UserKey *key, int64_t now_us, Arena *arena,
                        Session **ret_sessions, size_t *ret_n) {
     Session *sessions;
     DbRows rows;
@@ -254,7 +254,7 @@ int session_store_authenticated(DbTx *tx, const Session *session, uint32_t metho
                NULL);
 }
 
-int session_store_renew(DbTx *tx, const VaultKey *key, Arena *arena, Session *session) {
+int session_store_renew(DbTx *tx, const UserKey *key, Arena *arena, Session *session) {
     Str hash = {(const char *)session->secret_hash, VAULT_HASH_LEN};
     const DbValue *row;
     int r = db_query_one(
@@ -271,7 +271,7 @@ int session_store_renew(DbTx *tx, const VaultKey *key, Arena *arena, Session *se
     return r < 0 ? err_trace(r) : 0;
 }
 
-int session_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Uuid *session_id,
+int session_store_rename(DbTx *tx, const UserKey *key, Arena *arena, const Uuid *session_id,
                          const SessionDevice *device) {
     uint64_t changed;
     int r = run(tx, SESSION_RENAME,

@@ -52,21 +52,21 @@ void session_token_new(Session *session, char ret_token[SESSION_TOKEN_LEN + 1]);
 /* Another secret for the same session; the token before it is good no more once that is stored. */
 void session_token_renew(Session *session, char ret_token[SESSION_TOKEN_LEN + 1]);
 
-int session_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Session *session);
+int session_store_add(DbTx *tx, const UserKey *key, Arena *arena, const Session *session);
 /* 0 or SESSION_E_NONE: not there, expired at `now_us`, or of another secret. */
 int session_store_get(DbTx *tx, const Uuid *user_id, const Uuid *session_id,
                       const uint8_t secret_hash[VAULT_HASH_LEN], int64_t now_us, Arena *arena,
                       Session *ret_session);
 /* All that have not expired, the last seen first. */
-int session_store_list(DbTx *tx, const VaultKey *key, int64_t now_us, Arena *arena,
+int session_store_list(DbTx *tx, const UserKey *key, int64_t now_us, Arena *arena,
                        Session **ret_sessions, size_t *ret_n);
 int session_store_seen(DbTx *tx, const Session *session, int64_t now_us);
 /* The proof was given anew. */
 int session_store_authenticated(DbTx *tx, const Session *session, uint32_t methods, int64_t now_us);
 /* The proof was given anew and there is a new token: session_token_renew() was called. Fills
  * session->device. 0 or SESSION_E_NONE. */
-int session_store_renew(DbTx *tx, const VaultKey *key, Arena *arena, Session *session);
-int session_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Uuid *session_id,
+int session_store_renew(DbTx *tx, const UserKey *key, Arena *arena, Session *session);
+int session_store_rename(DbTx *tx, const UserKey *key, Arena *arena, const Uuid *session_id,
                          const SessionDevice *device);
 /* With what clients were given in it, but for offline access. 0 or SESSION_E_NONE. */
 int session_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *session_id);

@@ -126,34 +126,40 @@ static bool is_idle(const UserCall *call) {
     return call->now_us - call->session.seen_us > idle_us;
 }
 
-static UserFailure authenticate(UserCall *call, Str token) {
+int sessions_find(UserCall *call, Str token) {
     Lookup lookup = {.call = call};
     int r;
 
     if (session_token_parse(token, &lookup.user_id, &lookup.session_id, lookup.secret_hash) < 0) {
-        return USER_FAILURE_SIGNED_OUT;
+        return SESSION_E_NONE;
     }
     if (from_cache(call, &lookup.user_id, &lookup.session_id, lookup.secret_hash)) {
         call->signed_in = true;
-        return USER_FAILURE_NONE;
+        return 0;
     }
     r = db_read(call->service->options.db, NULL, look_up, &lookup);
-    if (r < 0) {
-        return user_call_fault(call, r);
+    if (r != 0) {
+        return r < 0 ? err_trace(r) : SESSION_E_NONE;
     }
-    if (r == SESSION_E_NONE || is_idle(call)) {
-        return USER_FAILURE_SIGNED_OUT;
+    if (is_idle(call)) {
+        return SESSION_E_NONE;
     }
     if (call->now_us - call->session.seen_us > SEEN_STEP_US) {
         r = db_write(call->service->options.db, mark_seen, call, read_token_noted(call));
         if (r < 0) {
-            return user_call_fault(call, r);
+            return err_trace(r);
         }
         call->session.seen_us = call->now_us;
     }
     to_cache(call);
     call->signed_in = true;
-    return USER_FAILURE_NONE;
+    return 0;
+}
+
+static UserFailure authenticate(UserCall *call, Str token) {
+    int r = sessions_find(call, token);
+
+    return r == 0 ? USER_FAILURE_NONE : r > 0 ? USER_FAILURE_SIGNED_OUT : user_call_fault(call, r);
 }
 
 UserFailure sessions_authenticate(UserCall *call) {
@@ -191,7 +197,7 @@ void sessions_look_before(UserCall *call) {
     call->signed_in = false;
 }
 
-int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+int sessions_open(DbTx *tx, UserCall *call, const UserKey *key, uint32_t methods,
                   const char *device_name, Session *ret_session,
                   char ret_token[SESSION_TOKEN_LEN + 1]) {
     int64_t days = (int64_t)call->service->options.settings->session_days;
@@ -228,7 +234,7 @@ static int end_other(DbTx *tx, UserCall *call, const Session *session) {
     return r < 0 ? err_trace(r) : 0; /* one that has ended meanwhile has ended */
 }
 
-int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+int sessions_reopen(DbTx *tx, UserCall *call, const UserKey *key, uint32_t methods,
                     const Session *before, const char *device_name, Session *ret_session,
                     char ret_token[SESSION_TOKEN_LEN + 1]) {
     int64_t days = (int64_t)call->service->options.settings->session_days;

@@ -14,6 +14,8 @@
 
 /* Fills call->session, or says USER_FAILURE_SIGNED_OUT. Takes access tokens too: call->by_token. */
 UserFailure sessions_authenticate(UserCall *call);
+/* The same of a session's token: 0, SESSION_E_NONE, or a fault. The call needs no request. */
+int sessions_find(UserCall *call, Str token);
 /* Whether what authenticates this request, if anything does, is the cookie. */
 bool sessions_by_cookie(UserCall *call);
 /* The same by the cookie alone: for pages, which nothing but a browser asks for. */
@@ -31,7 +33,7 @@ void sessions_look_before(UserCall *call);
  * In a transaction: a new session of that account for the device that calls. `ret_token` is what
  * its holder gets to keep.
  */
-int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+int sessions_open(DbTx *tx, UserCall *call, const UserKey *key, uint32_t methods,
                   const char *device_name, Session *ret_session,
                   char ret_token[SESSION_TOKEN_LEN + 1]);
 
@@ -41,7 +43,7 @@ int sessions_open(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t method
  * another token; else ended, which is noted in the trail of the account that it was of.
  * sessions_forget_before() afterwards.
  */
-int sessions_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+int sessions_reopen(DbTx *tx, UserCall *call, const UserKey *key, uint32_t methods,
                     const Session *before, const char *device_name, Session *ret_session,
                     char ret_token[SESSION_TOKEN_LEN + 1]);
 

@@ -52,7 +52,7 @@ static int find(DbTx *tx, void *userdata) {
                               attempt->call->arena, &attempt->account);
 }
 
-static int open_or_reopen(DbTx *tx, UserCall *call, const VaultKey *key, uint32_t methods,
+static int open_or_reopen(DbTx *tx, UserCall *call, const UserKey *key, uint32_t methods,
                           const char *device, Session *ret_session,
                           char ret_token[SESSION_TOKEN_LEN + 1]) {
     return call->before ? sessions_reopen(tx, call, key, methods, call->before, device, ret_session,

@@ -34,12 +34,8 @@ static const char *const service_key_names[_SERVICE_KEY_MAX] = {"seal", "email",
 
 struct Vault {
     MasterKeyRing *master;
-    VaultKey *keys; /* _SERVICE_KEY_MAX of them, in locked memory */
+    UserKey *keys; /* _SERVICE_KEY_MAX of them, in locked memory */
 };
-
-void vault_key_done(VaultKey *key) {
-    secret_wipe(key, sizeof(*key));
-}
 
 /* What a wrapped key is tied to. */
 static Str wrap_label(Arena *arena, const char *kind, Str whose) {
@@ -129,9 +125,9 @@ Vault *vault_free(Vault *vault) {
     return NULL;
 }
 
-int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, VaultKey *ret_key,
+int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, UserKey *ret_key,
                   Str *ret_wrapped) {
-    VaultKey key = {.user_id = *user_id};
+    UserKey key = {.user_id = *user_id};
     uint8_t *wrapped = arena_alloc(arena, MASTER_KEY_WRAPPED_MAX);
     size_t len = 0;
     int r;
@@ -143,20 +139,20 @@ int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, VaultKe
         *ret_key = key;
         *ret_wrapped = (Str){(const char *)wrapped, len};
     }
-    vault_key_done(&key);
+    user_key_done(&key);
     return r < 0 ? err_trace(r) : 0;
 }
 
-int vault_key_open(const Vault *vault, const Uuid *user_id, Str wrapped, VaultKey *ret_key) {
+int vault_key_open(const Vault *vault, const Uuid *user_id, Str wrapped, UserKey *ret_key) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
-    VaultKey key = {.user_id = *user_id};
+    UserKey key = {.user_id = *user_id};
     int r = master_key_ring_unwrap(vault->master, wrapped,
                                    wrap_label(arena, "user", uuid_str(user_id)), key.bytes);
 
     if (r == 0) {
         *ret_key = key;
     }
-    vault_key_done(&key);
+    user_key_done(&key);
     return r < 0 ? err_trace(r) : r > 0 ? VAULT_E_BROKEN : 0;
 }
 
@@ -182,52 +178,12 @@ int vault_rewrap_service(const Vault *vault, Str name, Str wrapped, Arena *arena
     return rewrap(vault, wrap_label(arena, "service", name), wrapped, arena, ret_wrapped);
 }
 
-/* The place a value stands in: what it is sealed with, so that it opens nowhere else. */
-static void place(const VaultKey *key, const char *column, Str row, Buf *out) {
-    uint64_t row_len = row.len;
-
-    buf_add_str(out, str_from(column));
-    buf_add(out, "", 1);
-    buf_add_str(out, uuid_str(&key->user_id));
-    buf_add(out, &row_len, sizeof(row_len));
-    buf_add_str(out, row);
-}
-
-Str vault_seal(const VaultKey *key, const char *column, Str row, Str value, Arena *arena) {
-    _cleanup_(buf_done) Buf associated = BUF_INIT;
-    Str sealed = {.len = value.len + AEAD_OVERHEAD};
-    uint8_t *bytes = arena_alloc(arena, sealed.len);
-
-    place(key, column, row, &associated);
-    if (aead_seal(key->bytes, value, buf_str(&associated), bytes) < 0) {
-        abort(); /* columns are bounded, and the library is there: it cannot be */
-    }
-    sealed.ptr = (const char *)bytes;
-    return sealed;
-}
-
-int vault_open(const VaultKey *key, const char *column, Str row, Str sealed, Arena *arena,
-               Str *ret_value) {
-    _cleanup_(buf_done) Buf associated = BUF_INIT;
-    size_t len = sealed.len > AEAD_OVERHEAD ? sealed.len - AEAD_OVERHEAD : 0;
-    uint8_t *bytes = arena_alloc(arena, len + 1);
-    int r;
-
-    place(key, column, row, &associated);
-    r = aead_open(key->bytes, sealed, buf_str(&associated), bytes);
-    if (r != 0) {
-        return r < 0 ? err_trace(r) : VAULT_E_BROKEN;
-    }
-    *ret_value = (Str){(const char *)bytes, len};
-    return 0;
-}
-
-void vault_key_of_secret(Str secret, const char *purpose, VaultKey *ret_key) {
-    *ret_key = (VaultKey){0};
+void vault_key_of_secret(Str secret, const char *purpose, UserKey *ret_key) {
+    *ret_key = (UserKey){0};
     digest_hkdf(secret, (Str){0}, str_from(purpose), ret_key->bytes, sizeof(ret_key->bytes));
 }
 
-const VaultKey *vault_service_key(const Vault *vault) {
+const UserKey *vault_service_key(const Vault *vault) {
     return &vault->keys[SERVICE_KEY_SEAL];
 }
 

@@ -9,25 +9,17 @@
  * Thread-safe.
  */
 
-#include "base/arena.h"
 #include "base/crypto/master_key_ring.h"
-#include "base/uuid.h"
 #include "core/ports/db.h"
+#include "core/sealing/column.h"
 
-#define VAULT_KEY_LEN  32
+#define VAULT_KEY_LEN  AEAD_KEY_LEN
 #define VAULT_HASH_LEN 32
 
 typedef struct Vault Vault;
 
-/* A user's key, opened. Wiped by vault_key_done(). */
-typedef struct VaultKey {
-    Uuid user_id;
-    uint8_t bytes[VAULT_KEY_LEN];
-} VaultKey;
-void vault_key_done(VaultKey *key);
-
 enum {
-    VAULT_E_BROKEN = 1, /* does not open: tampered with, moved, or of another key */
+    VAULT_E_BROKEN = COLUMN_E_BROKEN, /* does not open: tampered with, or of another master key */
 };
 
 /*
@@ -41,10 +33,10 @@ Vault *vault_free(Vault *vault);
 DEFINE_CLEANUP(Vault *, vault_free)
 
 /* A new user's key, and its wrapped form for the table user_key. */
-int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, VaultKey *ret_key,
+int vault_key_new(const Vault *vault, const Uuid *user_id, Arena *arena, UserKey *ret_key,
                   Str *ret_wrapped);
 /* 0, VAULT_E_BROKEN, or a fault. */
-int vault_key_open(const Vault *vault, const Uuid *user_id, Str wrapped, VaultKey *ret_key);
+int vault_key_open(const Vault *vault, const Uuid *user_id, Str wrapped, UserKey *ret_key);
 
 /* Wraps a user's key, or one of the service's own (by its name in user_service_key), with the
  * newest master key. 0, VAULT_E_BROKEN, or a fault. */
@@ -52,20 +44,12 @@ int vault_rewrap_user(const Vault *vault, const Uuid *user_id, Str wrapped, Aren
                       Str *ret_wrapped);
 int vault_rewrap_service(const Vault *vault, Str name, Str wrapped, Arena *arena, Str *ret_wrapped);
 
-/*
- * Seals and opens a column's value. `column` is "table.column"; `row` tells the row apart from
- * others of this user (Str of its key), empty when the user's id is the whole key.
- */
-Str vault_seal(const VaultKey *key, const char *column, Str row, Str value, Arena *arena);
-int vault_open(const VaultKey *key, const char *column, Str row, Str sealed, Arena *arena,
-               Str *ret_value);
-
 /* A key that is made of a secret of 32 random bytes, for what only its holder shall read; of
  * another purpose it is another key, and it belongs to no user. */
-void vault_key_of_secret(Str secret, const char *purpose, VaultKey *ret_key);
+void vault_key_of_secret(Str secret, const char *purpose, UserKey *ret_key);
 
 /* The same for rows of no user: the key is the service's. */
-const VaultKey *vault_service_key(const Vault *vault);
+const UserKey *vault_service_key(const Vault *vault);
 
 /* A keyed hash (HMAC-SHA-256) of an address in canonical form (user_email_canonical()). */
 void vault_hash_email(const Vault *vault, Str canonical, uint8_t ret_hash[VAULT_HASH_LEN]);

@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "adapters/access/http/access_http.h"
+#include "adapters/access/http/access_http_private.h"
 
 #include "base/clock.h"
 #include "base/crypto/digest.h"
 #include "base/error.h"
-#include "base/http/client.h"
-#include "core/cache/read_through.h"
-#include "core/contracts/access_wire.h"
 
-#include <stdatomic.h>
 #include <time.h>
 
 #define TRIES        3
 #define PAUSE_MAX_MS 50 /* before the second try, and four times as long before the third */
 #define BREAK_MS     1000
 #define ANSWER_MAX   ((size_t)64 << 10)
-
-typedef struct AccessHttp {
-    Access base; /* first */
-    AccessHttpOptions options;
-    HttpClient *http;
-    ReadThrough *keys;
-    _Atomic uint64_t down_until_ms;
-    Metric *up, *answered, *failed, *retries;
-} AccessHttp;
 
 /* What one try came to, in terms of the next. */
 typedef enum Outcome {
@@ -95,9 +82,8 @@ static void pause_before(unsigned attempt) {
     nanosleep(&pause, NULL);
 }
 
-/* *ret_unsure: an earlier try may have been done already. */
-static int call(AccessHttp *self, AccessVerb verb, const AccessQuestion *question, bool always,
-                Arena *arena, AccessAnswer *ret_answer, bool *ret_unsure) {
+int access_http_call(AccessHttp *self, AccessVerb verb, const AccessQuestion *question, bool always,
+                     Arena *arena, AccessAnswer *ret_answer, bool *ret_unsure) {
     _cleanup_(json_decrefp) json_t *json = json_write(access_question_fields, question);
     _cleanup_(freep) char *body = json_dumps(json, JSON_COMPACT);
     uint64_t give_up_ms = clock_mono_ms() + self->options.timeout_ms;
@@ -128,7 +114,7 @@ static int call(AccessHttp *self, AccessVerb verb, const AccessQuestion *questio
     return err_trace(r);
 }
 
-static const char *id_text(const Uuid *id, Arena *arena) {
+const char *access_http_id_text(const Uuid *id, Arena *arena) {
     char text[UUID_TEXT_SIZE];
 
     uuid_text(id, text);
@@ -159,7 +145,8 @@ static int load_key(void *userdata, Arena *arena, Str *ret_value) {
     AccessAnswer answer;
     AccessKeyRecord *record;
     bool unsure;
-    int r = call(lookup->self, ACCESS_VERB_KEY, &question, false, arena, &answer, &unsure);
+    int r =
+        access_http_call(lookup->self, ACCESS_VERB_KEY, &question, false, arena, &answer, &unsure);
 
     lookup->asked = true;
     if (r < 0) {
@@ -218,11 +205,11 @@ static int find_key(Access *base, Str key, AccessKey *ret_key) {
 
 static int credits(Access *base, const Uuid *user_id, uint64_t *ret_available) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
-    AccessQuestion question = {.user_id = id_text(user_id, arena)};
+    AccessQuestion question = {.user_id = access_http_id_text(user_id, arena)};
     AccessAnswer answer;
     bool unsure;
-    int r =
-        call((AccessHttp *)base, ACCESS_VERB_CREDITS, &question, false, arena, &answer, &unsure);
+    int r = access_http_call((AccessHttp *)base, ACCESS_VERB_CREDITS, &question, false, arena,
+                             &answer, &unsure);
 
     if (r < 0) {
         return r;
@@ -232,8 +219,9 @@ static int credits(Access *base, const Uuid *user_id, uint64_t *ret_available) {
 }
 
 static AccessQuestion about(const AccessReservation *reservation, Arena *arena) {
-    return (AccessQuestion){.user_id = id_text(&reservation->user_id, arena),
-                            .reservation_id = id_text(&reservation->reservation_id, arena),
+    return (AccessQuestion){.user_id = access_http_id_text(&reservation->user_id, arena),
+                            .reservation_id =
+                                access_http_id_text(&reservation->reservation_id, arena),
                             .amount = reservation->amount};
 }
 
@@ -247,7 +235,8 @@ static int reserve(Access *base, const AccessReservation *reservation) {
     if (reservation->amount == 0 || reservation->amount > ACCESS_AMOUNT_MAX) {
         return err_trace(-EINVAL);
     }
-    r = call((AccessHttp *)base, ACCESS_VERB_RESERVE, &question, false, arena, &answer, &unsure);
+    r = access_http_call((AccessHttp *)base, ACCESS_VERB_RESERVE, &question, false, arena, &answer,
+                         &unsure);
     return r < 0 ? r : answer.result;
 }
 
@@ -256,8 +245,8 @@ static int settle(Access *base, const AccessReservation *reservation, bool charg
     AccessQuestion question = about(reservation, arena);
     AccessAnswer answer;
     bool unsure;
-    int r = call((AccessHttp *)base, charge ? ACCESS_VERB_CHARGE : ACCESS_VERB_RELEASE, &question,
-                 true, arena, &answer, &unsure);
+    int r = access_http_call((AccessHttp *)base, charge ? ACCESS_VERB_CHARGE : ACCESS_VERB_RELEASE,
+                             &question, true, arena, &answer, &unsure);
 
     if (r < 0) {
         return r;
@@ -271,8 +260,8 @@ int access_http_ping(Access *access) {
     AccessAnswer answer;
     bool unsure;
 
-    return call((AccessHttp *)access, ACCESS_VERB_PING, &(AccessQuestion){0}, true, arena, &answer,
-                &unsure);
+    return access_http_call((AccessHttp *)access, ACCESS_VERB_PING, &(AccessQuestion){0}, true,
+                            arena, &answer, &unsure);
 }
 
 static void register_metrics(AccessHttp *self) {
@@ -290,8 +279,12 @@ static void register_metrics(AccessHttp *self) {
 }
 
 int access_http_new(const AccessHttpOptions *options, Access **ret_access, const char **reterr) {
-    static const AccessImpl impl = {
-        .find_key = find_key, .credits = credits, .reserve = reserve, .settle = settle};
+    static const AccessImpl impl = {.find_key = find_key,
+                                    .find_caller = access_http_find_caller,
+                                    .library_key = access_http_library_key,
+                                    .credits = credits,
+                                    .reserve = reserve,
+                                    .settle = settle};
     _cleanup_(http_client_freep) HttpClient *http = http_client_new(&(HttpClientOptions){
         .url = options->url, .ca_file = options->ca_file, .timeout_ms = options->timeout_ms});
     AccessHttp *self;

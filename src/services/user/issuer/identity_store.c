@@ -81,7 +81,7 @@ int identity_store_owner(DbTx *tx, const Vault *vault, const char *issuer, const
     return uuid_from_str(row[0].bytes, ret_user_id) < 0 ? err_trace(-EBADMSG) : 0;
 }
 
-static Str seal(const VaultKey *key, const Identity *identity, Arena *arena) {
+static Str seal(const UserKey *key, const Identity *identity, Arena *arena) {
     const Detail detail = {identity->issuer, identity->subject, identity->email};
     _cleanup_(json_decrefp) json_t *json = json_write(detail_fields, &detail);
     _cleanup_(freep) char *text = json_dumps(json, JSON_COMPACT);
@@ -89,11 +89,11 @@ static Str seal(const VaultKey *key, const Identity *identity, Arena *arena) {
     if (!text) {
         abort(); /* nothing but exhausted memory: the strings were read as UTF-8 */
     }
-    return vault_seal(key, "user_identity.detail", uuid_str(&identity->identity_id), str_from(text),
-                      arena);
+    return column_seal(key, "user_identity.detail", uuid_str(&identity->identity_id),
+                       str_from(text), arena);
 }
 
-int identity_store_add(DbTx *tx, const Vault *vault, const VaultKey *key, Arena *arena,
+int identity_store_add(DbTx *tx, const Vault *vault, const UserKey *key, Arena *arena,
                        Identity *identity) {
     DbValue user_id = DB_BLOB(uuid_str(&key->user_id));
     uint8_t hash[VAULT_HASH_LEN];
@@ -125,7 +125,7 @@ int identity_store_add(DbTx *tx, const Vault *vault, const VaultKey *key, Arena 
     return r < 0 ? err_trace(r) : 0;
 }
 
-static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Identity *identity) {
+static int open_row(const UserKey *key, const DbValue *row, Arena *arena, Identity *identity) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     Detail detail = {0};
     const char *where;
@@ -135,8 +135,8 @@ static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Ident
     if (uuid_from_str(row[0].bytes, &identity->identity_id) < 0) {
         return err_trace(-EBADMSG);
     }
-    r = vault_open(key, "user_identity.detail", uuid_str(&identity->identity_id), row[1].bytes,
-                   arena, &text);
+    r = column_open(key, "user_identity.detail", uuid_str(&identity->identity_id), row[1].bytes,
+                    arena, &text);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }
@@ -153,7 +153,7 @@ static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Ident
     return 0;
 }
 
-int identity_store_list(DbTx *tx, const VaultKey *key, Arena *arena, Identity **ret_identities,
+int identity_store_list(DbTx *tx, const UserKey *key, Arena *arena, Identity **ret_identities,
                         size_t *ret_n) {
     Identity *identities;
     DbRows rows;

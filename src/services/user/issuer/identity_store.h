@@ -30,10 +30,10 @@ extern const size_t identity_statements_len;
 int identity_store_owner(DbTx *tx, const Vault *vault, const char *issuer, const char *subject,
                          Arena *arena, Uuid *ret_user_id);
 /* Fills identity_id; user_id is the key's. 0, IDENTITY_E_EXISTS, IDENTITY_E_FULL. */
-int identity_store_add(DbTx *tx, const Vault *vault, const VaultKey *key, Arena *arena,
+int identity_store_add(DbTx *tx, const Vault *vault, const UserKey *key, Arena *arena,
                        Identity *identity);
 /* The oldest first. */
-int identity_store_list(DbTx *tx, const VaultKey *key, Arena *arena, Identity **ret_identities,
+int identity_store_list(DbTx *tx, const UserKey *key, Arena *arena, Identity **ret_identities,
                         size_t *ret_n);
 int identity_store_used(DbTx *tx, const Vault *vault, const Uuid *user_id, const char *issuer,
                         const char *subject, int64_t now_us);

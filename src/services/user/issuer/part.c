@@ -9,7 +9,7 @@
 
 int issuer_new(UserService *service, UserIssuer **ret_issuer, const char **reterr) {
     const UserServiceOptions *options = &service->options;
-    const VaultKey *key = vault_service_key(service->vault);
+    const UserKey *key = vault_service_key(service->vault);
     UserIssuer *issuer = calloc(1, sizeof(*issuer));
     int r;
 

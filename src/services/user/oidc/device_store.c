@@ -80,7 +80,7 @@ void user_code_show(const char *code, char ret_shown[USER_CODE_SHOWN_SIZE]) {
     memcpy(ret_shown + USER_CODE_LEN / 2 + 1, code + USER_CODE_LEN / 2, USER_CODE_LEN / 2 + 1);
 }
 
-void user_code_hash(const VaultKey *service_key, const char *code, uint8_t ret_hash[DIGEST_LEN]) {
+void user_code_hash(const UserKey *service_key, const char *code, uint8_t ret_hash[DIGEST_LEN]) {
     uint8_t key[DIGEST_LEN];
 
     digest_hkdf((Str){(const char *)service_key->bytes, VAULT_KEY_LEN}, (Str){0},
@@ -99,7 +99,7 @@ static const JsonField origin_fields[] = {
     {0},
 };
 
-int device_store_add(DbTx *tx, const VaultKey *service_key, Arena *arena,
+int device_store_add(DbTx *tx, const UserKey *service_key, Arena *arena,
                      const DeviceRequest *request) {
     _cleanup_(json_decrefp) json_t *origin = json_write(origin_fields, request);
     char *text = json_dumps(origin, JSON_COMPACT);
@@ -109,8 +109,8 @@ int device_store_add(DbTx *tx, const VaultKey *service_key, Arena *arena,
     if (!text) {
         abort(); /* nothing but exhausted memory */
     }
-    sealed = vault_seal(service_key, "user_device_request.origin", hash_str(request->device_hash),
-                        str_from(text), arena);
+    sealed = column_seal(service_key, "user_device_request.origin", hash_str(request->device_hash),
+                         str_from(text), arena);
     free(text);
     r = db_exec(tx, &device_statements[DEVICE_REMOVE_EXPIRED],
                 (DbValue[]){DB_INT(request->created_us)}, NULL);
@@ -142,7 +142,7 @@ static int read_uuid(const DbValue *value, Uuid *ret_uuid) {
     return value->type == DB_TYPE_NULL ? 0 : uuid_from_str(value->bytes, ret_uuid);
 }
 
-static int read_row(const VaultKey *service_key, const DbValue *row, Arena *arena,
+static int read_row(const UserKey *service_key, const DbValue *row, Arena *arena,
                     DeviceRequest *ret_request) {
     DeviceRequest request = {.client_id = arena_strdup(arena, row[2].bytes),
                              .scopes = (uint32_t)row[3].integer,
@@ -161,8 +161,8 @@ static int read_row(const VaultKey *service_key, const DbValue *row, Arena *aren
         read_uuid(&row[6], &request.user_id) < 0 || read_uuid(&row[7], &request.grant_id) < 0) {
         return err_trace(-EBADMSG);
     }
-    r = vault_open(service_key, "user_device_request.origin", hash_str(request.device_hash),
-                   row[4].bytes, arena, &text);
+    r = column_open(service_key, "user_device_request.origin", hash_str(request.device_hash),
+                    row[4].bytes, arena, &text);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }
@@ -174,8 +174,8 @@ static int read_row(const VaultKey *service_key, const DbValue *row, Arena *aren
     return 0;
 }
 
-static int load(DbTx *tx, int statement, const VaultKey *service_key,
-                const uint8_t hash[DIGEST_LEN], Arena *arena, DeviceRequest *ret_request) {
+static int load(DbTx *tx, int statement, const UserKey *service_key, const uint8_t hash[DIGEST_LEN],
+                Arena *arena, DeviceRequest *ret_request) {
     const DbValue *row;
     int r = db_query_one(tx, &device_statements[statement], (DbValue[]){DB_BLOB(hash_str(hash))},
                          arena, &row);
@@ -186,12 +186,12 @@ static int load(DbTx *tx, int statement, const VaultKey *service_key,
     return err_trace(read_row(service_key, row, arena, ret_request));
 }
 
-int device_store_get(DbTx *tx, const VaultKey *service_key, const uint8_t device_hash[DIGEST_LEN],
+int device_store_get(DbTx *tx, const UserKey *service_key, const uint8_t device_hash[DIGEST_LEN],
                      Arena *arena, DeviceRequest *ret_request) {
     return load(tx, DEVICE_GET, service_key, device_hash, arena, ret_request);
 }
 
-int device_store_find(DbTx *tx, const VaultKey *service_key,
+int device_store_find(DbTx *tx, const UserKey *service_key,
                       const uint8_t user_code_hash[DIGEST_LEN], Arena *arena,
                       DeviceRequest *ret_request) {
     return load(tx, DEVICE_FIND, service_key, user_code_hash, arena, ret_request);

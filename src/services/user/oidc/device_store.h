@@ -47,15 +47,15 @@ void user_code_new(char ret_code[USER_CODE_LEN + 1]);
 int user_code_normalise(Str typed, char ret_code[USER_CODE_LEN + 1]);
 /* As it is shown: a hyphen in the middle. */
 void user_code_show(const char *code, char ret_shown[USER_CODE_SHOWN_SIZE]);
-void user_code_hash(const VaultKey *service_key, const char *code, uint8_t ret_hash[DIGEST_LEN]);
+void user_code_hash(const UserKey *service_key, const char *code, uint8_t ret_hash[DIGEST_LEN]);
 
 /* Takes out what has expired, too. -EBUSY: that user code is taken. */
-int device_store_add(DbTx *tx, const VaultKey *service_key, Arena *arena,
+int device_store_add(DbTx *tx, const UserKey *service_key, Arena *arena,
                      const DeviceRequest *request);
 /* 0 or DEVICE_E_NONE; also one that has expired. */
-int device_store_get(DbTx *tx, const VaultKey *service_key, const uint8_t device_hash[DIGEST_LEN],
+int device_store_get(DbTx *tx, const UserKey *service_key, const uint8_t device_hash[DIGEST_LEN],
                      Arena *arena, DeviceRequest *ret_request);
-int device_store_find(DbTx *tx, const VaultKey *service_key,
+int device_store_find(DbTx *tx, const UserKey *service_key,
                       const uint8_t user_code_hash[DIGEST_LEN], Arena *arena,
                       DeviceRequest *ret_request);
 /* Writes state, user, grant, interval and poll. */

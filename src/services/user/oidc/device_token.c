@@ -70,7 +70,7 @@ static int wait_on(DbTx *tx, Poll *poll, DeviceRequest *request) {
 static int poll_in(DbTx *tx, void *userdata) {
     Poll *poll = userdata;
     UserCall *call = poll->call;
-    const VaultKey *service_key = vault_service_key(call->service->vault);
+    const UserKey *service_key = vault_service_key(call->service->vault);
     DeviceRequest request;
     int r = device_store_get(tx, service_key, poll->device_hash, call->arena, &request);
 

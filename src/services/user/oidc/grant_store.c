@@ -89,7 +89,7 @@ static int run(DbTx *tx, int statement, const DbValue *params) {
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
-static Str seal(const VaultKey *key, const Grant *grant, Arena *arena) {
+static Str seal(const UserKey *key, const Grant *grant, Arena *arena) {
     _cleanup_(buf_done) Buf secret = BUF_INIT;
     Detail detail = {NULL, grant->redirect_uri, grant->challenge, grant->nonce};
     _cleanup_(json_decrefp) json_t *json = NULL;
@@ -104,19 +104,19 @@ static Str seal(const VaultKey *key, const Grant *grant, Arena *arena) {
         abort(); /* nothing but exhausted memory */
     }
     sealed =
-        vault_seal(key, "user_grant.detail", uuid_str(&grant->grant_id), str_from(text), arena);
+        column_seal(key, "user_grant.detail", uuid_str(&grant->grant_id), str_from(text), arena);
     secret_wipe(text, strlen(text));
     secret_wipe(secret.data, secret.len);
     free(text);
     return sealed;
 }
 
-static int unseal(const VaultKey *key, Str sealed, Arena *arena, Grant *grant) {
+static int unseal(const UserKey *key, Str sealed, Arena *arena, Grant *grant) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     Detail detail = {0};
     const char *where;
     Str text;
-    int r = vault_open(key, "user_grant.detail", uuid_str(&grant->grant_id), sealed, arena, &text);
+    int r = column_open(key, "user_grant.detail", uuid_str(&grant->grant_id), sealed, arena, &text);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
@@ -132,7 +132,7 @@ static int unseal(const VaultKey *key, Str sealed, Arena *arena, Grant *grant) {
     return 0;
 }
 
-int grant_store_add(DbTx *tx, const VaultKey *key, Arena *arena, Grant *grant) {
+int grant_store_add(DbTx *tx, const UserKey *key, Arena *arena, Grant *grant) {
     DbValue user_id = DB_BLOB(uuid_str(&key->user_id));
     int r = run(tx, GRANT_REMOVE_EXPIRED, (DbValue[]){user_id, DB_INT(grant->created_us)});
 
@@ -154,7 +154,7 @@ int grant_store_add(DbTx *tx, const VaultKey *key, Arena *arena, Grant *grant) {
                            DB_INT(grant->created_us), DB_INT(grant->expires_us)});
 }
 
-int grant_store_get(DbTx *tx, const VaultKey *key, const Uuid *grant_id, Arena *arena,
+int grant_store_get(DbTx *tx, const UserKey *key, const Uuid *grant_id, Arena *arena,
                     Grant *ret_grant) {
     Grant grant = {.user_id = key->user_id, .grant_id = *grant_id};
     const DbValue *row;

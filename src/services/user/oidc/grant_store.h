@@ -38,9 +38,9 @@ extern const DbStatement grant_statements[];
 extern const size_t grant_statements_len;
 
 /* Fills grant_id and secret; what has expired, and what is beyond GRANTS_MAX, goes. */
-int grant_store_add(DbTx *tx, const VaultKey *key, Arena *arena, Grant *grant);
+int grant_store_add(DbTx *tx, const UserKey *key, Arena *arena, Grant *grant);
 /* 0 or GRANT_E_NONE; also one that has expired, since its reuse has to be told. */
-int grant_store_get(DbTx *tx, const VaultKey *key, const Uuid *grant_id, Arena *arena,
+int grant_store_get(DbTx *tx, const UserKey *key, const Uuid *grant_id, Arena *arena,
                     Grant *ret_grant);
 /* Whether it is there and has not expired: 0 or GRANT_E_NONE. */
 int grant_store_check(DbTx *tx, const Uuid *user_id, const Uuid *grant_id, int64_t now_us,

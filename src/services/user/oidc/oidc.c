@@ -57,7 +57,7 @@ static void build_routes(UserOidc *oidc, Executor *password_executor) {
 
 int oidc_new(UserService *service, UserOidc **ret_oidc, const char **reterr) {
     const UserServiceOptions *options = &service->options;
-    const VaultKey *key = vault_service_key(service->vault);
+    const UserKey *key = vault_service_key(service->vault);
     UserOidc *oidc = calloc(1, sizeof(*oidc));
     int r;
 
@@ -240,8 +240,9 @@ void oidc_discovery_handle(HttpRequest *request, void *context) {
         json_object_set_new(body, endpoints[i].name,
                             json_sprintf("%s/oauth/%s", service->public_url, endpoints[i].path));
     }
-    json_object_set_new(body, "scopes_supported",
-                        NAMES("openid", "profile", "email", "offline_access", "account"));
+    json_object_set_new(
+        body, "scopes_supported",
+        NAMES("openid", "profile", "email", "offline_access", "account", "library"));
     json_object_set_new(body, "response_types_supported", NAMES("code"));
     json_object_set_new(body, "response_modes_supported", NAMES("query"));
     json_object_set_new(body, "grant_types_supported",

@@ -69,6 +69,10 @@ int64_t oidc_grant_end_us(const UserCall *call, const Grant *grant);
 /* The token endpoint for that grant type (RFC 8628 3.4): answers. */
 void oidc_device_poll(UserCall *call, const OauthClient *client, const Form *form);
 
+/* An access token that is good and of a grant that is: 0, ACCESS_TOKEN_E_INVALID, or a fault. The
+ * call needs no request. */
+int oidc_find(UserCall *call, Str text, AccessToken *ret_token);
+
 /* An access token sent as Bearer (RFC 6750 2.1), good and of a grant that is. */
 UserFailure oidc_bearer(UserCall *call, AccessToken *ret_token);
 

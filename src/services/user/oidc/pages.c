@@ -222,6 +222,7 @@ static const struct {
     {SCOPE_PROFILE, "See your name, language and time zone"},
     {SCOPE_EMAIL, "See your e-mail address"},
     {SCOPE_ACCOUNT, "Read and change your account"},
+    {SCOPE_LIBRARY, "See, add to and change your photos"},
     {SCOPE_OFFLINE_ACCESS, "Keep this access while you are away, until you take it back"},
 };
 

@@ -138,28 +138,38 @@ static int check_grant(DbTx *tx, void *userdata) {
                              check->call->now_us, check->call->arena);
 }
 
+int oidc_find(UserCall *call, Str text, AccessToken *ret_token) {
+    AccessToken token;
+    int r;
+
+    /* It may be signed by a key that another process has made. A fault keeps those there were. */
+    (void)signing_keys_refresh(call->service->oidc->keys, call->now_us,
+                               call->service->oidc->verifier);
+    r = access_verify(call->service->oidc->verifier, text, call->now_us / 1000000, &token);
+    if (r == 0) {
+        /* The token says that it was good when it was made; what was taken back since is here. */
+        r = db_read(call->service->options.db, NULL, check_grant, &(Check){call, &token});
+    }
+    if (r == 0) {
+        *ret_token = token;
+    }
+    return r <= 0 ? err_trace(r) : ACCESS_TOKEN_E_INVALID;
+}
+
 UserFailure oidc_bearer(UserCall *call, AccessToken *ret_token) {
     static const Str scheme = {"bearer ", 7};
     const char *authorization = http_request_header(call->request, "Authorization");
     Str value = str_trim(str_from(authorization));
-    AccessToken token;
     int r;
 
     if (!authorization || value.len <= scheme.len ||
         !str_equal_nocase((Str){value.ptr, scheme.len}, scheme)) {
         return USER_FAILURE_SIGNED_OUT;
     }
-    r = access_verify(call->service->oidc->verifier,
-                      str_trim((Str){value.ptr + scheme.len, value.len - scheme.len}),
-                      call->now_us / 1000000, &token);
-    if (r == 0) {
-        /* The token says that it was good when it was made; what was taken back since is here. */
-        r = db_read(call->service->options.db, NULL, check_grant, &(Check){call, &token});
-    }
+    r = oidc_find(call, str_trim((Str){value.ptr + scheme.len, value.len - scheme.len}), ret_token);
     if (r != 0) {
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_SIGNED_OUT;
     }
-    *ret_token = token;
     return USER_FAILURE_NONE;
 }
 
@@ -167,9 +177,6 @@ UserFailure oidc_authenticate(UserCall *call) {
     AccessToken token;
     UserFailure failure;
 
-    /* It may be signed by a key that another process has made. A fault keeps those there were. */
-    (void)signing_keys_refresh(call->service->oidc->keys, call->now_us,
-                               call->service->oidc->verifier);
     failure = oidc_bearer(call, &token);
     if (failure != USER_FAILURE_NONE) {
         return failure;

@@ -11,7 +11,7 @@
 #include <fido.h>
 
 UserPasskeys *passkeys_new(UserService *service) {
-    const VaultKey *key = vault_service_key(service->vault);
+    const UserKey *key = vault_service_key(service->vault);
     UserPasskeys *passkeys = calloc(1, sizeof(*passkeys));
 
     if (!passkeys) {

@@ -92,7 +92,7 @@ static int run(DbTx *tx, int statement, const DbValue *params, uint64_t *ret_cha
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
-static Str seal(const VaultKey *key, const Passkey *passkey, const PasskeyId *id, Arena *arena) {
+static Str seal(const UserKey *key, const Passkey *passkey, const PasskeyId *id, Arena *arena) {
     _cleanup_(buf_done) Buf credential_id = BUF_INIT, public_key = BUF_INIT;
     _cleanup_(json_decrefp) json_t *json = NULL;
     _cleanup_(freep) char *text = NULL;
@@ -107,10 +107,10 @@ static Str seal(const VaultKey *key, const Passkey *passkey, const PasskeyId *id
     if (!text) {
         abort(); /* nothing but exhausted memory */
     }
-    return vault_seal(key, COLUMN, id_str(id), str_from(text), arena);
+    return column_seal(key, COLUMN, id_str(id), str_from(text), arena);
 }
 
-static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Passkey *ret_passkey) {
+static int open_row(const UserKey *key, const DbValue *row, Arena *arena, Passkey *ret_passkey) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     Passkey passkey = {.created_us = row[3].integer,
                        .used_us = row[4].type == DB_TYPE_NULL ? 0 : row[4].integer,
@@ -118,7 +118,7 @@ static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Passk
     const char *where;
     Detail detail;
     Str text;
-    int r = vault_open(key, COLUMN, row[0].bytes, row[1].bytes, arena, &text);
+    int r = column_open(key, COLUMN, row[0].bytes, row[1].bytes, arena, &text);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
@@ -147,7 +147,7 @@ int passkey_store_count(DbTx *tx, const Uuid *user_id, Arena *arena, size_t *ret
     return 0;
 }
 
-int passkey_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Passkey *passkey) {
+int passkey_store_add(DbTx *tx, const UserKey *key, Arena *arena, const Passkey *passkey) {
     PasskeyId id = id_of(passkey->credential.id);
     uint64_t changed;
     size_t n;
@@ -170,7 +170,7 @@ int passkey_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Passkey
     return changed == 1 ? 0 : PASSKEY_E_EXISTS;
 }
 
-int passkey_store_get(DbTx *tx, const VaultKey *key, Str credential_id, Arena *arena,
+int passkey_store_get(DbTx *tx, const UserKey *key, Str credential_id, Arena *arena,
                       Passkey *ret_passkey) {
     PasskeyId id = id_of(credential_id);
     const DbValue params[] = {DB_BLOB(uuid_str(&key->user_id)), DB_BLOB(id_str(&id))};
@@ -184,7 +184,7 @@ int passkey_store_get(DbTx *tx, const VaultKey *key, Str credential_id, Arena *a
     return r < 0 ? err_trace(r) : 0;
 }
 
-int passkey_store_list(DbTx *tx, const VaultKey *key, Arena *arena, Passkey **ret_passkeys,
+int passkey_store_list(DbTx *tx, const UserKey *key, Arena *arena, Passkey **ret_passkeys,
                        size_t *ret_n) {
     const DbValue params[] = {DB_BLOB(uuid_str(&key->user_id))};
     Passkey *passkeys;
@@ -206,7 +206,7 @@ int passkey_store_list(DbTx *tx, const VaultKey *key, Arena *arena, Passkey **re
     return 0;
 }
 
-int passkey_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Passkey *passkey) {
+int passkey_store_rename(DbTx *tx, const UserKey *key, Arena *arena, const Passkey *passkey) {
     PasskeyId id = id_of(passkey->credential.id);
     int r = run(tx, PASSKEY_RENAME,
                 (DbValue[]){DB_BLOB(seal(key, passkey, &id, arena)),

@@ -29,16 +29,16 @@ extern const DbStatement passkey_statements[];
 extern const size_t passkey_statements_len;
 
 /* 0, PASSKEY_E_EXISTS or PASSKEY_E_FULL. */
-int passkey_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Passkey *passkey);
+int passkey_store_add(DbTx *tx, const UserKey *key, Arena *arena, const Passkey *passkey);
 /* 0, PASSKEY_E_NONE, or a fault (-EBADMSG: does not open). */
-int passkey_store_get(DbTx *tx, const VaultKey *key, Str credential_id, Arena *arena,
+int passkey_store_get(DbTx *tx, const UserKey *key, Str credential_id, Arena *arena,
                       Passkey *ret_passkey);
 /* The oldest first. */
-int passkey_store_list(DbTx *tx, const VaultKey *key, Arena *arena, Passkey **ret_passkeys,
+int passkey_store_list(DbTx *tx, const UserKey *key, Arena *arena, Passkey **ret_passkeys,
                        size_t *ret_n);
 int passkey_store_count(DbTx *tx, const Uuid *user_id, Arena *arena, size_t *ret_n);
 /* Another name; what else it has was read before in this transaction. */
-int passkey_store_rename(DbTx *tx, const VaultKey *key, Arena *arena, const Passkey *passkey);
+int passkey_store_rename(DbTx *tx, const UserKey *key, Arena *arena, const Passkey *passkey);
 /* 0 or PASSKEY_E_NONE. */
 int passkey_store_remove(DbTx *tx, const Uuid *user_id, Str credential_id);
 int passkey_store_used(DbTx *tx, const Uuid *user_id, Str credential_id, uint32_t sign_count,

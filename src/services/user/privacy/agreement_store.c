@@ -34,7 +34,7 @@ static const JsonField detail_fields[] = {
     {0},
 };
 
-int agreement_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Consent *consent) {
+int agreement_store_add(DbTx *tx, const UserKey *key, Arena *arena, const Consent *consent) {
     _cleanup_(json_decrefp) json_t *json = json_write(detail_fields, consent);
     _cleanup_(freep) char *text = json_dumps(json, JSON_COMPACT);
     Uuid id = uuid_new();
@@ -44,7 +44,7 @@ int agreement_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Conse
     if (!text) {
         abort(); /* nothing but exhausted memory */
     }
-    sealed = vault_seal(key, "user_consent.detail", uuid_str(&id), str_from(text), arena);
+    sealed = column_seal(key, "user_consent.detail", uuid_str(&id), str_from(text), arena);
     r = db_exec(tx, &agreement_statements[AGREEMENT_ADD],
                 (DbValue[]){DB_BLOB(uuid_str(&key->user_id)), DB_BLOB(uuid_str(&id)),
                             DB_TEXT(str_from(consent->document)),
@@ -75,7 +75,7 @@ int agreement_store_newest(DbTx *tx, const Uuid *user_id, const char *document, 
     return 0;
 }
 
-static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Consent *ret_consent) {
+static int open_row(const UserKey *key, const DbValue *row, Arena *arena, Consent *ret_consent) {
     _cleanup_(json_decrefp) json_t *json = NULL;
     Consent consent = {.document = arena_strdup(arena, row[1].bytes),
                        .version = arena_strdup(arena, row[2].bytes),
@@ -83,7 +83,7 @@ static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Conse
                        .at_us = row[4].integer};
     const char *where;
     Str text;
-    int r = vault_open(key, "user_consent.detail", row[0].bytes, row[5].bytes, arena, &text);
+    int r = column_open(key, "user_consent.detail", row[0].bytes, row[5].bytes, arena, &text);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
@@ -97,7 +97,7 @@ static int open_row(const VaultKey *key, const DbValue *row, Arena *arena, Conse
     return 0;
 }
 
-int agreement_store_list(DbTx *tx, const VaultKey *key, const Uuid *after, size_t max, Arena *arena,
+int agreement_store_list(DbTx *tx, const UserKey *key, const Uuid *after, size_t max, Arena *arena,
                          Consent **ret_consents, size_t *ret_n) {
     Consent *consents;
     DbRows rows;

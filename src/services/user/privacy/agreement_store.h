@@ -25,10 +25,10 @@ extern const DbStatement agreement_statements[];
 extern const size_t agreement_statements_len;
 
 /* consent_id is filled in here. */
-int agreement_store_add(DbTx *tx, const VaultKey *key, Arena *arena, const Consent *consent);
+int agreement_store_add(DbTx *tx, const UserKey *key, Arena *arena, const Consent *consent);
 /* The newest of that document, without address and agent. 0 or AGREEMENT_E_NONE. */
 int agreement_store_newest(DbTx *tx, const Uuid *user_id, const char *document, Arena *arena,
                            Consent *ret_consent);
 /* In the order in which they were added, those after `after` (nil: all), at most `max`. */
-int agreement_store_list(DbTx *tx, const VaultKey *key, const Uuid *after, size_t max, Arena *arena,
+int agreement_store_list(DbTx *tx, const UserKey *key, const Uuid *after, size_t max, Arena *arena,
                          Consent **ret_consents, size_t *ret_n);

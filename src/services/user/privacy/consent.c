@@ -75,7 +75,7 @@ UserFailure consent_read(UserCall *call, const json_t *json, Agreed *ret_agreed)
     return USER_FAILURE_NONE;
 }
 
-int consent_keep(DbTx *tx, UserCall *call, const VaultKey *key, const Agreed *agreed) {
+int consent_keep(DbTx *tx, UserCall *call, const UserKey *key, const Agreed *agreed) {
     SessionDevice device = user_call_device(call, "");
     int r = 0;
 

@@ -30,7 +30,7 @@ void consent_agree(Agreed *agreed, const Agreement *agreement);
 const Agreement *consent_missing(const UserService *service, const Agreed *agreed);
 
 /* In the transaction that opens the account. */
-int consent_keep(DbTx *tx, UserCall *call, const VaultKey *key, const Agreed *agreed);
+int consent_keep(DbTx *tx, UserCall *call, const UserKey *key, const Agreed *agreed);
 
 /* The required documents whose present version that user has not agreed to:
  * [{"id", "version", "title", "url"}], a new reference. */

@@ -203,7 +203,7 @@ static Str seal_row(const PartRow *row) {
 }
 _Static_assert(sizeof(PartRow) == 24, "no padding: it is hashed");
 
-int export_store_add_part(DbTx *tx, const VaultKey *key, const Export *export, int64_t part,
+int export_store_add_part(DbTx *tx, const UserKey *key, const Export *export, int64_t part,
                           Str bytes, int64_t until_us, Arena *arena) {
     const PartRow row = {export->export_id, part};
     DbValue user_id = DB_BLOB(uuid_str(&export->user_id));
@@ -217,7 +217,7 @@ int export_store_add_part(DbTx *tx, const VaultKey *key, const Export *export, i
         return EXPORT_E_TAKEN;
     }
     if (r == 0) {
-        Str sealed = vault_seal(key, "user_export_part.bytes", seal_row(&row), bytes, arena);
+        Str sealed = column_seal(key, "user_export_part.bytes", seal_row(&row), bytes, arena);
         r = run(tx, EXPORT_ADD_PART, (DbValue[]){user_id, export_id, DB_INT(part), DB_BLOB(sealed)},
                 NULL);
     }
@@ -249,7 +249,7 @@ int export_store_put(DbTx *tx, const Export *export, bool alone) {
     return r < 0 ? err_trace(r) : 0;
 }
 
-int export_store_get_part(DbTx *tx, const VaultKey *key, const Uuid *export_id, int64_t part,
+int export_store_get_part(DbTx *tx, const UserKey *key, const Uuid *export_id, int64_t part,
                           Arena *arena, Str *ret_bytes) {
     const PartRow place = {*export_id, part};
     const DbValue *row;
@@ -261,7 +261,8 @@ int export_store_get_part(DbTx *tx, const VaultKey *key, const Uuid *export_id, 
     if (r != 0) {
         return r == DB_E_NONE ? EXPORT_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
-    r = vault_open(key, "user_export_part.bytes", seal_row(&place), row[0].bytes, arena, ret_bytes);
+    r = column_open(key, "user_export_part.bytes", seal_row(&place), row[0].bytes, arena,
+                    ret_bytes);
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EBADMSG);
 }
 

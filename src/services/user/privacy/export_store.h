@@ -67,13 +67,13 @@ int export_store_due(DbTx *tx, int64_t now_us, size_t max, Arena *arena, Export 
 /* Takes it as it was read; what a try before has left goes. Counts it up. 0 or EXPORT_E_TAKEN. */
 int export_store_take(DbTx *tx, Export *export, int64_t until_us);
 /* Keeps the next piece, and holds the export until then. 0 or EXPORT_E_TAKEN. */
-int export_store_add_part(DbTx *tx, const VaultKey *key, const Export *export, int64_t part,
+int export_store_add_part(DbTx *tx, const UserKey *key, const Export *export, int64_t part,
                           Str bytes, int64_t until_us, Arena *arena);
 /* Writes state, reason, len, n_parts, ready_us and due_us of one that is taken. With `alone` the
  * others of that user go. 0 or EXPORT_E_TAKEN. */
 int export_store_put(DbTx *tx, const Export *export, bool alone);
 /* 0 or EXPORT_E_NONE. */
-int export_store_get_part(DbTx *tx, const VaultKey *key, const Uuid *export_id, int64_t part,
+int export_store_get_part(DbTx *tx, const UserKey *key, const Uuid *export_id, int64_t part,
                           Arena *arena, Str *ret_bytes);
 /* With its parts. */
 int export_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *export_id);

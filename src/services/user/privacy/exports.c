@@ -13,7 +13,7 @@ typedef struct Exports {
     Export export;
     Export *all;
     size_t n;
-    VaultKey key;
+    UserKey key;
     Arena *arena; /* of one part */
     int64_t part;
     Str bytes;
@@ -201,7 +201,7 @@ static UserFailure read_file(Exports *exports, int *ret_fd) {
     if (r == 0) {
         r = read_parts(exports, fd);
     }
-    vault_key_done(&exports->key);
+    user_key_done(&exports->key);
     if (r == 0 && strcmp(http_request_method(call->request), "GET") == 0) {
         r = db_write(db, note_download, exports, read_token_noted(call));
     }

@@ -51,8 +51,8 @@ static int keep_key(DbTx *tx, const Vault *vault, const Jwk *key, int64_t now_us
     }
     r = db_exec(tx, &receipt_statements[RECEIPT_KEY_ADD],
                 (DbValue[]){DB_TEXT(kid),
-                            DB_BLOB(vault_seal(vault_service_key(vault), KEY_COLUMN, kid,
-                                               str_from(text), arena)),
+                            DB_BLOB(column_seal(vault_service_key(vault), KEY_COLUMN, kid,
+                                                str_from(text), arena)),
                             DB_INT(now_us)},
                 NULL);
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
@@ -76,7 +76,7 @@ int receipt_add(DbTx *tx, const Vault *vault, const Jwk *key, const Receipt *rec
     uint8_t secret[ID_BYTES], hash[DIGEST_LEN];
     Str secret_str = {(const char *)secret, sizeof(secret)}, hash_str = {(char *)hash, DIGEST_LEN};
     char *hex = arena_alloc(arena, DIGEST_HEX_SIZE);
-    _cleanup_(vault_key_done) VaultKey seal;
+    _cleanup_(user_key_done) UserKey seal;
     Str sealed;
     int r;
 
@@ -92,7 +92,7 @@ int receipt_add(DbTx *tx, const Vault *vault, const Jwk *key, const Receipt *rec
     if (r < 0) {
         return err_trace(r);
     }
-    sealed = vault_seal(&seal, SEAL_COLUMN, hash_str, buf_str(&token), arena);
+    sealed = column_seal(&seal, SEAL_COLUMN, hash_str, buf_str(&token), arena);
     r = db_exec(tx, &receipt_statements[RECEIPT_ADD],
                 (DbValue[]){DB_BLOB(hash_str), DB_BLOB(sealed), DB_INT(receipt->erased_us)}, NULL);
     if (r != 0) {
@@ -108,7 +108,7 @@ int receipt_add(DbTx *tx, const Vault *vault, const Jwk *key, const Receipt *rec
 int receipt_get(DbTx *tx, Str id, Arena *arena, const char **ret_token) {
     uint8_t secret[ID_BYTES], hash[DIGEST_LEN];
     Str hash_str = {(const char *)hash, DIGEST_LEN}, text;
-    _cleanup_(vault_key_done) VaultKey seal = {0};
+    _cleanup_(user_key_done) UserKey seal = {0};
     const DbValue param = DB_BLOB(hash_str);
     const DbValue *row;
     int r;
@@ -123,7 +123,7 @@ int receipt_get(DbTx *tx, Str id, Arena *arena, const char **ret_token) {
     if (r != 0) {
         return r == DB_E_NONE ? RECEIPT_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
-    r = vault_open(&seal, SEAL_COLUMN, hash_str, row[0].bytes, arena, &text);
+    r = column_open(&seal, SEAL_COLUMN, hash_str, row[0].bytes, arena, &text);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }
@@ -141,7 +141,7 @@ int receipt_key(DbTx *tx, const Vault *vault, Str kid, Arena *arena, Jwk **ret_j
     if (r != 0) {
         return r == DB_E_NONE ? RECEIPT_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
-    r = vault_open(vault_service_key(vault), KEY_COLUMN, kid, row[0].bytes, arena, &text);
+    r = column_open(vault_service_key(vault), KEY_COLUMN, kid, row[0].bytes, arena, &text);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }

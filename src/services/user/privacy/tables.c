@@ -37,6 +37,9 @@ const PrivacyTable privacy_tables[] = {
     TABLE("queue_job"),
     TABLE("queue_payload"),
     TABLE("queue_outbox"),
+    TABLE("event"),
+    TABLE("event_head"),
+    TABLE("event_outbox"),
     /* Without it nothing of the others can be read: the last. */
     TABLE("user_key"),
 };
