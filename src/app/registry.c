@@ -40,9 +40,10 @@ static int read_parts(const char *text, Arena *arena, unsigned *ret_parts,
         Str name;
         unsigned parts;
     } names[] = {
-        {str_lit("all"), PART_IMAGE | PART_USER},
+        {str_lit("all"), PART_IMAGE | PART_USER | PART_SYNC},
         {str_lit("image"), PART_IMAGE},
         {str_lit("user"), PART_USER},
+        {str_lit("sync"), PART_SYNC},
         {str_lit("worker"), 0}, /* those of the image part, as it says */
     };
     Str rest = str_from(text), word;
@@ -57,7 +58,7 @@ static int read_parts(const char *text, Arena *arena, unsigned *ret_parts,
         if (i == ARRAY_LEN(names)) {
             *reterr_text = arena_printf(arena,
                                         "--services: there is no part '%.*s' in this version; "
-                                        "there are user, image and worker",
+                                        "there are user, image, sync and worker",
                                         (int)word.len, word.ptr);
             return -EINVAL;
         }
@@ -84,6 +85,10 @@ int registry_services(const Settings *settings, Arena *arena, unsigned *ret_part
     if (parts == PART_IMAGE && !elsewhere) {
         *reterr_text = "--services image: say with --user-service URL where the user part runs, or "
                        "with --user-service none that there is none";
+        return -EINVAL;
+    }
+    if (parts & PART_SYNC && !(parts & PART_USER)) {
+        *reterr_text = "--services sync: give 'user,sync', the two run together in this version";
         return -EINVAL;
     }
     if (parts & PART_USER && elsewhere) {

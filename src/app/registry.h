@@ -5,9 +5,11 @@
 
 #include "adapters/renderer/pool.h"
 #include "app/settings.h"
+#include "core/ports/blobs.h"
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
 #include "core/ports/mail.h"
+#include "core/ports/queue.h"
 
 /*
  * Looks whether the default model can be had at all, before a process is started for it. 0; or
@@ -19,6 +21,7 @@ int registry_check_model(const Settings *settings, Arena *arena, const char **re
 enum {
     PART_IMAGE = 1 << 0, /* with its workers */
     PART_USER = 1 << 1,
+    PART_SYNC = 1 << 2,
 };
 
 /*
@@ -64,3 +67,14 @@ bool registry_cache_is_shared(const Settings *settings);
  */
 int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_cache,
                         const char **reterr_text);
+
+/*
+ * The store of blobs that the settings choose. `id` "": its first use; else it has to be that store
+ * (core/ports/blobs.h). 0; or a fault with a sentence that says what to do.
+ */
+int registry_open_blobs(const Settings *settings, const char *id, Arena *arena, Blobs **ret_blobs,
+                        char ret_id[BLOB_STORE_ID_LEN + 1], const char **reterr_text);
+
+/* The queue that the settings choose, with its metrics. 0; or a fault with a sentence. */
+int registry_open_queue(const Settings *settings, Db *db, Metrics *metrics, Arena *arena,
+                        Queue **ret_queue, const char **reterr_text);

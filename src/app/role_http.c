@@ -9,6 +9,7 @@
 #include "app/registry.h"
 #include "app/retention.h"
 #include "app/roles.h"
+#include "app/sync_part.h"
 #include "app/system_routes.h"
 #include "app/user_part.h"
 #include "base/clock.h"
@@ -37,6 +38,7 @@ typedef struct Server {
     Mailer *mailer;
     ImagePart image;
     UserPart user;
+    SyncPart sync;
     SystemContext system;
     HttpServer *http;
 } Server;
@@ -45,7 +47,9 @@ static void server_done(Server *server) {
     http_server_stop(server->http);
     http_tls_free(server->tls);
     user_part_end_requests(&server->user);
+    sync_part_end_requests(&server->sync);
     image_part_done(&server->image);
+    sync_part_done(&server->sync);
     user_part_done(&server->user);
     mailer_free(server->mailer);
     cache_free(server->cache);
@@ -162,6 +166,20 @@ static int start_image(Server *server) {
     return EXIT_OK;
 }
 
+static int start_sync(Server *server) {
+    SyncPartBase base = {.settings = server->call->settings,
+                         .db = server->db,
+                         .access = user_service_access(server->user.service),
+                         .renderer = server->image.renderer,
+                         .metrics = server->metrics};
+    const char *error = "";
+
+    if (sync_part_start(&base, server->call->arena, &server->sync, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    return EXIT_OK;
+}
+
 static int start_parts(Server *server) {
     int r;
 
@@ -172,6 +190,9 @@ static int start_parts(Server *server) {
     }
     if (r == EXIT_OK && server->parts & PART_IMAGE) {
         r = start_image(server);
+    }
+    if (r == EXIT_OK && server->parts & PART_SYNC) {
+        r = start_sync(server);
     }
     if (r == EXIT_OK && server->user.service && server->image.renderer) {
         user_service_set_renderer(server->user.service, server->image.renderer);
@@ -271,7 +292,7 @@ static void log_request(const HttpFinished *finished, void *userdata) {
 
 static int start_http(Server *server) {
     const Settings *settings = server->call->settings;
-    HttpRouteGroup groups[IMAGE_SERVICE_GROUPS + USER_SERVICE_GROUPS + 1];
+    HttpRouteGroup groups[IMAGE_SERVICE_GROUPS + USER_SERVICE_GROUPS + SYNC_SERVICE_GROUPS + 1];
     HttpOptions options = {
         .address = server->listen.address,
         .port = server->listen.port,
@@ -301,6 +322,11 @@ static int start_http(Server *server) {
         memcpy(groups + n, user_service_groups(server->user.service),
                USER_SERVICE_GROUPS * sizeof(groups[0]));
         n += USER_SERVICE_GROUPS;
+    }
+    if (server->sync.service) {
+        memcpy(groups + n, sync_service_groups(server->sync.service),
+               SYNC_SERVICE_GROUPS * sizeof(groups[0]));
+        n += SYNC_SERVICE_GROUPS;
     }
     groups[n++] = system_routes(&server->system, server->call->arena);
     r = http_server_start(&options, groups, n, &server->http);
@@ -397,6 +423,9 @@ static int serve(const CliCall *call) {
     if (server.user.service) {
         user_part_listening(&server.user);
     }
+    if (server.sync.service) {
+        sync_part_listening(&server.sync);
+    }
     say_listening(&server);
     retention_sweep(call->settings);
     wait_for_end(&server, &signals);
@@ -404,6 +433,9 @@ static int serve(const CliCall *call) {
     http_server_drain(server.http, drain_ms);
     if (server.user.service) {
         user_part_drain(&server.user, drain_ms);
+    }
+    if (server.sync.service) {
+        sync_part_drain(&server.sync, drain_ms);
     }
     if (server.image.renderer) {
         renderer_drain(server.image.renderer, drain_ms);

@@ -82,7 +82,7 @@ static const ConfigField server_fields[] = {
          "server speaks HTTPS; both are read again when they change."),
     TEXT("tls-key", tls_key, "", "A PEM file: the certificate's private key, not encrypted."),
     TEXT("services", services, "all",
-         "Which parts run here: user, image (with its workers), or all of them."),
+         "Which parts run here: user, image (with its workers), sync, or all of them."),
     TEXT("user-service", user_service, "",
          "Where the image part finds the user part when that runs in another process: "
          "http://HOST:PORT, past any public proxy; or none, for the configuration's keys alone."),
@@ -167,6 +167,30 @@ static const ConfigField database_fields[] = {
     {0},
 };
 
+static const ConfigField storage_fields[] = {
+    TEXT("blobs", blobs, "",
+         "Where the files of libraries are kept, encrypted: a folder, or s3 for a bucket. Default: "
+         "blobs in the data folder."),
+    TEXT("s3-endpoint", s3_endpoint, "",
+         "The address of the S3 store: http://HOST:PORT or https://HOST:PORT."),
+    TEXT("s3-region", s3_region, "us-east-1", "The region of the S3 store."),
+    TEXT("s3-bucket", s3_bucket, "", "The bucket, which must be there."),
+    TEXT("s3-prefix", s3_prefix, "",
+         "What the names of all objects begin with, so that others may use the bucket too."),
+    TEXT("s3-access-key", s3_access_key, "", "The id of the key for the bucket."),
+    {"s3-secret-key", CONFIG_SECRET, AT(s3_secret_key), "", 0, 0, NULL,
+     "The secret of the key for the bucket."},
+    TEXT("s3-ca", s3_ca, "",
+         "A PEM file of the authorities that the store's certificate may come from. Default: the "
+         "system's."),
+    NUMBER("s3-timeout-ms", s3_timeout_ms, "30000", 100, 600000, "ms",
+           "Longest time for one try to reach the S3 store."),
+    {"queue", CONFIG_SECRET, AT(queue), "sql", 0, 0, NULL,
+     "Where jobs wait: sql (the database), or amqp://user:password@host:port/vhost for RabbitMQ. A "
+     "password belongs in the environment or a file, as flags can be seen by others."},
+    {0},
+};
+
 void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]) {
     ret_groups[0] = (ConfigGroup){"General", general_fields, settings};
     ret_groups[1] = (ConfigGroup){"Rendering", rendering_fields, settings};
@@ -178,6 +202,9 @@ void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]
     ret_groups[6] = (ConfigGroup){"Database", database_fields, settings};
     ret_groups[7] =
         (ConfigGroup){"User service", user_settings_fields, settings ? &settings->user : NULL};
+    ret_groups[8] = (ConfigGroup){"Storage", storage_fields, settings};
+    ret_groups[9] =
+        (ConfigGroup){"Sync service", sync_settings_fields, settings ? &settings->sync : NULL};
 }
 
 const ConfigField *settings_find(unsigned mask, const char *name) {
@@ -233,6 +260,9 @@ static void choose_rest(Settings *settings, Arena *arena) {
     }
     if (settings->database[0] == '\0') {
         settings->database = arena_printf(arena, "sqlite:%s/imagesync.db", settings->data);
+    }
+    if (settings->blobs[0] == '\0') {
+        settings->blobs = arena_printf(arena, "%s/blobs", settings->data);
     }
     if (settings->workers == 0) {
         settings->workers = few;

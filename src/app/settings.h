@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "services/image/settings.h"
+#include "services/sync/settings.h"
 #include "services/user/settings.h"
 
 /* Groups, as bits: which settings a command takes as options. */
@@ -20,8 +21,10 @@ enum {
     SETTINGS_CACHE = 1 << 5,
     SETTINGS_DATABASE = 1 << 6,
     SETTINGS_USER = 1 << 7, /* of the user service */
+    SETTINGS_STORAGE = 1 << 8,
+    SETTINGS_SYNC = 1 << 9, /* of the sync service */
 };
-#define SETTINGS_GROUPS 8
+#define SETTINGS_GROUPS 10
 #define SETTINGS_ALL    ((1u << SETTINGS_GROUPS) - 1)
 
 typedef struct Settings {
@@ -76,6 +79,15 @@ typedef struct Settings {
     UserSettings user;
     const char *master_key, *master_key_command; /* master_key "" until chosen */
     uint64_t blocking_threads, blocking_queue_max;
+
+    /* storage */
+    const char *blobs; /* a folder or s3; "" until settings_load() has chosen one */
+    const char *s3_endpoint, *s3_region, *s3_bucket, *s3_prefix;
+    const char *s3_access_key, *s3_secret_key, *s3_ca;
+    uint64_t s3_timeout_ms;
+    const char *queue;
+
+    SyncSettings sync;
 
     /* worked out by settings_load() */
     const char *models_dir, *cache_dir, *mail_dir;

@@ -136,7 +136,8 @@ void http_respond_see_other(HttpRequest *request, const char *location, const Ht
 }
 
 void http_respond_problem_coded(HttpRequest *request, const HttpProblem *told) {
-    _cleanup_(json_decrefp) json_t *problem = json_object();
+    _cleanup_(json_decrefp) json_t *problem =
+        told->members ? json_copy((json_t *)told->members) : json_object();
     _cleanup_(freep) char *text = NULL;
 
     json_object_set_new(problem, "type", json_string("about:blank"));

@@ -169,8 +169,9 @@ void http_respond_see_other(HttpRequest *request, const char *location, const Ht
 typedef struct HttpProblem {
     unsigned status;
     const char *code, *title;
-    const char *detail;        /* may be NULL, as `code` may */
-    const HttpHeader *headers; /* as in HttpResponse */
+    const char *detail;           /* may be NULL, as `code` may */
+    const HttpHeader *headers;    /* as in HttpResponse */
+    const struct json_t *members; /* more of them (RFC 9457 3.2); NULL: none. Borrowed. */
 } HttpProblem;
 void http_respond_problem_coded(HttpRequest *request, const HttpProblem *problem);
 /* The word for programs in what the server itself refuses with that status. */

@@ -158,64 +158,35 @@ void user_call_run(UserService *service, HttpRequest *request, CallRule rule, Us
     }
 }
 
-UserFailure user_call_json(UserCall *call, json_t **ret_json) {
-    const char *type = http_request_header(call->request, "Content-Type");
-    Str body = http_request_body(call->request);
-    json_t *json;
+static UserFailure of_body(int r) {
+    return r == 0                       ? USER_FAILURE_NONE
+           : r == JSON_BODY_E_MALFORMED ? USER_FAILURE_MALFORMED_BODY
+                                        : USER_FAILURE_INVALID_FIELD;
+}
 
-    /* Only application/json: a form of another site cannot send that without being asked first. */
-    if (!type || strncasecmp(type, "application/json", strlen("application/json")) != 0) {
-        call->detail = "Send a JSON object with Content-Type: application/json.";
-        return USER_FAILURE_MALFORMED_BODY;
-    }
-    json = json_loadb(body.ptr ? body.ptr : "", body.len, JSON_REJECT_DUPLICATES, NULL);
-    if (!json) {
-        call->detail = "The body is no JSON (RFC 8259).";
-        return USER_FAILURE_MALFORMED_BODY;
-    }
-    *ret_json = json;
-    return USER_FAILURE_NONE;
+UserFailure user_call_json(UserCall *call, json_t **ret_json) {
+    return of_body(json_body_get(call->request, ret_json, &call->detail));
 }
 
 UserFailure user_call_read(UserCall *call, const JsonField *fields, void *ret_struct) {
-    return user_call_read_with(call, fields, ret_struct, NULL, NULL);
+    return user_call_read_members(call, fields, ret_struct, NULL, 0);
 }
 
 UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *ret_struct,
                                 const char *member, json_t **ret_value) {
-    UserMember taken = {.name = member};
-    UserFailure failure = user_call_read_members(call, fields, ret_struct, &taken, member ? 1 : 0);
+    JsonMember taken = {.name = member};
+    UserFailure failure = user_call_read_members(call, fields, ret_struct, &taken, 1);
 
-    if (failure == USER_FAILURE_NONE && member) {
+    if (failure == USER_FAILURE_NONE) {
         *ret_value = taken.value;
     }
     return failure;
 }
 
 UserFailure user_call_read_members(UserCall *call, const JsonField *fields, void *ret_struct,
-                                   UserMember *members, size_t n_members) {
-    _cleanup_(json_decrefp) json_t *json = NULL;
-    const char *where = NULL;
-    UserFailure failure = user_call_json(call, &json);
-
-    if (failure != USER_FAILURE_NONE) {
-        return failure;
-    }
-    for (size_t i = 0; i < n_members; i++) {
-        members[i].value = json_incref(json_object_get(json, members[i].name));
-        json_object_del(json, members[i].name);
-    }
-    if (json_read(json, fields, call->arena, ret_struct, &where) < 0) {
-        for (size_t i = 0; i < n_members; i++) {
-            json_decref(members[i].value);
-            members[i].value = NULL;
-        }
-        call->detail =
-            arena_printf(call->arena, "%s: missing, unknown, too long or of a wrong type.",
-                         where ? where : "body");
-        return USER_FAILURE_INVALID_FIELD;
-    }
-    return USER_FAILURE_NONE;
+                                   JsonMember *members, size_t n_members) {
+    return of_body(
+        json_body_read(call->request, fields, ret_struct, members, n_members, &call->detail));
 }
 
 UserFailure user_call_fault(UserCall *call, int r) {
@@ -231,20 +202,13 @@ UserFailure user_call_fault(UserCall *call, int r) {
 }
 
 UserFailure user_call_version(UserCall *call, int64_t *ret_version) {
-    const char *header = http_request_header(call->request, "If-Match");
-    Str text = str_trim(str_from(header));
-    uint64_t version;
+    int r = if_match_version(call->request, ret_version);
 
-    if (!header) {
+    if (r == IF_MATCH_E_ABSENT) {
         call->detail = "Send If-Match with the ETag that GET gave.";
         return USER_FAILURE_VERSION_REQUIRED;
     }
-    if (text.len < 3 || text.ptr[0] != '"' || text.ptr[text.len - 1] != '"' ||
-        str_to_u64((Str){text.ptr + 1, text.len - 2}, &version) < 0 || version > INT64_MAX) {
-        return USER_FAILURE_STALE_VERSION;
-    }
-    *ret_version = (int64_t)version;
-    return USER_FAILURE_NONE;
+    return r == 0 ? USER_FAILURE_NONE : USER_FAILURE_STALE_VERSION;
 }
 
 SessionDevice user_call_device(UserCall *call, const char *name) {

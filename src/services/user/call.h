@@ -6,7 +6,7 @@
  * is read by table, and what the handler gives back is answered as JSON or as a problem (RFC 9457).
  */
 
-#include "base/json.h"
+#include "base/http/json_body.h"
 #include "services/user/audit.h"
 #include "services/user/failure.h"
 #include "services/user/internal.h"
@@ -77,12 +77,8 @@ UserFailure user_call_read_with(UserCall *call, const JsonField *fields, void *r
                                 const char *member, json_t **ret_value);
 
 /* And for several such members, whose values are to be NULL; they are given on success only. */
-typedef struct UserMember {
-    const char *name;
-    json_t *value;
-} UserMember;
 UserFailure user_call_read_members(UserCall *call, const JsonField *fields, void *ret_struct,
-                                   UserMember *members, size_t n_members);
+                                   JsonMember *members, size_t n_members);
 
 /* A fault as a failure; it is logged once, here. */
 UserFailure user_call_fault(UserCall *call, int r);

@@ -182,7 +182,7 @@ static UserFailure complete(UserCall *call, json_t **ret_body) {
     CompleteBody body = {.device = "", .profile = {"", "", ""}, .cookie = true};
     Completion completion = {.call = call, .body = &body, .user_id = uuid_new()};
     _cleanup_(json_decrefp) json_t *credential = NULL, *agreements = NULL;
-    UserMember members[] = {{"credential"}, {"agreements"}};
+    JsonMember members[] = {{"credential"}, {"agreements"}};
     UserFailure failure =
         user_call_read_members(call, complete_fields, &body, members, ARRAY_LEN(members));
     int r;

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sync/photo_add.h"
+
+#include "base/error.h"
+#include "core/queue/outbox.h"
+
+enum {
+    CONTENT_FIND,
+    CONTENT_ADD,
+    _PHOTO_ADD_STATEMENT_MAX,
+};
+
+const DbStatement photo_add_statements[_PHOTO_ADD_STATEMENT_MAX] = {
+    [CONTENT_FIND] = {"content_find",
+                      "SELECT photo_id FROM sync_content WHERE user_id = ? AND content = ?", 2, 1},
+    [CONTENT_ADD] = {"content_add",
+                     "INSERT INTO sync_content (user_id, content, photo_id) VALUES (?, ?, ?)", 3,
+                     0},
+};
+const size_t photo_add_statements_len = _PHOTO_ADD_STATEMENT_MAX;
+
+void photo_content(const UserKey *key, const uint8_t sha256[32],
+                   uint8_t ret_content[LIBRARY_HASH_LEN]) {
+    library_hash(key, "imagesync/content", (Str){(const char *)sha256, 32}, ret_content);
+}
+
+static json_t *state_of(const PhotoDraft *draft) {
+    char blob[UUID_TEXT_SIZE];
+
+    uuid_text(&draft->blob_id, blob);
+    return json_pack("{s:s,s:s,s:I,s:s,s:s}", "name", draft->name, "type", draft->media_type,
+                     "size", (json_int_t)draft->size, "blob", blob, "status", "processing");
+}
+
+static int put_job(DbTx *tx, const Library *library, const Uuid *photo_id) {
+    QueueJob job = {.id = uuid_new(),
+                    .user_id = library->key->user_id,
+                    .kind = PHOTO_JOB_INGEST,
+                    .lane = QUEUE_PAID_INTERACTIVE,
+                    .payload = uuid_str(photo_id)};
+
+    return err_trace(queue_outbox_add(tx, &job));
+}
+
+int photo_add(DbTx *tx, const Library *library, const PhotoDraft *draft, Object *ret_photo) {
+    _cleanup_(json_decrefp) json_t *state = state_of(draft);
+    const DbValue user_id = DB_BLOB(uuid_str(&library->key->user_id));
+    const DbValue content = DB_BLOB(((Str){(const char *)draft->content, sizeof(draft->content)}));
+    const DbValue *row;
+    int r = db_query_one(tx, &photo_add_statements[CONTENT_FIND], (DbValue[]){user_id, content},
+                         library->arena, &row);
+
+    if (r == 0) {
+        Uuid id;
+        r = uuid_from_str(row[0].bytes, &id);
+        if (r == 0) {
+            r = object_get(tx, library, OBJECT_PHOTO, &id, ret_photo);
+        }
+        return r == 0 ? PHOTO_E_KNOWN : err_trace(r < 0 ? r : -EBADMSG);
+    }
+    if (r != DB_E_NONE) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    r = db_exec(tx, &photo_add_statements[CONTENT_ADD],
+                (DbValue[]){user_id, content, DB_BLOB(uuid_str(&draft->id))}, NULL);
+    if (r == 0) {
+        r = object_put(tx, library, OBJECT_PHOTO, &draft->id, 0, state, ret_photo);
+    }
+    if (r == 0) {
+        r = put_job(tx, library, &draft->id);
+    }
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sync/service.h"
+
+#include "base/error.h"
+#include "core/queue/outbox.h"
+#include "services/sync/blob_store.h"
+#include "services/sync/mutation.h"
+#include "services/sync/objects.h"
+#include "services/sync/photo_add.h"
+
+#include <assert.h>
+
+static const HttpRoute routes[] = {
+    {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
+};
+_Static_assert(ARRAY_LEN(routes) < SYNC_ROUTES_MAX, "and the end");
+
+static int check_statements(SyncService *service, const char **reterr) {
+    const struct {
+        const DbStatement *statements;
+        size_t n;
+    } all[] = {{blob_store_statements, blob_store_statements_len},
+               {mutation_statements, mutation_statements_len},
+               {object_statements, object_statements_len},
+               {photo_add_statements, photo_add_statements_len}};
+    Db *db = service->options.db;
+    const char *name = "";
+    int r = event_log_check(db, &name);
+
+    if (r == 0) {
+        r = queue_outbox_check(db, &name);
+    }
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
+        r = db_check(db, all[i].statements, all[i].n, &name);
+    }
+    if (r == -EINVAL) {
+        *reterr = arena_printf(service->options.arena,
+                               "the database does not take the statement %s of this version", name);
+    }
+    return r < 0 ? err_trace(r) : 0;
+}
+
+int sync_service_new(const SyncServiceOptions *options, SyncService **ret_service,
+                     const char **reterr) {
+    _cleanup_(sync_service_freep) SyncService *service = calloc(1, sizeof(*service));
+    int r;
+
+    if (!service) {
+        abort();
+    }
+    service->options = *options;
+    r = check_statements(service, reterr);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    service->keys = library_keys_new(options->access);
+    memcpy(service->routes, routes, sizeof(routes));
+    service->groups[0] = (HttpRouteGroup){.prefix = "/v1/library",
+                                          .routes = service->routes,
+                                          .context = service,
+                                          .executor = options->executor};
+    *ret_service = TAKE_PTR(service);
+    return 0;
+}
+
+int sync_service_start(SyncService *service) {
+    (void)service;
+    return 0;
+}
+
+void sync_service_stop(SyncService *service) {
+    (void)service;
+}
+
+SyncService *sync_service_free(SyncService *service) {
+    if (service) {
+        library_keys_free(service->keys);
+        free(service);
+    }
+    return NULL;
+}
+
+const HttpRouteGroup *sync_service_groups(SyncService *service) {
+    return service->groups;
+}

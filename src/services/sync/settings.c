@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sync/settings.h"
+
+#define AT(member) offsetof(SyncSettings, member)
+
+const ConfigField sync_settings_fields[] = {
+    {"mutation-keep-days", CONFIG_U64, AT(mutation_keep_days), "30", 1, 3650, "d",
+     "how long it is remembered what a device was answered, for when it asks again"},
+    {0},
+};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* The settings of the sync service, with their names, defaults and bounds in one table. */
+
+#include "base/config.h"
+
+typedef struct SyncSettings {
+    uint64_t mutation_keep_days;
+} SyncSettings;
+
+extern const ConfigField sync_settings_fields[];
