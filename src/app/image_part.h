@@ -7,16 +7,15 @@
  */
 
 #include "app/registry.h"
+#include "app/user_client.h"
 #include "base/executor.h"
 #include "base/http/fetch.h"
-#include "core/identity/service_token.h"
 #include "services/image/service.h"
 
 typedef struct ImagePart {
     Renderer *renderer;
     Fetcher *fetcher;
-    ServiceSigner *signer;
-    Access *remote; /* NULL: the user part is in this process, or nowhere */
+    UserClient remote; /* empty: the user part is in this process, or nowhere */
     Executor *access_executor;
     ImageService *service;
 } ImagePart;

@@ -82,18 +82,19 @@ int registry_services(const Settings *settings, Arena *arena, unsigned *ret_part
                        "'user' or 'all'";
         return -EINVAL;
     }
-    if (parts == PART_IMAGE && !elsewhere) {
-        *reterr_text = "--services image: say with --user-service URL where the user part runs, or "
-                       "with --user-service none that there is none";
+    if (!(parts & PART_USER) && !elsewhere) {
+        *reterr_text = "--services image or sync: say with --user-service URL where the user part "
+                       "runs, or for image alone with --user-service none that there is none";
         return -EINVAL;
     }
-    if (parts & PART_SYNC && !(parts & PART_USER)) {
-        *reterr_text = "--services sync: give 'user,sync', the two run together in this version";
+    if (parts & PART_SYNC && strcmp(settings->user_service, "none") == 0) {
+        *reterr_text = "--services sync: a library is somebody's, so there has to be a user part; "
+                       "say with --user-service URL where it runs";
         return -EINVAL;
     }
     if (parts & PART_USER && elsewhere) {
         *reterr_text = "--user-service is for a process without the user part; take it away, or "
-                       "give --services image";
+                       "give --services image, sync or both";
         return -EINVAL;
     }
     *ret_parts = parts;

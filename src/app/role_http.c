@@ -131,14 +131,11 @@ static int start_user(Server *server) {
     UserPartBase base = {.settings = server->call->settings,
                          .cache = server->cache,
                          .metrics = server->metrics,
-                         .serves_services = !(server->parts & PART_IMAGE)};
+                         .serves_image = !(server->parts & PART_IMAGE),
+                         .serves_sync = !(server->parts & PART_SYNC)};
     Arena *arena = server->call->arena;
     const char *error = "";
-    int r = start_database(server);
 
-    if (r != EXIT_OK) {
-        return r;
-    }
     base.db = server->db;
     if (registry_open_mailer(base.settings, arena, &server->mailer, &error) < 0) {
         return cli_no_start("%s", error);
@@ -169,7 +166,9 @@ static int start_image(Server *server) {
 static int start_sync(Server *server) {
     SyncPartBase base = {.settings = server->call->settings,
                          .db = server->db,
-                         .access = user_service_access(server->user.service),
+                         .access = server->user.service ? user_service_access(server->user.service)
+                                                        : NULL,
+                         .cache = server->cache,
                          .renderer = server->image.renderer,
                          .metrics = server->metrics};
     const char *error = "";
@@ -185,6 +184,9 @@ static int start_parts(Server *server) {
 
     server->metrics = metrics_new();
     r = open_cache(server);
+    if (r == EXIT_OK && server->parts & (PART_USER | PART_SYNC)) {
+        r = start_database(server);
+    }
     if (r == EXIT_OK && server->parts & PART_USER) {
         r = start_user(server);
     }
@@ -344,7 +346,7 @@ static void say_listening(const Server *server) {
              LOG_STR("services", settings->services),
              LOG_STR("model", server->image.service ? settings->model : "-"));
     if (isatty(STDERR_FILENO) && !server->image.service) {
-        fprintf(stderr, "Image Sync's user part is serving on http%s://%s%s%s:%u\n",
+        fprintf(stderr, "Image Sync (%s) is serving on http%s://%s%s%s:%u\n", settings->services,
                 server->tls ? "s" : "", v6 ? "[" : "", server->listen.address, v6 ? "]" : "", port);
     } else if (isatty(STDERR_FILENO)) {
         model_manifest_load(settings->models_dir, settings->model, server->call->arena, &model,

@@ -84,8 +84,9 @@ static const ConfigField server_fields[] = {
     TEXT("services", services, "all",
          "Which parts run here: user, image (with its workers), sync, or all of them."),
     TEXT("user-service", user_service, "",
-         "Where the image part finds the user part when that runs in another process: "
-         "http://HOST:PORT, past any public proxy; or none, for the configuration's keys alone."),
+         "Where the other parts find the user part when that runs in another process: "
+         "http://HOST:PORT, past any public proxy; or none, for the image part with the "
+         "configuration's keys alone."),
     TEXT("user-service-ca", user_service_ca, "",
          "A PEM file of the authorities that the user service's certificate may come from. "
          "Default: the system's."),

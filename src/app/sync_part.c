@@ -49,7 +49,6 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
                     const char **reterr_text) {
     SyncPart *part = ret_part;
     SyncServiceOptions options = {.db = base->db,
-                                  .access = base->access,
                                   .renderer = base->renderer,
                                   .metrics = base->metrics,
                                   .settings = &base->settings->sync,
@@ -60,12 +59,17 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
         r = registry_open_queue(base->settings, base->db, base->metrics, arena, &part->queue,
                                 reterr_text);
     }
+    if (r == 0 && !base->access) {
+        r = user_client_start(base->settings, SERVICE_SYNC, base->cache, base->metrics, arena,
+                              &part->remote, reterr_text);
+    }
     if (r < 0) {
         return r;
     }
     *reterr_text = NULL;
     r = start_executors(base, part);
     if (r == 0) {
+        options.access = base->access ? base->access : part->remote.access;
         options.blobs = part->blobs;
         options.queue = part->queue;
         options.executor = part->executor;
@@ -114,6 +118,7 @@ void sync_part_done(SyncPart *part) {
     if (part->service) {
         sync_service_free(part->service);
     }
+    user_client_done(&part->remote);
     queue_free(part->queue);
     blobs_free(part->blobs);
     *part = (SyncPart){0};

@@ -4,12 +4,14 @@
 /* The sync service with what only it needs: the store of blobs, the queue of jobs, threads. */
 
 #include "app/registry.h"
+#include "app/user_client.h"
 #include "base/executor.h"
 #include "services/sync/service.h"
 
 typedef struct SyncPart {
     Blobs *blobs;
     Queue *queue;
+    UserClient remote; /* empty: the user part is in this process */
     Executor *executor, *upload_executor;
     SyncService *service;
 } SyncPart;
@@ -18,7 +20,8 @@ typedef struct SyncPart {
 typedef struct SyncPartBase {
     const Settings *settings;
     Db *db;
-    Access *access;
+    Access *access; /* of the user part in this process; NULL: ask where the settings say */
+    Cache *cache;
     Renderer *renderer; /* NULL: none in this process */
     Metrics *metrics;
 } SyncPartBase;

@@ -35,6 +35,25 @@ def server(tmp_path_factory):
         yield server
 
 
+def test_keys_of_libraries_are_for_the_sync_part_alone(server):
+    """And credits for the image part: who holds one service's key holds no other's."""
+    path, ada = server.data / "service.key", Person(server)
+    session = ada.http.headers["Authorization"].removeprefix("Bearer ")
+    sync, image = (service_token(path, caller=name) for name in ("sync", "image"))
+    found = ask(server.user.url, "caller", sync, {"credential": session}).json()
+    assert found["result"] == "done" and found["scopes"] == 7
+    whose = {"user_id": found["user_id"]}
+    secret = ask(server.user.url, "library-key", sync, whose).json()["secret"]
+    assert len(base64.urlsafe_b64decode(secret + "=")) == 32
+    nobody = {"user_id": "01890a5d-ac96-774b-bcce-b302099a8057"}
+    assert ask(server.user.url, "library-key", sync, nobody).json()["result"] == "none"
+    assert ask(server.user.url, "ping", sync).status_code == 200
+    for verb, body in (("caller", {"credential": session}), ("library-key", whose)):
+        assert ask(server.user.url, verb, image, body).status_code == 401, verb
+    for verb in ("key", "credits", "reserve", "charge", "release"):
+        assert ask(server.user.url, verb, sync, whose).status_code == 401, verb
+
+
 @pytest.fixture(scope="module")
 def small():
     return encode(photo().resize((256, 256)))
@@ -71,7 +90,7 @@ def service_token(path, caller="image", header=None, secret=None, **claims):
     return f"{signed}.{'' if head['alg'] == 'none' else b64(key.sign(signed.encode()))}"
 
 
-VERBS = ("key", "credits", "reserve", "charge", "release", "ping")
+VERBS = ("key", "caller", "library-key", "credits", "reserve", "charge", "release", "ping")
 
 
 def ask(url, verb, token=None, body=None, **headers):
