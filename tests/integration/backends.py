@@ -124,8 +124,9 @@ class SplitServer(Server):
         except BaseException:
             self.stop()
             raise
-        # Where tests look for what either of them keeps.
+        # Where tests look for what any of them keeps.
         self.data, self.environment = self.user.data, self.user.environment
+        self.blobs = self.sync.blobs
         (self.data / "improve").symlink_to(self.image.data / "improve")
 
     @property

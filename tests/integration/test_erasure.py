@@ -525,7 +525,7 @@ def test_a_backup_is_unreadable_without_the_keys_that_are_kept_apart(hasty, corp
     ask(ada)
     erased_mail(hasty, ada.address)
     common = {"master_key": hasty.data / "master.key", "migrate_on_start": "yes",
-              "housekeeping_s": 1, **CHEAP}
+              "housekeeping_s": 1, "blobs": hasty.blobs, **CHEAP}
     if "IMAGESYNC_CACHE" in hasty.environment:
         common["cache"] = hasty.environment["IMAGESYNC_CACHE"]
         common["cache_prefix"] = "restored"

@@ -144,7 +144,7 @@ def test_another_servers_token(server, tmp_path):
             contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
         live.backup(copy)
     other = Server(tmp_path / "second", master_key=tmp_path / "master.key",
-                   database=f"sqlite:{tmp_path}/copy.db", oidc_clients=server.environment[
+                   database=f"sqlite:{tmp_path}/copy.db", blobs=server.blobs, oidc_clients=server.environment[
                        "IMAGESYNC_OIDC_CLIENTS"], **CHEAP)
     try:
         assert kids(other) == kids(server)
