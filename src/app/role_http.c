@@ -7,6 +7,7 @@
 #include "app/image_part.h"
 #include "app/listen_address.h"
 #include "app/registry.h"
+#include "app/renderer_part.h"
 #include "app/retention.h"
 #include "app/roles.h"
 #include "app/system_routes.h"
@@ -35,6 +36,7 @@ typedef struct Server {
     Cache *cache;
     Db *db;
     Mailer *mailer;
+    Renderer *renderer; /* NULL: no part here reads pictures */
     ImagePart image;
     UserPart user;
     SystemContext system;
@@ -44,7 +46,10 @@ typedef struct Server {
 static void server_done(Server *server) {
     http_server_stop(server->http);
     http_tls_free(server->tls);
+    /* What goes on to the renderer ends before it; what it still renders is told so. */
     user_part_end_requests(&server->user);
+    image_part_end_requests(&server->image);
+    renderer_free(server->renderer);
     image_part_done(&server->image);
     user_part_done(&server->user);
     mailer_free(server->mailer);
@@ -148,6 +153,7 @@ static int start_user(Server *server) {
 
 static int start_image(Server *server) {
     ImagePartBase base = {.settings = server->call->settings,
+                          .renderer = server->renderer,
                           .access = server->user.service ? user_service_access(server->user.service)
                                                          : NULL,
                           .cache = server->cache,
@@ -162,6 +168,17 @@ static int start_image(Server *server) {
     return EXIT_OK;
 }
 
+static int start_renderer(Server *server) {
+    const CliCall *call = server->call;
+    const char *error = "";
+
+    if (renderer_part_start(call->settings, server->parts, server->metrics, call->arena,
+                            &server->renderer, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    return EXIT_OK;
+}
+
 static int start_parts(Server *server) {
     int r;
 
@@ -170,11 +187,14 @@ static int start_parts(Server *server) {
     if (r == EXIT_OK && server->parts & PART_USER) {
         r = start_user(server);
     }
+    if (r == EXIT_OK) {
+        r = start_renderer(server);
+    }
     if (r == EXIT_OK && server->parts & PART_IMAGE) {
         r = start_image(server);
     }
-    if (r == EXIT_OK && server->user.service && server->image.renderer) {
-        user_service_set_renderer(server->user.service, server->image.renderer);
+    if (r == EXIT_OK && server->user.service) {
+        user_service_set_renderer(server->user.service, server->renderer);
     }
     return r;
 }
@@ -291,7 +311,7 @@ static int start_http(Server *server) {
     size_t n = 0;
     int r;
 
-    server->system = (SystemContext){server->image.renderer, server->metrics};
+    server->system = (SystemContext){server->renderer, server->metrics};
     if (server->image.service) {
         memcpy(groups, image_service_groups(server->image.service),
                IMAGE_SERVICE_GROUPS * sizeof(groups[0]));
@@ -329,13 +349,13 @@ static void say_listening(const Server *server) {
     }
 }
 
-/* Until SIGTERM; says once when the first picture could be cut out. */
+/* Until SIGTERM; says once when the first picture could be read, or cut out. */
 static void wait_for_end(Server *server, const sigset_t *signals) {
     const struct timespec until_ready = {.tv_nsec = READY_POLL_MS * 1000000L};
     const struct timespec certificate = {.tv_sec = CERTIFICATE_POLL_S};
     const struct timespec retention = {.tv_sec = RETENTION_PERIOD_MS / 1000};
     uint64_t swept_ms = clock_mono_ms();
-    bool ready = !server->image.renderer;
+    bool ready = !server->renderer;
 
     for (;;) {
         const struct timespec *timeout = !ready        ? &until_ready
@@ -357,7 +377,7 @@ static void wait_for_end(Server *server, const sigset_t *signals) {
             retention_sweep(server->call->settings);
         }
         if (!ready) {
-            renderer_stats(server->image.renderer, &stats);
+            renderer_stats(server->renderer, &stats);
             ready = stats.ready;
             if (ready) {
                 log_info("ready", LOG_INT("workers", stats.workers_alive));
@@ -405,8 +425,8 @@ static int serve(const CliCall *call) {
     if (server.user.service) {
         user_part_drain(&server.user, drain_ms);
     }
-    if (server.image.renderer) {
-        renderer_drain(server.image.renderer, drain_ms);
+    if (server.renderer) {
+        renderer_drain(server.renderer, drain_ms);
     }
     log_info("stopped");
     return EXIT_OK;

@@ -111,7 +111,7 @@ class SplitServer(Server):
                  if name not in ("database", "db_replicas", "migrate_on_start", "master_key")}
         self.user = self.image = None
         try:
-            self.user = Server(folder / "user", "", addresses[0], services="user", **common)
+            self.user = Server(folder / "user", "", addresses[0], services="user,worker", **common)
             self.image = Server(folder / "image", keys, addresses[1], services="image",
                                 user_service=self.user.url,
                                 service_key=self.user.data / "service.key", **alone)
@@ -132,6 +132,10 @@ class SplitServer(Server):
     def start(self):
         for part in self.parts():
             part.start()
+
+    def kill(self):
+        for part in reversed(self.parts()):
+            part.kill()
 
     def stop(self):
         statuses = [part.stop() for part in reversed(self.parts())]
