@@ -7,10 +7,9 @@
 #define ACCESS_THREADS        4
 #define REMOTE_ACCESS_THREADS 16
 
-static int start_rendering(const ImagePartBase *base, Arena *arena, ImagePart *part,
-                           const char **reterr_text) {
+static int start_fetching(const ImagePartBase *base, Arena *arena, ImagePart *part,
+                          const char **reterr_text) {
     const Settings *settings = base->settings;
-    PoolOptions pool = registry_pool_options(settings);
     FetchOptions fetch = {
         .threads = (unsigned)settings->fetch_threads,
         .queue_max = (unsigned)settings->fetch_queue_max,
@@ -20,15 +19,8 @@ static int start_rendering(const ImagePartBase *base, Arena *arena, ImagePart *p
         .redirects_max = (unsigned)settings->fetch_redirects_max,
         .guard = base->guard,
     };
-    int r;
+    int r = fetcher_new(&fetch, &part->fetcher);
 
-    pool.metrics = base->metrics;
-    r = renderer_pool_new(&pool, &part->renderer);
-    if (r < 0) {
-        *reterr_text = arena_printf(arena, "cannot start the workers: %s", strerrordesc_np(-r));
-        return r;
-    }
-    r = fetcher_new(&fetch, &part->fetcher);
     if (r < 0) {
         *reterr_text = arena_printf(arena, "cannot start the fetcher: %s", strerrordesc_np(-r));
     }
@@ -71,28 +63,29 @@ int image_part_start(const ImagePartBase *base, Arena *arena, ImagePart *ret_par
     int r = start_access(base, arena, ret_part, reterr_text);
 
     if (r == 0) {
-        r = start_rendering(base, arena, ret_part, reterr_text);
+        r = start_fetching(base, arena, ret_part, reterr_text);
     }
     if (r < 0) {
         return r;
     }
-    options.renderer = ret_part->renderer;
+    options.renderer = base->renderer;
     options.fetcher = ret_part->fetcher;
     options.access = base->access ? base->access : ret_part->remote.access;
     options.executor = ret_part->access_executor;
     return image_service_new(&options, &ret_part->service, reterr_text);
 }
 
-void image_part_done(ImagePart *part) {
-    /* What asks for a user's key goes on to the renderer, so it ends before that does. */
+void image_part_end_requests(ImagePart *part) {
     if (part->access_executor) {
         executor_drain(part->access_executor, UINT32_MAX);
     }
-    /* What is still fetched or rendered ends here, and tells the service so. */
+    /* What is still fetched ends here, and tells the service so. */
     if (part->fetcher) {
-        fetcher_free(part->fetcher);
+        fetcher_free(TAKE_PTR(part->fetcher));
     }
-    renderer_free(part->renderer);
+}
+
+void image_part_done(ImagePart *part) {
     executor_free(part->access_executor);
     if (part->service) {
         image_service_free(part->service);

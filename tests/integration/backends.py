@@ -114,11 +114,11 @@ class SplitServer(Server):
                  if name not in ("database", "db_replicas")}
         self.user = self.image = self.sync = None
         try:
-            self.user = Server(folder / "user", "", addresses[0], services="user", **common)
+            self.user = Server(folder / "user", "", addresses[0], services="user,worker", **common)
             self.image = Server(folder / "image", keys, addresses[1], services="image",
                                 user_service=self.user.url,
                                 service_key=self.user.data / "service.key", **alone)
-            self.sync = Server(folder / "sync", "", addresses[2], services="sync",
+            self.sync = Server(folder / "sync", "", addresses[2], services="sync,worker",
                                user_service=self.user.url,
                                service_key=self.user.data / "service.key", **elsewhere)
         except BaseException:
@@ -139,6 +139,10 @@ class SplitServer(Server):
     def start(self):
         for part in self.parts():
             part.start()
+
+    def kill(self):
+        for part in reversed(self.parts()):
+            part.kill()
 
     def stop(self):
         statuses = [part.stop() for part in reversed(self.parts())]

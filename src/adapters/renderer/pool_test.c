@@ -101,6 +101,7 @@ static RenderSource source_of(const char *word) {
 static uint64_t submit(Fixture *f, const char *word, const RenderJob *with) {
     RenderJob job = with ? *with : (RenderJob){.op = RENDER_RENDER, .memory = 100};
     Ask *ask = &f->asks[f->n_asks];
+    uint32_t square = job.recipe.square;
     uint64_t ticket;
 
     job.input = source_of(word);
@@ -110,6 +111,7 @@ static uint64_t submit(Fixture *f, const char *word, const RenderJob *with) {
     f->inputs[f->n_asks] = job.input.fd;
     *ask = (Ask){&f->sink, f->n_asks++};
     job.recipe = RECIPE_INIT;
+    job.recipe.square = square;
     assert_int_equal(renderer_submit(f->renderer, &job, on_done, ask, &ticket), 0);
     return ticket;
 }
@@ -194,6 +196,48 @@ static void knows_which_models_there_are(void **state) {
     assert_int_equal(wait_for(f, 2), RENDER_UNKNOWN_MODEL);
     submit(f, "ok", &(RenderJob){.memory = 1, .op = RENDER_RENDER, .model = "../fake"});
     assert_int_equal(wait_for(f, 3), RENDER_UNKNOWN_MODEL);
+    close_pool(f);
+}
+
+static const RenderJob square = {.op = RENDER_RENDER, .memory = 100, .recipe = {.square = 8}};
+
+static void squares_need_no_model(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f;
+
+    (void)state;
+    options.model = "other"; /* which is not there */
+    f = open_pool(&options);
+    submit(f, "ok", &square);
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 2), RENDER_UNKNOWN_MODEL);
+    close_pool(f);
+}
+
+static void without_a_model_nothing_is_cut_out(void **state) {
+    PoolOptions options = options_default();
+    RendererStats stats;
+    Fixture *f;
+
+    (void)state;
+    options.model = NULL;
+    f = open_pool(&options);
+    submit(f, "ok", &(RenderJob){.op = RENDER_PROBE});
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    submit(f, "ok", &square);
+    assert_int_equal(wait_for(f, 2), RENDER_OK);
+    assert_int_equal(f->sink.last.output_len, 6);
+    submit(f, "ok", NULL);
+    assert_int_equal(wait_for(f, 3), RENDER_UNKNOWN_MODEL);
+    submit(f, "ok", &(RenderJob){.op = RENDER_RENDER, .memory = 1, .model = "fake"});
+    assert_int_equal(wait_for(f, 4), RENDER_UNKNOWN_MODEL);
+    renderer_stats(f->renderer, &stats);
+    assert_true(stats.ready);
+    assert_int_equal(stats.worker_restarts, 0);
+    /* A worker that asks for what its job has no need of. */
+    submit(f, "matte-anyway", &square);
+    assert_int_equal(wait_for(f, 5), RENDER_CRASHED);
     close_pool(f);
 }
 
@@ -488,6 +532,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renders_and_probes),
         cmocka_unit_test(knows_which_models_there_are),
+        cmocka_unit_test(squares_need_no_model),
+        cmocka_unit_test(without_a_model_nothing_is_cut_out),
         cmocka_unit_test(a_worker_that_fails_costs_one_retry),
         cmocka_unit_test(an_inference_process_that_fails_is_replaced),
         cmocka_unit_test(late_jobs_are_killed_and_not_retried),
