@@ -126,12 +126,15 @@ class SplitServer(Server):
             raise
         # Where tests look for what any of them keeps.
         self.data, self.environment = self.user.data, self.user.environment
-        self.blobs = self.sync.blobs
         (self.data / "improve").symlink_to(self.image.data / "improve")
 
     @property
     def process(self):
         return self.user.process
+
+    @property
+    def blobs(self):
+        return self.sync.blobs
 
     def parts(self):
         return [part for part in (self.user, self.image, self.sync) if part]
