@@ -6,10 +6,10 @@
  * and one thread that looks for all of them.
  *
  * What this process commits it announces, and subscribers hear of it at once. What others commit
- * the thread finds within `poll_ms` or so, by asking which logs changed lately. It asks for a
- * little more than since the last time, as transactions commit in another order than they read the
- * clock, every two seconds for much more, as other machines' clocks differ, and every `backstop_ms`
- * for the head of each log that somebody is subscribed to, whatever any clock says.
+ * the thread finds within `poll_ms` or so, by asking which logs changed lately. It looks a little
+ * further back than the last time, as transactions do not commit in the order in which they read
+ * the clock; every two seconds much further, as other machines' clocks differ; and every
+ * `backstop_ms` at the head of each log that somebody is subscribed to, whatever any clock says.
  *
  * A call is a hint. Whoever gets it reads the log from where it has got to; so a hint too many does
  * no harm, and one that is late delays.
