@@ -129,17 +129,19 @@ static void raw_files_that_are_tiffs(void **state) {
 
 /* Every cut, exactly as long as it says, so that a sanitizer sees a byte too far. */
 static void nothing_beyond_the_head_is_read(void **state) {
-    static const char *const heads[] = {"\0\0\0\x30"
-                                        "ftypzzzz\0\0\0\0zzzzyyyyxxxxwwwwvvvvuuuu",
-                                        "II*\0\x08\0\0\0\xff\xff\xfe\0\4\0\1\0\0\0\1\0\0\0....",
-                                        "MM\0*\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......",
-                                        "II*\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......"};
+    static const Str heads[] = {
+        str_lit("\0\0\0\x30"
+                "ftypzzzz\0\0\0\0zzzzyyyyxxxxwwwwvvvvuuuu"),
+        str_lit("II*\0\x08\0\0\0\xff\xff\xfe\0\4\0\1\0\0\0\1\0\0\0...."),
+        str_lit("MM\0*\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......"),
+        str_lit("II*\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......"),
+    };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
-        for (size_t len = 0; len <= 24; len++) {
+        for (size_t len = 0; len <= heads[i].len; len++) {
             char *exact = malloc(MAX(len, 1u));
-            memcpy(exact, heads[i], len);
+            memcpy(exact, heads[i].ptr, len);
             photo_type_sniff((Str){exact, len});
             free(exact);
         }
