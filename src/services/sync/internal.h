@@ -18,3 +18,7 @@ struct SyncService {
 
 /* Handlers; their context is the SyncService. */
 HttpHandler library_get_handle;
+HttpHandler changes_get_handle, objects_get_handle;
+HttpHandler album_create_handle, album_list_handle, album_get_handle, album_patch_handle,
+    album_remove_handle;
+HttpHandler device_cursor_put_handle, device_list_handle;

@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #define OBJECT_PHOTO     "photo"
+#define OBJECT_ALBUM     "album"
 #define OBJECT_STATE_MAX ((size_t)256 << 10) /* bytes of its JSON */
 
 enum {

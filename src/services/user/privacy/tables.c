@@ -41,6 +41,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("sync_mutation"),
     TABLE("sync_content"),
     TABLE("sync_blob"),
+    TABLE("sync_device"),
     TABLE("event"),
     TABLE("event_head"),
     TABLE("event_outbox"),
