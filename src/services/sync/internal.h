@@ -3,6 +3,7 @@
 
 /* What the files of this service share: its state and its handlers. */
 
+#include "core/events/event_feed.h"
 #include "services/sync/keys.h"
 #include "services/sync/service.h"
 
@@ -12,13 +13,15 @@
 struct SyncService {
     SyncServiceOptions options;
     LibraryKeys *keys;
+    EventFeed *feed; /* who waits for changes */
+    struct ChangeStreams *streams;
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
 
 /* Handlers; their context is the SyncService. */
 HttpHandler library_get_handle;
-HttpHandler changes_get_handle, objects_get_handle;
+HttpHandler changes_get_handle, changes_stream_handle, objects_get_handle;
 HttpHandler album_create_handle, album_list_handle, album_get_handle, album_patch_handle,
     album_remove_handle;
 HttpHandler device_cursor_put_handle, device_list_handle;

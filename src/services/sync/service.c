@@ -9,6 +9,7 @@
 #include "services/sync/object_list.h"
 #include "services/sync/objects.h"
 #include "services/sync/photo_add.h"
+#include "services/sync/stream/streams.h"
 
 #include <assert.h>
 
@@ -17,6 +18,10 @@
 static const HttpRoute routes[] = {
     {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
     {.method = "GET", .path = "/v1/changes", .handle = changes_get_handle, .blocks = true},
+    {.method = "GET",
+     .path = "/v1/changes/stream",
+     .handle = changes_stream_handle,
+     .blocks = true},
     {.method = "GET", .path = "/v1/objects", .handle = objects_get_handle, .blocks = true},
     {"POST", "/v1/albums", album_create_handle, SMALL_BODY_MAX, .blocks = true},
     {.method = "GET", .path = "/v1/albums", .handle = album_list_handle, .blocks = true},
@@ -69,6 +74,14 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
         return err_trace(r);
     }
     service->keys = library_keys_new(options->access);
+    r = event_feed_new(options->db, &(EventFeedOptions){.metrics = options->metrics},
+                       &service->feed);
+    if (r == 0) {
+        r = change_streams_new(service, &service->streams);
+    }
+    if (r < 0) {
+        return err_trace(r);
+    }
     memcpy(service->routes, routes, sizeof(routes));
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/library",
                                           .routes = service->routes,
@@ -84,11 +97,16 @@ int sync_service_start(SyncService *service) {
 }
 
 void sync_service_stop(SyncService *service) {
-    (void)service;
+    change_streams_stop(service->streams);
 }
 
 SyncService *sync_service_free(SyncService *service) {
     if (service) {
+        if (service->streams) {
+            change_streams_stop(service->streams);
+        }
+        change_streams_free(service->streams);
+        event_feed_free(service->feed);
         library_keys_free(service->keys);
         free(service);
     }
