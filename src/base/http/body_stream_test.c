@@ -363,7 +363,7 @@ static void a_slow_route_holds_the_client_back(void **state) {
     _cleanup_(fd_closep) int fd = server_testing_dial(fixture);
     _cleanup_(buf_done) Buf reply = BUF_INIT, body = BUF_INIT;
     struct timeval pause = {.tv_usec = 200000};
-    uint64_t start_ms = clock_mono_ms();
+    uint64_t start_ms;
     ssize_t n, sent = 0;
 
     make_body(BODY_MAX, &body);
@@ -372,6 +372,7 @@ static void a_slow_route_holds_the_client_back(void **state) {
     buf_addf(&reply, "POST /take/all?hold HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
              body.len);
     server_testing_say(fd, reply.data);
+    start_ms = clock_mono_ms();
     while (clock_mono_ms() - start_ms < 2000) {
         n = send(fd, body.data + sent, body.len - (size_t)sent, MSG_NOSIGNAL);
         sent += MAX(n, 0);
