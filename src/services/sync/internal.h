@@ -18,3 +18,6 @@ struct SyncService {
 
 /* Handlers; their context is the SyncService. */
 HttpHandler library_get_handle;
+HttpHandler photo_list_handle, photo_get_handle, photo_patch_handle, photo_delete_handle,
+    photo_similar_handle, photo_seed_handle;
+HttpHandler edit_list_handle, edit_add_handle, edit_get_handle, edit_put_handle, edit_delete_handle;

@@ -140,6 +140,17 @@ int object_remove(DbTx *tx, const Library *library, const char *kind, const Uuid
     return 0;
 }
 
+int object_of_row(const Library *library, const char *kind, const Uuid *id, const DbValue row[4],
+                  Object *ret_object) {
+    Object object = {*id, row[0].integer, row[1].integer, row[2].integer, NULL};
+    int r = open_state(library, kind, row[3].bytes, &object);
+
+    if (r == 0) {
+        *ret_object = object;
+    }
+    return err_trace(r);
+}
+
 int object_of_event(const Library *library, const Event *event, Object *ret_object) {
     Object object = {event->object_id, event->version, event->seq, event->at_us, NULL};
     int r = open_state(library, event->kind, event->sealed, &object);

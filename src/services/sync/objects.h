@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #define OBJECT_PHOTO     "photo"
+#define OBJECT_EDIT      "edit"
 #define OBJECT_STATE_MAX ((size_t)256 << 10) /* bytes of its JSON */
 
 enum {
@@ -55,6 +56,11 @@ int object_put(DbTx *tx, const Library *library, const char *kind, const Uuid *i
 /* Writes the tombstone. */
 int object_remove(DbTx *tx, const Library *library, const char *kind, const Uuid *id,
                   int64_t version, Object *ret_object);
+
+/* Opens a row of sync_object that is no tombstone: version, seq, changed_us, state_sealed, which
+ * somebody has read together with others. The arena is the library's. */
+int object_of_row(const Library *library, const char *kind, const Uuid *id, const DbValue row[4],
+                  Object *ret_object);
 
 /* Opens the state of an event that is no tombstone. */
 int object_of_event(const Library *library, const Event *event, Object *ret_object);

@@ -4,14 +4,48 @@
 #include "base/error.h"
 #include "core/queue/outbox.h"
 #include "services/sync/blob_store.h"
+#include "services/sync/index.h"
 #include "services/sync/mutation.h"
 #include "services/sync/objects.h"
 #include "services/sync/photo_add.h"
 
 #include <assert.h>
 
+#define PATCH_BODY_MAX ((size_t)64 << 10)
+#define EDIT_BODY_MAX  ((size_t)80 << 10)
+
 static const HttpRoute routes[] = {
     {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/photos", .handle = photo_list_handle, .blocks = true},
+    {.method = "POST",
+     .path = "/v1/photos",
+     .handle = photo_seed_handle,
+     .body_max = (size_t)32 << 20,
+     .blocks = true},
+    {.method = "GET", .path = "/v1/photos/{id}", .handle = photo_get_handle, .blocks = true},
+    {.method = "PATCH",
+     .path = "/v1/photos/{id}",
+     .handle = photo_patch_handle,
+     .body_max = PATCH_BODY_MAX,
+     .blocks = true},
+    {.method = "DELETE", .path = "/v1/photos/{id}", .handle = photo_delete_handle, .blocks = true},
+    {.method = "GET",
+     .path = "/v1/photos/{id}/similar",
+     .handle = photo_similar_handle,
+     .blocks = true},
+    {.method = "GET", .path = "/v1/photos/{id}/edits", .handle = edit_list_handle, .blocks = true},
+    {.method = "POST",
+     .path = "/v1/edits",
+     .handle = edit_add_handle,
+     .body_max = EDIT_BODY_MAX,
+     .blocks = true},
+    {.method = "GET", .path = "/v1/edits/{id}", .handle = edit_get_handle, .blocks = true},
+    {.method = "PUT",
+     .path = "/v1/edits/{id}",
+     .handle = edit_put_handle,
+     .body_max = EDIT_BODY_MAX,
+     .blocks = true},
+    {.method = "DELETE", .path = "/v1/edits/{id}", .handle = edit_delete_handle, .blocks = true},
 };
 _Static_assert(ARRAY_LEN(routes) < SYNC_ROUTES_MAX, "and the end");
 
@@ -29,6 +63,9 @@ static int check_statements(SyncService *service, const char **reterr) {
 
     if (r == 0) {
         r = queue_outbox_check(db, &name);
+    }
+    if (r == 0) {
+        r = index_check(db, &name);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
         r = db_check(db, all[i].statements, all[i].n, &name);
