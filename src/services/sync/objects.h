@@ -18,6 +18,7 @@
 
 #define OBJECT_PHOTO     "photo"
 #define OBJECT_EDIT      "edit"
+#define OBJECT_ALBUM     "album"
 #define OBJECT_STATE_MAX ((size_t)256 << 10) /* bytes of its JSON */
 
 enum {

@@ -4,8 +4,10 @@
 #include "base/error.h"
 #include "core/queue/outbox.h"
 #include "services/sync/blob_store.h"
+#include "services/sync/device/device_cursors.h"
 #include "services/sync/index.h"
 #include "services/sync/mutation.h"
+#include "services/sync/object_list.h"
 #include "services/sync/objects.h"
 #include "services/sync/photo_add.h"
 
@@ -13,6 +15,7 @@
 
 #define PATCH_BODY_MAX ((size_t)64 << 10)
 #define EDIT_BODY_MAX  ((size_t)80 << 10)
+#define SMALL_BODY_MAX ((size_t)16 << 10)
 
 static const HttpRoute routes[] = {
     {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
@@ -46,6 +49,15 @@ static const HttpRoute routes[] = {
      .body_max = EDIT_BODY_MAX,
      .blocks = true},
     {.method = "DELETE", .path = "/v1/edits/{id}", .handle = edit_delete_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/changes", .handle = changes_get_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/objects", .handle = objects_get_handle, .blocks = true},
+    {"POST", "/v1/albums", album_create_handle, SMALL_BODY_MAX, .blocks = true},
+    {.method = "GET", .path = "/v1/albums", .handle = album_list_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/albums/{id}", .handle = album_get_handle, .blocks = true},
+    {"PATCH", "/v1/albums/{id}", album_patch_handle, SMALL_BODY_MAX, .blocks = true},
+    {.method = "DELETE", .path = "/v1/albums/{id}", .handle = album_remove_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/devices", .handle = device_list_handle, .blocks = true},
+    {"PUT", "/v1/devices/me/cursor", device_cursor_put_handle, SMALL_BODY_MAX, .blocks = true},
 };
 _Static_assert(ARRAY_LEN(routes) < SYNC_ROUTES_MAX, "and the end");
 
@@ -54,7 +66,9 @@ static int check_statements(SyncService *service, const char **reterr) {
         const DbStatement *statements;
         size_t n;
     } all[] = {{blob_store_statements, blob_store_statements_len},
+               {device_cursor_statements, device_cursor_statements_len},
                {mutation_statements, mutation_statements_len},
+               {object_list_statements, object_list_statements_len},
                {object_statements, object_statements_len},
                {photo_add_statements, photo_add_statements_len}};
     Db *db = service->options.db;

@@ -46,6 +46,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("sync_edit"),
     TABLE("sync_share"),
     TABLE("sync_library"),
+    TABLE("sync_device"),
     TABLE("event"),
     TABLE("event_head"),
     TABLE("event_outbox"),
