@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from backends import running
-from library import change, changed, listed, photo_of, picture, send
+from library import change, changed, download, listed, photo_of, picture, send
 from people import Person, problem
 from test_accounts import CHEAP
 
@@ -76,7 +76,6 @@ def test_a_change_that_changes_nothing_is_none(ada):
 
 
 def test_all_that_can_be_changed(ada):
-    album = str(uuid.uuid1()).replace("-11e", "-71e")
     album = "0190163d-8694-739b-aea5-966c26f8ad90"
     photo = new_photo(ada)
     photo = changed(ada, photo_of(ada, photo["id"]), name="b.jpg", caption="Zwei\nZeilen",
@@ -284,3 +283,45 @@ def test_a_repeated_request_is_answered_as_the_first_time(ada):
     again = ada.call("PATCH", path, {"caption": "A"}, headers=headers)
     assert first.status_code == again.status_code == 200
     assert first.json() == again.json()
+
+
+def test_the_original_comes_back_as_it_was(ada, server):
+    content = picture(78, (3000, 2000), quality=97)
+    assert len(content) > 1 << 18
+    photo_id, _ = send(ada, content, "Größe 1.jpg")
+    path = f"/v1/photos/{photo_id}/original"
+    reply = download(ada, path)
+    assert (reply.status_code, reply.content) == (200, content)
+    assert reply.headers["Content-Type"] == "image/jpeg"
+    assert reply.headers["Content-Disposition"] == (
+        'inline; filename="Gr__e 1.jpg"; filename*=UTF-8\'\'Gr%C3%B6%C3%9Fe%201.jpg')
+    assert reply.headers["Cache-Control"].startswith("private")
+    etag = reply.headers["ETag"]
+    assert download(ada, path, **{"If-None-Match": etag}).status_code == 304
+    for asked, first, last in (("0-0", 0, 0), ("5-", 5, len(content) - 1),
+                               ("-7", len(content) - 7, len(content) - 1),
+                               ("65530-65550", 65530, 65550), ("100-299999", 100, 299999)):
+        part = download(ada, path, Range=f"bytes={asked}")
+        last = min(last, len(content) - 1)
+        assert part.status_code == 206 and part.content == content[first:last + 1], asked
+        assert part.headers["Content-Range"] == f"bytes {first}-{last}/{len(content)}"
+    beyond = download(ada, path, Range=f"bytes={len(content)}-")
+    assert beyond.status_code == 416
+    assert beyond.headers["Content-Range"] == f"bytes */{len(content)}"
+    assert download(ada, path, Range="bytes=0-0", **{"If-Range": '"other"'}).content == content
+    head = ada.http.head(server.url + path, timeout=60)
+    assert (head.headers["Content-Length"], head.content) == (str(len(content)), b"")
+    assert problem(download(Person(server), path)) == (404, "not_found")
+    assert problem(download(ada, f"/v1/photos/{uuid.UUID(int=7)}/original")) == (404, "not_found")
+
+
+def test_the_files_of_a_photo_that_was_removed_are_gone(ada, server):
+    before = {path for path in (server.data / "blobs").rglob("*") if path.is_file()}
+    photo_id, _ = send(ada, picture(79, (64, 48)), "x.bin", "image/x-none")
+    assert {path for path in (server.data / "blobs").rglob("*") if path.is_file()} > before
+    ada.call("DELETE", f"/v1/photos/{photo_id}")
+    assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 200
+    ada.call("DELETE", f"/v1/photos/{photo_id}?purge=1")
+    assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 404
+    after = {path for path in (server.data / "blobs").rglob("*") if path.is_file()}
+    assert after <= before

@@ -51,31 +51,3 @@ int index_clear(DbTx *tx, const Uuid *user_id) {
     }
     return 0;
 }
-
-static int apply(DbTx *tx, const Library *library, const char *kind, Object *object,
-                 Object *ret_object) {
-    int r = index_apply(tx, library, kind, object);
-
-    if (r < 0) {
-        object_done(object);
-        return err_trace(r);
-    }
-    *ret_object = *object;
-    return 0;
-}
-
-int index_put(DbTx *tx, const Library *library, const char *kind, const Uuid *id, int64_t version,
-              const json_t *state, Object *ret_object) {
-    Object object;
-    int r = object_put(tx, library, kind, id, version, state, &object);
-
-    return r < 0 ? err_trace(r) : apply(tx, library, kind, &object, ret_object);
-}
-
-int index_remove(DbTx *tx, const Library *library, const char *kind, const Uuid *id,
-                 int64_t version, Object *ret_object) {
-    Object object;
-    int r = object_remove(tx, library, kind, id, version, &object);
-
-    return r < 0 ? err_trace(r) : apply(tx, library, kind, &object, ret_object);
-}

@@ -3,8 +3,8 @@
 
 /*
  * The projections: tables that say where an object is found, made of its state alone (sync_photo,
- * sync_term, sync_edit). Whoever changes an object does it through index_put() and index_remove(),
- * and a rebuild calls index_apply() with each object's last state, after it has deleted them.
+ * sync_term, sync_edit). object_put() and object_remove() keep them, and a rebuild calls
+ * index_apply() with each object's last state, after it has cleared them.
  *
  * No projections are sync_content and sync_blob (which file is which, and its key), sync_share and
  * sync_library: no event tells of them, and a rebuild leaves them alone.
@@ -25,9 +25,3 @@ int index_apply(DbTx *tx, const Library *library, const char *kind, const Object
 
 /* All projections of a user are emptied. 0 or a fault. */
 int index_clear(DbTx *tx, const Uuid *user_id);
-
-/* object_put() and object_remove(), and what they come to. */
-int index_put(DbTx *tx, const Library *library, const char *kind, const Uuid *id, int64_t version,
-              const json_t *state, Object *ret_object);
-int index_remove(DbTx *tx, const Library *library, const char *kind, const Uuid *id,
-                 int64_t version, Object *ret_object);

@@ -4,7 +4,8 @@
 /*
  * The objects of a library: photos, albums, edits. Each has a kind, an id, a version and a state in
  * JSON. A change writes the next event of the user's log, with the whole new state, and the row of
- * the table sync_object, which is what the log comes to and is made again from it by a rebuild. An
+ * the table sync_object, which is what the log comes to and is made again from it by a rebuild, as
+ * are the projections (index.h), which follow each change. An
  * object that is removed leaves a tombstone in both, so that nothing of its id comes back.
  *
  * Calls run in a transaction of the caller's. JSON that is given is borrowed, that is returned is a

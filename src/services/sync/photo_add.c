@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "core/queue/outbox.h"
-#include "services/sync/index.h"
 
 enum {
     CONTENT_FIND,
@@ -28,17 +27,12 @@ void photo_content(const UserKey *key, const uint8_t sha256[32],
 
 static json_t *state_of(const Library *library, const PhotoDraft *draft) {
     char blob[UUID_TEXT_SIZE];
-    json_t *state;
 
     uuid_text(&draft->blob_id, blob);
-    state = json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:b,s:[],s:[]}", "name", draft->name, "type",
-                      draft->media_type, "size", (json_int_t)draft->size, "blob", blob, "status",
-                      "processing", "added", (json_int_t)(library->now_us / 1000), "favourite", 0,
-                      "tags", "albums");
-    if (draft->pair_key) {
-        json_object_set_new(state, "pair_key", json_string(draft->pair_key));
-    }
-    return state;
+    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:b,s:[],s:[]}", "name", draft->name, "type",
+                     draft->media_type, "size", (json_int_t)draft->size, "blob", blob, "status",
+                     "processing", "added", (json_int_t)(library->now_us / 1000), "favourite", 0,
+                     "tags", "albums");
 }
 
 static int put_job(DbTx *tx, const Library *library, const Uuid *photo_id) {
@@ -51,8 +45,8 @@ static int put_job(DbTx *tx, const Library *library, const Uuid *photo_id) {
     return err_trace(queue_outbox_add(tx, &job));
 }
 
-int photo_find(DbTx *tx, const Library *library, const uint8_t content[LIBRARY_HASH_LEN],
-               Object *ret_photo) {
+int photo_content_find(DbTx *tx, const Library *library, const uint8_t content[LIBRARY_HASH_LEN],
+                       Object *ret_photo) {
     const DbValue params[] = {DB_BLOB(uuid_str(&library->key->user_id)),
                               DB_BLOB(((Str){(const char *)content, LIBRARY_HASH_LEN}))};
     const DbValue *row;
@@ -71,7 +65,7 @@ int photo_find(DbTx *tx, const Library *library, const uint8_t content[LIBRARY_H
 
 int photo_add(DbTx *tx, const Library *library, const PhotoDraft *draft, Object *ret_photo) {
     _cleanup_(json_decrefp) json_t *state = state_of(library, draft);
-    int r = photo_find(tx, library, draft->content, ret_photo);
+    int r = photo_content_find(tx, library, draft->content, ret_photo);
 
     if (r <= 0) {
         return r == 0 ? PHOTO_E_KNOWN : err_trace(r);
@@ -82,7 +76,7 @@ int photo_add(DbTx *tx, const Library *library, const PhotoDraft *draft, Object 
                             DB_BLOB(uuid_str(&draft->id))},
                 NULL);
     if (r == 0) {
-        r = index_put(tx, library, OBJECT_PHOTO, &draft->id, 0, state, ret_photo);
+        r = object_put(tx, library, OBJECT_PHOTO, &draft->id, 0, state, ret_photo);
     }
     if (r == 0) {
         r = put_job(tx, library, &draft->id);

@@ -10,7 +10,6 @@
 #include "base/http/json_body.h"
 #include "services/sync/change.h"
 #include "services/sync/edit/edit_index.h"
-#include "services/sync/index.h"
 #include "services/sync/photo/photo_state.h"
 
 #define RECIPE_MAX ((size_t)64 << 10) /* bytes of its JSON */
@@ -92,7 +91,7 @@ static int check_photo(DbTx *tx, SyncCall *call, const Library *library, const U
 static int write_new(DbTx *tx, SyncCall *call, const Uuid *id, json_t *state) {
     Library library = library_of_call(call);
     _cleanup_(object_done) Object edit = {0};
-    int r = index_put(tx, &library, OBJECT_EDIT, id, 0, state, &edit);
+    int r = object_put(tx, &library, OBJECT_EDIT, id, 0, state, &edit);
 
     if (r == 0) {
         change_answer(call, OBJECT_EDIT, &edit, 201);
@@ -198,7 +197,7 @@ static int replace(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_fa
     }
     state = state_of(call, json_string_value(json_object_get(edit.state, "photo")), act->recipe,
                      json_string_value(json_object_get(edit.state, "diverged_from")));
-    r = index_put(tx, &library, OBJECT_EDIT, &act->id, edit.version, state, &changed);
+    r = object_put(tx, &library, OBJECT_EDIT, &act->id, edit.version, state, &changed);
     if (r == 0) {
         change_answer(call, OBJECT_EDIT, &changed, 200);
     }
@@ -231,7 +230,7 @@ static int drop(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failu
     int r = change_begin(tx, call, OBJECT_EDIT, &act->id, act->version, NULL, &edit, ret_failure);
 
     if (r == 0 && *ret_failure == SYNC_FAILURE_NONE) {
-        r = index_remove(tx, &library, OBJECT_EDIT, &act->id, edit.version, &removed);
+        r = object_remove(tx, &library, OBJECT_EDIT, &act->id, edit.version, &removed);
         if (r == 0) {
             change_answer(call, OBJECT_EDIT, &removed, 200);
         }

@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/http/json_body.h"
 #include "services/sync/change.h"
-#include "services/sync/index.h"
 #include "services/sync/photo/patch.h"
 #include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/photos.h"
@@ -72,7 +71,7 @@ static int write_state(DbTx *tx, const Library *library, const json_t *state, Ob
         r = photo_half_set_trashed(tx, library, trashed, photo);
     }
     if (r == 0) {
-        r = index_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, state, &changed);
+        r = object_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, state, &changed);
     }
     if (r < 0) {
         return err_trace(r);

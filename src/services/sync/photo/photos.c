@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "services/sync/edit/edit_index.h"
-#include "services/sync/index.h"
 #include "services/sync/photo/patch.h"
 #include "services/sync/photo/photo_state.h"
 
@@ -39,7 +38,7 @@ static int set_one(DbTx *tx, const Library *library, bool trashed, Object *photo
         return 0;
     }
     patch_apply(patch, library->now_us, state);
-    r = index_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, state, &changed);
+    r = object_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, state, &changed);
     if (r < 0) {
         return err_trace(r);
     }
@@ -93,7 +92,7 @@ static int drop_edits(DbTx *tx, const Library *library, const Uuid *photo_id) {
         r = object_get(tx, library, OBJECT_EDIT, &ids[i], &edit);
         if (r == 0) {
             object_done(&edit);
-            r = index_remove(tx, library, OBJECT_EDIT, &ids[i], edit.version, &removed);
+            r = object_remove(tx, library, OBJECT_EDIT, &ids[i], edit.version, &removed);
         }
         r = r > 0 ? 0 : r;
     }
@@ -115,7 +114,7 @@ static int purge_one(DbTx *tx, const Library *library, const Object *photo, Purg
         r = drop_edits(tx, library, &photo->id);
     }
     if (r == 0) {
-        r = index_remove(tx, library, OBJECT_PHOTO, &photo->id, photo->version, ret_photo);
+        r = object_remove(tx, library, OBJECT_PHOTO, &photo->id, photo->version, ret_photo);
     }
     return err_trace(r);
 }

@@ -46,8 +46,7 @@ static SyncFailure post(SyncCall *call) {
     Seed seed = {.draft = {.id = uuid_new(),
                            .size = body.len,
                            .name = name ? name : "photo.jpg",
-                           .media_type = type ? type : "image/jpeg",
-                           .pair_key = http_request_query(call->request, "pair")}};
+                           .media_type = type ? type : "image/jpeg"}};
     SyncFailure failure;
     size_t n;
     int r;
