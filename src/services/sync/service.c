@@ -5,6 +5,7 @@
 #include "core/queue/outbox.h"
 #include "services/sync/blob_store.h"
 #include "services/sync/device/device_cursors.h"
+#include "services/sync/index.h"
 #include "services/sync/mutation.h"
 #include "services/sync/object_list.h"
 #include "services/sync/objects.h"
@@ -13,10 +14,26 @@
 
 #include <assert.h>
 
+#define PATCH_BODY_MAX ((size_t)64 << 10)
+#define EDIT_BODY_MAX  ((size_t)80 << 10)
 #define SMALL_BODY_MAX ((size_t)16 << 10)
 
 static const HttpRoute routes[] = {
     {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/photos", .handle = photo_list_handle, .blocks = true},
+    {"POST", "/v1/photos", photo_seed_handle, (size_t)32 << 20, .blocks = true},
+    {.method = "GET", .path = "/v1/photos/{id}", .handle = photo_get_handle, .blocks = true},
+    {"PATCH", "/v1/photos/{id}", photo_patch_handle, PATCH_BODY_MAX, .blocks = true},
+    {.method = "DELETE", .path = "/v1/photos/{id}", .handle = photo_delete_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/similar", photo_similar_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/original", photo_original_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/mezzanine", photo_mezzanine_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/thumbnail", photo_thumbnail_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/photos/{id}/edits", .handle = edit_list_handle, .blocks = true},
+    {"POST", "/v1/edits", edit_add_handle, EDIT_BODY_MAX, .blocks = true},
+    {.method = "GET", .path = "/v1/edits/{id}", .handle = edit_get_handle, .blocks = true},
+    {"PUT", "/v1/edits/{id}", edit_put_handle, EDIT_BODY_MAX, .blocks = true},
+    {.method = "DELETE", .path = "/v1/edits/{id}", .handle = edit_delete_handle, .blocks = true},
     {.method = "GET", .path = "/v1/changes", .handle = changes_get_handle, .blocks = true},
     {.method = "GET",
      .path = "/v1/changes/stream",
@@ -49,6 +66,9 @@ static int check_statements(SyncService *service, const char **reterr) {
 
     if (r == 0) {
         r = queue_outbox_check(db, &name);
+    }
+    if (r == 0) {
+        r = index_check(db, &name);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
         r = db_check(db, all[i].statements, all[i].n, &name);
