@@ -14,6 +14,7 @@ static const SyncFailureInfo infos[_SYNC_FAILURE_MAX] = {
     [SYNC_FAILURE_NOT_FOUND] = {404, "not_found", "Not Found"},
     [SYNC_FAILURE_CONFLICT] = {409, "conflict", "Conflict"},
     [SYNC_FAILURE_STALE_VERSION] = {409, "stale_version", "Changed in the meantime"},
+    [SYNC_FAILURE_CURSOR_TOO_OLD] = {410, "cursor_too_old", "Cursor too old"},
     [SYNC_FAILURE_REUSED_ID] = {422, "mutation_id_reused", "Mutation id used before"},
     [SYNC_FAILURE_VERSION_REQUIRED] = {428, "version_required", "If-Match required"},
     [SYNC_FAILURE_UNAVAILABLE] = {503, "unavailable", "Service unavailable"},

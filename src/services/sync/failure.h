@@ -12,8 +12,9 @@ typedef enum SyncFailure {
     SYNC_FAILURE_CROSS_SITE,
     SYNC_FAILURE_NOT_FOUND,
     SYNC_FAILURE_CONFLICT,
-    SYNC_FAILURE_STALE_VERSION, /* 409, with both versions */
-    SYNC_FAILURE_REUSED_ID,     /* a mutation id that came with another request before */
+    SYNC_FAILURE_STALE_VERSION,  /* 409, with both versions */
+    SYNC_FAILURE_REUSED_ID,      /* a mutation id that came with another request before */
+    SYNC_FAILURE_CURSOR_TOO_OLD, /* 410: read everything anew */
     SYNC_FAILURE_VERSION_REQUIRED,
     SYNC_FAILURE_UNAVAILABLE,
     SYNC_FAILURE_STORAGE_FULL, /* ours, not the user's quota */

@@ -7,6 +7,7 @@
 
 typedef struct SyncSettings {
     uint64_t mutation_keep_days;
+    uint64_t stream_heartbeat_s;
 } SyncSettings;
 
 extern const ConfigField sync_settings_fields[];
