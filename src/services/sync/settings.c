@@ -6,5 +6,11 @@
 const ConfigField sync_settings_fields[] = {
     {"mutation-keep-days", CONFIG_U64, AT(mutation_keep_days), "30", 1, 3650, "d",
      "how long it is remembered what a device was answered, for when it asks again"},
+    {"trash-days", CONFIG_U64, AT(trash_days), "30", 0, 3650, "d",
+     "how long a photo lies in the trash before it is removed for good"},
+    {"trash-every-s", CONFIG_U64, AT(trash_every_s), "600", 1, 86400, "s",
+     "how often the trash is looked through"},
+    {"ingest-threads", CONFIG_U64, AT(ingest_threads), "2", 1, 16, "",
+     "new photos that are looked into at the same time"},
     {0},
 };
