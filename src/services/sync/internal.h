@@ -15,12 +15,14 @@ struct SyncService {
     LibraryKeys *keys;
     EventFeed *feed; /* who waits for changes */
     struct ChangeStreams *streams;
+    struct Ingest *ingest; /* photo/ingest.h; NULL: not here */
+    struct Trash *trash;   /* photo/trash.h */
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
 
 /* Handlers; their context is the SyncService. */
-HttpHandler library_get_handle;
+HttpHandler library_get_handle, library_put_handle;
 HttpHandler photo_list_handle, photo_get_handle, photo_patch_handle, photo_delete_handle,
     photo_similar_handle, photo_seed_handle, photo_original_handle, photo_mezzanine_handle,
     photo_thumbnail_handle;

@@ -9,6 +9,9 @@
 #include "services/sync/mutation.h"
 #include "services/sync/object_list.h"
 #include "services/sync/objects.h"
+#include "services/sync/photo/ingest.h"
+#include "services/sync/photo/photo_learn.h"
+#include "services/sync/photo/trash.h"
 #include "services/sync/photo_add.h"
 #include "services/sync/stream/streams.h"
 
@@ -20,6 +23,7 @@
 
 static const HttpRoute routes[] = {
     {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
+    {"PUT", "/v1/library", library_put_handle, SMALL_BODY_MAX, .blocks = true},
     {.method = "GET", .path = "/v1/photos", .handle = photo_list_handle, .blocks = true},
     {"POST", "/v1/photos", photo_seed_handle, (size_t)32 << 20, .blocks = true},
     {.method = "GET", .path = "/v1/photos/{id}", .handle = photo_get_handle, .blocks = true},
@@ -59,7 +63,9 @@ static int check_statements(SyncService *service, const char **reterr) {
                {mutation_statements, mutation_statements_len},
                {object_list_statements, object_list_statements_len},
                {object_statements, object_statements_len},
-               {photo_add_statements, photo_add_statements_len}};
+               {photo_add_statements, photo_add_statements_len},
+               {photo_learn_statements, photo_learn_statements_len},
+               {trash_statements, trash_statements_len}};
     Db *db = service->options.db;
     const char *name = "";
     int r = event_log_check(db, &name);
@@ -112,12 +118,19 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
 }
 
 int sync_service_start(SyncService *service) {
-    (void)service;
-    return 0;
+    int r = trash_start(service, &service->trash);
+
+    if (r == 0 && service->options.renderer) {
+        r = ingest_start(service, (unsigned)service->options.settings->ingest_threads,
+                         &service->ingest);
+    }
+    return err_trace(r);
 }
 
 void sync_service_stop(SyncService *service) {
     change_streams_stop(service->streams);
+    service->ingest = ingest_stop(service->ingest);
+    service->trash = trash_stop(service->trash);
 }
 
 SyncService *sync_service_free(SyncService *service) {

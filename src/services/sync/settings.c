@@ -9,5 +9,11 @@ const ConfigField sync_settings_fields[] = {
     {"stream-heartbeat-s", CONFIG_U64, AT(stream_heartbeat_s), "25", 1, 60, "s",
      "how often a device that listens for changes is told that it is still heard, and it is looked "
      "whether it may still listen"},
+    {"trash-days", CONFIG_U64, AT(trash_days), "30", 0, 3650, "d",
+     "how long a photo lies in the trash before it is removed for good"},
+    {"trash-every-s", CONFIG_U64, AT(trash_every_s), "600", 1, 86400, "s",
+     "how often the trash is looked through"},
+    {"ingest-threads", CONFIG_U64, AT(ingest_threads), "2", 1, 16, "",
+     "new photos that are looked into at the same time"},
     {0},
 };
