@@ -26,6 +26,7 @@ HttpHandler library_get_handle, library_put_handle;
 HttpHandler photo_list_handle, photo_get_handle, photo_patch_handle, photo_delete_handle,
     photo_similar_handle, photo_seed_handle, photo_original_handle, photo_mezzanine_handle,
     photo_thumbnail_handle;
+HttpHandler zip_album_handle, zip_picked_handle;
 HttpHandler edit_list_handle, edit_add_handle, edit_get_handle, edit_put_handle, edit_delete_handle;
 HttpHandler changes_get_handle, changes_stream_handle, objects_get_handle;
 HttpHandler album_create_handle, album_list_handle, album_get_handle, album_patch_handle,

@@ -34,6 +34,8 @@ static const HttpRoute routes[] = {
     {"GET", "/v1/photos/{id}/mezzanine", photo_mezzanine_handle, .blocks = true},
     {"GET", "/v1/photos/{id}/thumbnail", photo_thumbnail_handle, .blocks = true},
     {.method = "GET", .path = "/v1/photos/{id}/edits", .handle = edit_list_handle, .blocks = true},
+    {"GET", "/v1/albums/{id}/zip", zip_album_handle, .blocks = true},
+    {"POST", "/v1/zip", zip_picked_handle, PATCH_BODY_MAX, .blocks = true},
     {"POST", "/v1/edits", edit_add_handle, EDIT_BODY_MAX, .blocks = true},
     {.method = "GET", .path = "/v1/edits/{id}", .handle = edit_get_handle, .blocks = true},
     {"PUT", "/v1/edits/{id}", edit_put_handle, EDIT_BODY_MAX, .blocks = true},
