@@ -7,6 +7,7 @@
 #include "services/sync/call.h"
 
 static int look(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failure) {
+    char user[UUID_TEXT_SIZE];
     EventHead head;
     int r = event_log_head(tx, &call->caller.user_id, SYNC_TOPIC, call->arena, &head);
 
@@ -14,8 +15,9 @@ static int look(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failu
     if (r < 0) {
         return err_trace(r);
     }
-    call->body =
-        json_pack("{s:I,s:I}", "seq", (json_int_t)head.seq, "horizon", (json_int_t)head.horizon);
+    uuid_text(&call->caller.user_id, user);
+    call->body = json_pack("{s:s,s:I,s:I}", "user", user, "seq", (json_int_t)head.seq, "horizon",
+                           (json_int_t)head.horizon);
     *ret_failure = SYNC_FAILURE_NONE;
     return 0;
 }
