@@ -32,6 +32,7 @@ static int round_trip(Engine *engine) {
     SyncDir *sync = engine->sync;
     int r = sync_folder_check(&sync->folder), down;
 
+    sync->again = false;
     if (r < 0) {
         return r;
     }
@@ -91,6 +92,11 @@ static uint64_t pause_ms(Engine *engine) {
     return MAX((uint64_t)engine->link.wait_ms, (uint64_t)backoff_ms(engine->n_away));
 }
 
+/* Whether files wait until nobody writes to them. */
+static bool is_unfinished(SyncDir *sync) {
+    return sync->scan.n_unsettled > 0 || sync->again;
+}
+
 /* After a round that came to 0 or could not be ended for now: whether there is another, as a result
  * like wait_for()'s, or EXIT_* in *ret_status. */
 static bool next_once(Engine *engine, int r, unsigned *n_unsettled, int *ret_status) {
@@ -103,7 +109,7 @@ static bool next_once(Engine *engine, int r, unsigned *n_unsettled, int *ret_sta
         *ret_status = EXIT_INTERRUPTED;
         return false;
     }
-    if (r == 0 && sync->scan.n_unsettled > 0 && ++*n_unsettled < ONCE_UNSETTLED_MAX) {
+    if (r == 0 && is_unfinished(sync) && ++*n_unsettled < ONCE_UNSETTLED_MAX) {
         if (wait_for(engine, (uint64_t)MAX(sync->settle_s, 1u) * 1000, false) == 0) {
             return true;
         }
@@ -112,13 +118,11 @@ static bool next_once(Engine *engine, int r, unsigned *n_unsettled, int *ret_sta
     }
     if (r != 0) {
         say_away(engine);
-    } else if (sync->scan.n_unsettled > 0) {
-        report_note(&sync->report, "%zu files are still being written: they were left out",
-                    sync->scan.n_unsettled);
+    } else if (is_unfinished(sync)) {
+        report_note(&sync->report, "some files are still being written: they were left out");
     }
-    *ret_status = r == 0 && sync->scan.n_unsettled == 0 && sync->report.failed == 0
-                      ? EXIT_OK
-                      : EXIT_SOME_FAILED;
+    *ret_status =
+        r == 0 && !is_unfinished(sync) && sync->report.failed == 0 ? EXIT_OK : EXIT_SOME_FAILED;
     return false;
 }
 
@@ -136,7 +140,7 @@ static bool next_round(Engine *engine, int r, int *ret_status) {
         }
         engine->n_away = 0;
         engine->said_away = false;
-        if (sync->scan.n_unsettled > 0) {
+        if (is_unfinished(sync)) {
             timeout_ms = (uint64_t)MAX(sync->settle_s, 1u) * 1000;
         }
     }
@@ -170,7 +174,7 @@ static int give_up(Engine *engine, int r) {
 
     switch (r) {
     case -EINTR:
-        return EXIT_INTERRUPTED;
+        return sync->once ? EXIT_INTERRUPTED : EXIT_OK;
     case -ESTALE:
         report_note(&sync->report, "%s is not there any more: perhaps a disk was taken out",
                     sync->folder.path);

@@ -15,8 +15,10 @@
 #include "app/sync_dir/report.h"
 #include "app/sync_dir/scan.h"
 #include "app/sync_dir/state_store.h"
+
 #include "app/sync_dir/sync_folder.h"
 #include "app/sync_dir/sync_link.h"
+#include <stdatomic.h>
 
 typedef struct SyncDir {
     SyncFolder folder;
@@ -30,7 +32,8 @@ typedef struct SyncDir {
     uint32_t settle_s;
     int stop_fd;
     bool account_known;
-    size_t turn;                /* where the next crew begins, so that nobody is always last */
+    atomic_bool again; /* something changed while it was worked on: another round sees to it */
+    size_t turn;       /* where the next crew begins, so that nobody is always last */
     pthread_mutex_t place_lock; /* while a download gets its name */
 } SyncDir;
 
@@ -40,7 +43,8 @@ enum {
     SYNC_DIR_E_OWN,          /* this one piece of work was for nothing; others go on */
 };
 
-/* One piece of work on one of several threads. 0; SYNC_DIR_E_OWN; SYNC_LINK_E_*; -EINTR; or a fault. */
+/* One piece of work on one of several threads. 0; SYNC_DIR_E_OWN; SYNC_LINK_E_*; -EINTR; or a
+ * fault. */
 typedef int CrewWork(SyncDir *sync, SyncLink *link, void *item);
 
 /*

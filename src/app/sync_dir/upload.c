@@ -115,6 +115,7 @@ static int finish(Upload *upload, const SyncLinkAnswer *answer) {
 
     file->upload = "";
     if (!photo || uuid_parse(str_from(photo), &id) < 0) {
+        upload->sync->again = true;
         r = put(upload);
         return r < 0 ? r : SYNC_DIR_E_OWN;
     }
@@ -206,6 +207,7 @@ static int changed(Upload *upload) {
     int r;
 
     (void)sync_link_call(upload->link, &call, &answer); /* it would expire by itself, later */
+    upload->sync->again = true;
     file->upload = "";
     file->hashed = false;
     file->mtime_ns = -1; /* so that it is looked at again */
@@ -287,11 +289,9 @@ int upload_file(SyncDir *sync, SyncLink *link, void *task) {
         report_failed_once(&sync->report, file->path, strerrordesc_np(-r));
         return SYNC_DIR_E_OWN;
     }
-    if (r < 0) {
-        return SYNC_DIR_E_OWN; /* it has gone; the next scan sees it */
-    }
     upload.fd = fd;
-    if (!is_as_hashed(&upload)) {
+    if (r < 0 || !is_as_hashed(&upload)) {
+        sync->again = true; /* it has gone or changed; the next scan sees it */
         return SYNC_DIR_E_OWN;
     }
     return go_on(&upload);
