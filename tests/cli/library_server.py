@@ -334,11 +334,13 @@ class Handler(BaseHTTPRequestHandler):
     def stream(self):
         if not self.library.streams:
             return self.answer(503, problem="busy")
+        seen = int(self.query.get("since", len(self.library.log)))
+        if seen < self.library.horizon:
+            return self.answer(410, problem="cursor_too_old")
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        seen = len(self.library.log)
 
         def send(text):
             self.wfile.write(f"{len(text):x}\r\n".encode() + text + b"\r\n")

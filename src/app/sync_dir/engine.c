@@ -207,6 +207,23 @@ static bool go_on(Engine *engine, int r, unsigned *n_unsettled, int *ret_status)
                               : next_round(engine, r, ret_status);
 }
 
+static void note_cursor(Engine *engine) {
+    int64_t cursor = 0;
+
+    (void)state_get_int(&engine->sync->state, "cursor", &cursor); /* 0: all of it is told */
+    atomic_store(&engine->listener.cursor, cursor);
+}
+
+/* After the first round that came to its end: before it, all would be told twice. */
+static void start_listening(Engine *engine, int r) {
+    SyncDir *sync = engine->sync;
+
+    if (r == 0 && !sync->once && !sync->push_only && !engine->listener.runs &&
+        listener_start(&engine->listener, &sync->server) < 0) {
+        report_note(&sync->report, "changes are looked for by time only: no thread can be had");
+    }
+}
+
 int engine_run(SyncDir *sync) {
     Engine engine = {.sync = sync, .listener = {.bell_fd = -1}};
     unsigned n_unsettled = 0;
@@ -215,14 +232,13 @@ int engine_run(SyncDir *sync) {
 
     sync_link_open(&engine.link, &sync->server);
     pthread_mutex_init(&sync->place_lock, NULL);
-    if (!sync->once && !sync->push_only && listener_start(&engine.listener, &sync->server) < 0) {
-        report_note(&sync->report, "changes are looked for by time only: no thread can be had");
-    }
     while (more) {
         int r;
         sync->arena = arena_new();
         sync_link_reset(&engine.link);
         r = round_trip(&engine);
+        note_cursor(&engine);
+        start_listening(&engine, r);
         more = go_on(&engine, r, &n_unsettled, &status);
         scan_done(&sync->scan);
         sync->arena = arena_free(sync->arena);

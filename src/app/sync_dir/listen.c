@@ -6,6 +6,7 @@
 #include "base/fd.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -58,16 +59,22 @@ static void *listen_thread(void *userdata) {
     sync_link_open(&link, listener->server);
     do {
         Ear ear = {.listener = listener};
+        char path[64];
         const SyncLinkCall call = {.method = "GET",
-                                   .path = "/v1/changes/stream",
+                                   .path = path,
                                    .headers = {"Accept: text/event-stream"},
                                    .write = hear,
                                    .userdata = &ear,
                                    .silence_s = SILENCE_S};
         SyncLinkAnswer answer = {0};
 
+        snprintf(path, sizeof(path), "/v1/changes/stream?since=%lld",
+                 (long long)atomic_load(&listener->cursor));
         sync_link_reset(&link);
         r = sync_link_call(&link, &call, &answer);
+        if (r == 0 && answer.status == 410) {
+            ring(listener); /* a cursor that is too old: whoever asks for changes sees to it */
+        }
         sync_link_answer_done(&answer);
         n_tries = ear.heard ? 1 : n_tries + 1;
     } while (r != -EINTR && poll(&stop, 1, (int)backoff_ms(n_tries)) == 0);
@@ -78,7 +85,8 @@ static void *listen_thread(void *userdata) {
 int listener_start(Listener *listener, SyncLinkServer *server) {
     int r;
 
-    *listener = (Listener){.server = server, .stop_fd = server->stop_fd};
+    listener->server = server;
+    listener->stop_fd = server->stop_fd;
     listener->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (listener->bell_fd < 0) {
         return err_errno();

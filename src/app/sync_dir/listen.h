@@ -8,10 +8,13 @@
 
 #include "app/sync_dir/sync_link.h"
 
+#include <stdatomic.h>
+
 typedef struct Listener {
     SyncLinkServer *server;
     int bell_fd; /* an eventfd: readable when there is news, and when the server is back */
     int stop_fd;
+    atomic_llong cursor; /* set by whoever asks for changes: from there on the stream tells */
     pthread_t thread;
     bool runs;
 } Listener;

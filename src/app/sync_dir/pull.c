@@ -38,6 +38,7 @@ static int let_go(SyncDir *sync, SyncLink *link, const Change *change, StateFile
         file->version = 0;
         file->hashed = false;
         file->mtime_ns = -1; /* so that it is looked at, and sent as a new photo */
+        sync->again = true;
         report_moved(&sync->report, file->path,
                      "was deleted from the library, but has changed here: it stays");
         return state_files_put(&sync->state, file, 1);
@@ -102,6 +103,8 @@ static int take_name(SyncDir *sync, SyncLink *link, const Change *change, StateF
 }
 
 static int apply_to_file(SyncDir *sync, SyncLink *link, const Change *change, StateFile *file) {
+    const bool was_known = file->version > 0; /* else the server has just made a name of ours */
+
     if (file->version >= change->version && !file->refused[0]) {
         return 0;
     }
@@ -110,7 +113,7 @@ static int apply_to_file(SyncDir *sync, SyncLink *link, const Change *change, St
         file->refused = ""; /* it was taken out of the trash */
     }
     if (change->name[0] && !file->rename_due && strcmp(file->name, change->name) != 0) {
-        if (file->name[0]) {
+        if (file->name[0] && was_known) {
             return take_name(sync, link, change, file);
         }
         file->name = change->name;

@@ -93,15 +93,21 @@ static int put(Upload *upload) {
     return state_files_put(&upload->sync->state, upload->file, 1);
 }
 
-/* It is not sent again until it changes. */
+/* It is not sent again until it changes: SYNC_DIR_E_OWN; but what does not fit now may later. */
 static int refused(Upload *upload, const SyncLinkAnswer *answer) {
     StateFile *file = upload->file;
     const char *why = answer->reason[0] ? answer->reason : "the server does not take it";
+    int r;
 
+    if (strcmp(answer->code, "quota_exceeded") == 0) {
+        upload->link->error = arena_printf(upload->link->arena, "the library is full: %s", why);
+        return SYNC_LINK_E_AWAY;
+    }
     file->refused = arena_printf(upload->link->arena, "%s (%u)", why, answer->status);
     file->upload = "";
     report_failed(&upload->sync->report, file->path, file->refused);
-    return put(upload);
+    r = put(upload);
+    return r < 0 ? r : SYNC_DIR_E_OWN;
 }
 
 /* The photo that it became, from the headers of the last answer. 0, or SYNC_DIR_E_OWN: there are
@@ -159,8 +165,7 @@ static int create(Upload *upload) {
         return r;
     }
     if (answer.status != 201) {
-        r = refused(upload, &answer);
-        return r < 0 ? r : SYNC_DIR_E_OWN;
+        return refused(upload, &answer);
     }
     path = location_path(http_client_header(&answer.http, "Location"));
     if (!path) {
@@ -249,8 +254,7 @@ static int send(Upload *upload) {
     if (answer.status == 404 || answer.status == 410 || answer.status == 409) {
         return UPLOAD_E_GONE; /* or somewhere else than we thought: it is looked at again */
     }
-    r = refused(upload, &answer);
-    return r < 0 ? r : SYNC_DIR_E_OWN;
+    return refused(upload, &answer);
 }
 
 /* 0 or SYNC_DIR_E_OWN: it is settled; LINK_E_*, -EINTR or a fault. */
