@@ -285,8 +285,8 @@ static void test_broken_blocks_break_nothing(void **state) {
         buf_done(&broken);
     }
     /* EXIF's directory, and the next one, is the main one again. */
-    memcpy(block.data + 8 + 2 + 12 * 2 + 8, &(uint32_t){8}, 4);
-    memcpy(block.data + 8 + 2 + 12 * 4, &(uint32_t){8}, 4);
+    memcpy(block.data + 42, &(uint32_t){8}, 4);
+    memcpy(block.data + 58, &(uint32_t){8}, 4);
     exif_read(buf_str(&block), &(PhotoInfo){.orientation = 1});
     buf_done(&block);
 }
