@@ -12,7 +12,7 @@
 /* A made-up scene: soft spots of light and colour on a ramp, some noise; another for each seed. */
 static VipsImage *scene(uint32_t seed) {
     float spots[BLOBS][6];
-    uint8_t *rgb = malloc(PIXELS * PIXELS * 3);
+    uint8_t *rgb = malloc((size_t)PIXELS * PIXELS * 3);
     uint32_t random = seed * 2654435761u + 1;
     VipsImage *borrowed, *owned, *image;
 
@@ -21,7 +21,8 @@ static VipsImage *scene(uint32_t seed) {
         spots[i / 6][i % 6] = (float)(random >> 8) / (1 << 24);
     }
     for (int i = 0; i < PIXELS * PIXELS; i++) {
-        float x = (float)(i % PIXELS) / PIXELS, y = (float)(i / PIXELS) / PIXELS;
+        int row = i / PIXELS;
+        float x = (float)(i % PIXELS) / PIXELS, y = (float)row / PIXELS;
         float at[3] = {100 + 40 * x, 110 - 20 * y, 90};
         for (int k = 0; k < BLOBS; k++) {
             const float *s = spots[k];
@@ -36,7 +37,7 @@ static VipsImage *scene(uint32_t seed) {
             rgb[3 * i + c] = (uint8_t)CLAMP(at[c] + (float)(random >> 28) - 8, 0.0f, 255.0f);
         }
     }
-    borrowed = vips_image_new_from_memory_copy(rgb, PIXELS * PIXELS * 3, PIXELS, PIXELS, 3,
+    borrowed = vips_image_new_from_memory_copy(rgb, (size_t)PIXELS * PIXELS * 3, PIXELS, PIXELS, 3,
                                                VIPS_FORMAT_UCHAR);
     vips_copy(borrowed, &owned, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
     image = vips_image_copy_memory(owned);

@@ -94,7 +94,7 @@ static PhotoType sniff_directory(bool big, uint32_t at, uint32_t subfile, const 
     uint8_t *ifd = head + at;
 
     memset(head, 0, sizeof(head));
-    memcpy(head, big ? "MM\0*" : "II*\0", 4);
+    memcpy(head, big ? "MM\0*" : "II*\0", 5);
     put(head + 4, at, 4, big);
     put(ifd, 3, 2, big);
     put(ifd + 2, 0xfe, 2, big);
@@ -106,7 +106,7 @@ static PhotoType sniff_directory(bool big, uint32_t at, uint32_t subfile, const 
     put(ifd + 18, (uint32_t)strlen(maker) + 1, 4, big);
     put(ifd + 22, at + 100, 4, big);
     put(ifd + 26, tag, 2, big);
-    memcpy(ifd + 100, maker, strlen(maker));
+    memcpy(ifd + 100, maker, strlen(maker) + 1);
     return photo_type_sniff((Str){(const char *)head, len});
 }
 
