@@ -157,11 +157,9 @@ static bool advance(HttpRequest *request, bool cancelled) {
         begin(request, cancelled);
     } else if ((body->too_large || body->too_late) && !body->cut) {
         refuse(request);
-    } else if (cancelled) {
-        end(request, HTTP_BODY_CUT);
-    } else if (body->filled > 0) {
+    } else if (body->filled > 0 && !cancelled) {
         give(request);
-    } else if (body->cut) {
+    } else if (body->cut || cancelled) {
         end(request, HTTP_BODY_CUT);
     } else if (body->whole) {
         end(request, HTTP_BODY_WHOLE);
