@@ -19,6 +19,7 @@
 #include "core/events/event_feed.h"
 #include "core/events/relay.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
