@@ -51,6 +51,7 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     SyncServiceOptions options = {.db = base->db,
                                   .renderer = base->renderer,
                                   .metrics = base->metrics,
+                                  .relays = settings_events_are_relayed(base->settings),
                                   .settings = &base->settings->sync,
                                   .arena = arena};
     int r = open_blobs(base, arena, part, reterr_text);
@@ -62,6 +63,10 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     if (r == 0 && !base->access) {
         r = user_client_start(base->settings, SERVICE_SYNC, base->cache, base->metrics, arena,
                               &part->remote, reterr_text);
+    }
+    if (r == 0) {
+        r = relay_part_start(base->settings, base->db, base->metrics, arena, &part->relay,
+                             reterr_text);
     }
     if (r < 0) {
         return r;
@@ -95,6 +100,7 @@ void sync_part_drain(SyncPart *part, uint32_t timeout_ms) {
     sync_service_stop(part->service);
     executor_drain(part->executor, timeout_ms);
     executor_drain(part->upload_executor, timeout_ms);
+    part->relay = relay_part_free(part->relay);
 }
 
 void sync_part_end_requests(SyncPart *part) {
@@ -119,6 +125,7 @@ void sync_part_done(SyncPart *part) {
         sync_service_free(part->service);
     }
     user_client_done(&part->remote);
+    relay_part_free(part->relay);
     queue_free(part->queue);
     blobs_free(part->blobs);
     *part = (SyncPart){0};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The sync service with what only it needs: the store of blobs, the queue of jobs, threads. */
+/* The sync service with what only it needs: the store of blobs, the queue of jobs, the relay of
+ * events, threads. */
 
 #include "app/registry.h"
+#include "app/relay_part.h"
 #include "app/user_client.h"
 #include "base/executor.h"
 #include "services/sync/service.h"
@@ -12,6 +14,7 @@ typedef struct SyncPart {
     Blobs *blobs;
     Queue *queue;
     UserClient remote; /* empty: the user part is in this process */
+    RelayPart *relay; /* NULL: events stay in the database */
     Executor *executor, *upload_executor;
     SyncService *service;
 } SyncPart;

@@ -23,9 +23,11 @@ from postgres_server import Cluster, wait_for  # noqa: E402
 
 CLIENT = Path(os.environ["IMAGESYNC_BIN"]).parent / "tests" / "contract" / "event_client"
 QUICK = {"fsync": "off"}
-LEASE_MS = 1000
+LEASE_MS = 300
 PARTITIONS = 4
 PATIENCE_S = 120
+EVENTS = 30000
+KILLS = 20
 
 
 @pytest.fixture(scope="module")
@@ -133,29 +135,35 @@ def test_an_event_arrives_as_it_is(kafka, prefix, url):
 
 
 def test_killed_relays_lose_and_reorder_nothing(kafka, prefix, url):
-    # Two at a time; one of them is killed at a random moment, again and again.
-    appending = client(url, "append", 20, 3000)
+    # Two at a time; the one that moves is killed while it does, again and again.
+    appending = client(url, "append", 20, EVENTS)
     moving = [relay(url, kafka, prefix) for _ in range(2)]
     chance = random.Random(os.environ.get("SEED"))
     kills = 0
-    while appending.poll() is None or kills < 8:
-        victim = chance.randrange(2)
-        # Not before it has said something, or else not for long.
-        select.select([moving[victim].stdout], [], [], 0.5)
-        time.sleep(chance.random() * 0.3)
-        kill(moving[victim])
-        kills += 1
-        moving[victim] = relay(url, kafka, prefix)
+    while appending.poll() is None or (left(url) > 0 and kills < KILLS):
+        ready, _, _ = select.select([process.stdout for process in moving], [], [], 1)
+        # A few more times, as long as it goes on by itself.
+        for _ in range(chance.randrange(4)):
+            again, _, _ = select.select(ready, [], [], 0.05)
+            for stream in again:
+                os.read(stream.fileno(), 1 << 16)
+        for place, process in enumerate(moving):
+            if process.stdout in ready:
+                kill(process)
+                kills += 1
+                moving[place] = relay(url, kafka, prefix)
+    print(f"{kills} killed")
+    assert kills > 3
     users = heads(appending.communicate()[0])
     wait_for(lambda: left(url) == 0, PATIENCE_S, "not all was relayed")
     for process in moving:
         kill(process)
-    assert sum(users.values()) == 3000
+    assert sum(users.values()) == EVENTS
     assert read_as_told(messages(kafka, f"{prefix}.contract")) == users
 
 
 def test_a_killed_broker_loses_and_reorders_nothing(kafka, prefix, url):
-    appending = client(url, "append", 20, 3000)
+    appending = client(url, "append", 20, EVENTS)
     moving = relay(url, kafka, prefix)
     assert moving.stdout.readline().startswith("moved")
     kafka.kill()
