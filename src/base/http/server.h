@@ -42,6 +42,8 @@ typedef struct HttpRoute {
     bool blocks;
     HttpQuick *quick;   /* may be NULL */
     Executor *executor; /* of this route; NULL: the group's */
+    /* Takes the body in pieces, see base/http/stream.h; NULL: `handle` gets it whole. */
+    const struct HttpBodyStream *body;
 } HttpRoute;
 
 /*
