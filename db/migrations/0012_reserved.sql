@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- Stands for the number that the relay of events takes.
