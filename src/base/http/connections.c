@@ -76,7 +76,6 @@ void connection_notify(void *userdata, struct MHD_Connection *connection, void *
 void connection_begin(HttpServer *server, Slot *slot, HttpRequest *request) {
     pthread_mutex_lock(&server->lock);
     slot->request = request;
-    slot->late = false;
     server->n_requests++;
     pthread_mutex_unlock(&server->lock);
     if (server->in_flight) {
@@ -144,8 +143,8 @@ HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
             continue;
         }
         if (slot->request) {
-            if (now_ms > slot->request->deadline_ms) {
-                slot->late = true;
+            if (now_ms > atomic_load(&slot->request->deadline_ms)) {
+                atomic_store(&slot->request->deadline_ms, UINT64_MAX); /* told once */
                 late = request_ref(slot->request);
             }
         } else if (now_ms > slot->since_ms + (uint64_t)limit_s * 1000) {
@@ -157,7 +156,7 @@ HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
     return late;
 }
 
-void connection_orphan_all(HttpServer *server) {
+void connection_each(HttpServer *server, void (*visit)(HttpRequest *request)) {
     for (size_t i = 0; i < server->n_slots; i++) {
         HttpRequest *request = NULL;
         pthread_mutex_lock(&server->lock);
@@ -166,7 +165,7 @@ void connection_orphan_all(HttpServer *server) {
         }
         pthread_mutex_unlock(&server->lock);
         if (request) {
-            request_orphan(request);
+            visit(request);
             request_unref(request);
         }
     }

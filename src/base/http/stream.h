@@ -9,15 +9,15 @@
 
 #include "base/http/server.h"
 
-/* Most that is held of a body under way, in either direction. */
+/* Most that is held of a body under way, in either direction; and most in a piece. */
 #define HTTP_BODY_PIECE_MAX ((size_t)256 * 1024)
 
 /*
  * A body that is taken in pieces, by a route that names one; its `handle` and `quick` are NULL. All
  * three run on the route's executor, one at a time for a request; while none runs, no thread is
- * held, and no more than HTTP_BODY_PIECE_MAX is in memory. The limit `receive_timeout_s` is on
- * the client's silence, and HttpOptions.body_memory_max does not count these. When the executor is
- * full a request gets 503 before it begins, and waits once it has.
+ * held. HttpOptions.receive_timeout_s is the limit on the client's silence, and body_memory_max
+ * counts HTTP_BODY_PIECE_MAX of each. When the executor is full a request gets 503 before it
+ * begins, and waits once it has.
  */
 typedef enum HttpBodyEnd {
     HTTP_BODY_WHOLE,
@@ -31,14 +31,14 @@ typedef struct HttpBodyStream {
      * there is one).
      */
     void *(*begin)(HttpRequest *request, void *context);
-    /* The next bytes (at least 1), borrowed. false: it has answered, has freed its state, and no
-     * more is read. */
+    /* The next bytes (at least 1), borrowed. false: it has answered (with http_respond() and a body
+     * that is no file), has freed its state, and no more is read. */
     bool (*piece)(HttpRequest *request, void *state, Str bytes);
     /*
-     * Must answer, now or later from any thread (nobody reads it after HTTP_BODY_CUT), and free the
-     * state. The last call; it comes also when the server or the executor ends amid the body,
-     * then perhaps on another thread, and perhaps after http_server_stop() has returned, but before
-     * executor_free() has.
+     * The last call. Must answer, now or later from any thread (nobody reads it after
+     * HTTP_BODY_CUT), and free the state. It comes also when the server or the executor ends amid
+     * the body: then perhaps on another thread, and perhaps after http_server_stop() has returned,
+     * but before executor_free() has.
      */
     void (*end)(HttpRequest *request, void *state, HttpBodyEnd end);
 } HttpBodyStream;
@@ -73,10 +73,12 @@ typedef struct HttpStream HttpStream;
 
 /*
  * The head at once, the bytes later. At most `buffer_max` bytes wait for a client that reads
- * slowly. `gone` is called at most once, on a thread of the server and with no lock held: when the
- * client has gone, when it has read nothing for the idle time-out while something waits for it, or
- * when the server drains or stops. The stream is the caller's until http_stream_end(), which `gone`
- * may call. To HEAD, and to who has gone already, a stream is given like any other.
+ * slowly. `gone` is called at most once, on a thread of the server, with no lock held and perhaps
+ * before this has returned: when the client has gone, when it has read nothing for the idle
+ * time-out while something waits for it, or when the server drains or stops. The stream is the
+ * caller's until http_stream_end(), which `gone` may call. To HEAD, and to who has gone already, a
+ * stream is given like any other; when the server has stopped meanwhile, writing says -EPIPE and
+ * `gone` does not come.
  */
 HttpStream *http_respond_stream(HttpRequest *request, const HttpResponse *head, size_t buffer_max,
                                 void (*gone)(void *userdata), void *userdata);
@@ -92,8 +94,9 @@ HttpStream *http_stream_end(HttpStream *stream);
 DEFINE_CLEANUP(HttpStream *, http_stream_end)
 
 enum {
-    HTTP_RANGE_NONE = 1,          /* absent, several, or not understood: send all, with 200 */
-    HTTP_RANGE_UNSATISFIABLE = 2, /* answer 416 with "Content-Range: bytes * / SIZE" */
+    HTTP_RANGE_NONE = 1, /* absent, several, or not understood: send all, with 200 */
+    HTTP_RANGE_UNSATISFIABLE =
+        2, /* answer 416 with Content-Range: "bytes *", a slash and the size */
 };
 
 /*
