@@ -12,6 +12,7 @@
 struct SyncService {
     SyncServiceOptions options;
     LibraryKeys *keys;
+    struct UploadWriters *writers; /* upload/upload_writer.h */
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };

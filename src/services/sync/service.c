@@ -7,13 +7,35 @@
 #include "services/sync/mutation.h"
 #include "services/sync/objects.h"
 #include "services/sync/photo_add.h"
+#include "services/sync/upload/upload_writer.h"
+#include "services/sync/upload/uploads.h"
+#include "services/sync/upload/tus_patch.h"
 
 #include <assert.h>
 
 static const HttpRoute routes[] = {
     {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
+    {.method = "OPTIONS", .path = "/v1/uploads", .handle = uploads_options_handle},
+    {.method = "OPTIONS", .path = "/v1/uploads/{id}", .handle = uploads_options_handle},
+    {.method = "POST",
+     .path = "/v1/uploads/check",
+     .handle = uploads_check_handle,
+     .body_max = (size_t)64 << 10,
+     .blocks = true},
+    {.method = "HEAD", .path = "/v1/uploads/{id}", .handle = upload_head_handle, .blocks = true},
+    {.method = "DELETE",
+     .path = "/v1/uploads/{id}",
+     .handle = upload_delete_handle,
+     .blocks = true},
 };
-_Static_assert(ARRAY_LEN(routes) < SYNC_ROUTES_MAX, "and the end");
+
+/* Those whose bytes come in pieces, on the executor for uploads. */
+static const HttpRoute upload_routes[] = {
+    {.method = "POST", .path = "/v1/uploads", .body = &tus_create_body},
+    {.method = "PATCH", .path = "/v1/uploads/{id}", .body = &tus_patch_body},
+    {.method = "POST", .path = "/v1/uploads/{id}", .body = &tus_override_body},
+};
+_Static_assert(ARRAY_LEN(routes) + ARRAY_LEN(upload_routes) < SYNC_ROUTES_MAX, "and the end");
 
 static int check_statements(SyncService *service, const char **reterr) {
     const struct {
@@ -22,7 +44,8 @@ static int check_statements(SyncService *service, const char **reterr) {
     } all[] = {{blob_store_statements, blob_store_statements_len},
                {mutation_statements, mutation_statements_len},
                {object_statements, object_statements_len},
-               {photo_add_statements, photo_add_statements_len}};
+               {photo_add_statements, photo_add_statements_len},
+               {upload_statements, upload_statements_len}};
     Db *db = service->options.db;
     const char *name = "";
     int r = event_log_check(db, &name);
@@ -40,6 +63,18 @@ static int check_statements(SyncService *service, const char **reterr) {
     return r < 0 ? err_trace(r) : 0;
 }
 
+static void add_routes(SyncService *service) {
+    HttpRoute *end = service->routes + ARRAY_LEN(routes);
+
+    memcpy(service->routes, routes, sizeof(routes));
+    memcpy(end, upload_routes, sizeof(upload_routes));
+    for (size_t i = 0; i < ARRAY_LEN(upload_routes); i++) {
+        end[i].blocks = true;
+        end[i].executor = service->options.upload_executor;
+        end[i].body_max = SIZE_MAX; /* an upload knows its own length */
+    }
+}
+
 int sync_service_new(const SyncServiceOptions *options, SyncService **ret_service,
                      const char **reterr) {
     _cleanup_(sync_service_freep) SyncService *service = calloc(1, sizeof(*service));
@@ -54,7 +89,8 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
         return err_trace(r);
     }
     service->keys = library_keys_new(options->access);
-    memcpy(service->routes, routes, sizeof(routes));
+    service->writers = upload_writers_new((unsigned)options->settings->uploads_at_once);
+    add_routes(service);
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/library",
                                           .routes = service->routes,
                                           .context = service,
@@ -75,6 +111,7 @@ void sync_service_stop(SyncService *service) {
 SyncService *sync_service_free(SyncService *service) {
     if (service) {
         library_keys_free(service->keys);
+        upload_writers_free(service->writers);
         free(service);
     }
     return NULL;
