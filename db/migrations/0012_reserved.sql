@@ -1,3 +1,0 @@
--- SPDX-License-Identifier: Apache-2.0
---
--- Stands for the number that the relay of events takes.
