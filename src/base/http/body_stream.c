@@ -2,8 +2,8 @@
 /*
  * Bodies that are taken in pieces. The library's thread fills one buffer while the route's executor
  * works on the other; when there is no room the connection is suspended until a piece is done.
- * What the executor does is a step: one call of the route's, after which it queues for the next, so
- * that no upload keeps a thread to itself. At most one step of a request is submitted or runs
+ * What the executor does is a step: some calls of the route's, after which it queues for the next,
+ * so that no upload keeps a thread to itself. At most one step of a request is submitted or runs
  * (`scheduled`), and the request's arena is that step's. All members are guarded by the request's
  * lock, which is not held while the route's functions run.
  */
@@ -12,9 +12,11 @@
 #include "base/clock.h"
 
 #include <assert.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define BUFFER_SIZE (HTTP_BODY_PIECE_MAX / 2)
+#define CALLS_MAX   8 /* in a row, before others have their turn */
 
 struct BodyStream {
     const HttpBodyStream *calls;
@@ -169,24 +171,28 @@ static bool advance(HttpRequest *request, bool cancelled) {
     return true;
 }
 
+static void step(void *userdata, bool cancelled);
+
+/* False when there is no room to queue in: then it goes on here. */
+static bool queue_again(HttpRequest *request) {
+    if (executor_submit(request->taking->executor, step, request_ref(request)) == 0) {
+        return true;
+    }
+    request_unref(request);
+    return false;
+}
+
 /* On a thread of the executor, perhaps after the server has ended. */
 static void step(void *userdata, bool cancelled) {
     HttpRequest *request = userdata;
     BodyStream *body = request->taking;
+    bool queued = false;
 
     pthread_mutex_lock(&request->lock);
-    while (advance(request, cancelled)) {
-        if (!cancelled && !body->ended &&
-            executor_submit(body->executor, step, request_ref(request)) == 0) {
-            pthread_mutex_unlock(&request->lock);
-            request_unref(request);
-            return;
-        }
-        if (!cancelled && !body->ended) {
-            request_unref(request); /* there is no room to queue in, so it goes on here */
-        }
+    for (unsigned n = 1; !queued && advance(request, cancelled); n++) {
+        queued = n % CALLS_MAX == 0 && !cancelled && queue_again(request);
     }
-    body->scheduled = false;
+    body->scheduled = queued;
     pthread_mutex_unlock(&request->lock);
     request_unref(request);
 }
@@ -253,6 +259,14 @@ static void store(BodyStream *body, const char *data, size_t len) {
     body->filled += len;
 }
 
+/* The library will read more without waiting, so that a bigger piece can be given. */
+static bool more_is_here(const HttpRequest *request) {
+    int bytes;
+
+    return request->taking->filled < request->taking->size &&
+           ioctl(request->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len) {
     BodyStream *body = request->taking;
     enum MHD_Result result = MHD_NO;
@@ -269,7 +283,9 @@ enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len
             request->body_len += n;
             *len -= n;
         }
-        schedule(request);
+        if (*len > 0 || body->too_large || !more_is_here(request)) {
+            schedule(request);
+        }
         if (*len > 0) {
             body->suspended = true;
             MHD_suspend_connection(request->connection);

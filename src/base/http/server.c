@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #define BACKLOG           512
-#define CONNECTION_MEMORY ((size_t)32 * 1024) /* of one connection: headers and read buffer */
+#define CONNECTION_MEMORY ((size_t)32 * 1024)
 
 static socklen_t parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
