@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#include <assert.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -154,6 +155,9 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
     }
     job->arena = arena_new();
     job->render = *render;
+    if (render->op != RENDER_RENDER) {
+        job->render.background.fd = -1;
+    }
     job->model =
         arena_strdup(job->arena, str_from(render->model ? render->model : pool->options.model));
     job->render.request_id =
@@ -161,8 +165,9 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
     job->done = done;
     job->userdata = userdata;
     job->submitted_us = job->waiting_us = clock_mono_us();
-    job->background_known = render->background.fd < 0;
+    job->background_known = job->render.background.fd < 0;
     job->result.output_fd = -1;
+    job->result.mezzanine = job->result.thumbnail = RENDER_FILE_NONE;
     job->result.detail = "";
     return job;
 }
@@ -173,7 +178,7 @@ static bool admit(Pool *pool, Job *job) {
     if (!model_name_valid(job->model)) {
         job->result.status = RENDER_UNKNOWN_MODEL;
         job->result.detail = "The model is not installed.";
-    } else if (job->render.op == RENDER_RENDER && job->render.memory > pool->options.memory_max) {
+    } else if (job->render.op != RENDER_PROBE && job->render.memory > pool->options.memory_max) {
         job->result.status = RENDER_TOO_LARGE;
         job->result.detail = "The picture needs more memory than is allowed.";
     } else if (pool->draining || pool->stopping) {
@@ -190,12 +195,18 @@ static bool admit(Pool *pool, Job *job) {
     return job->result.status == RENDER_OK;
 }
 
+static bool side_valid(uint32_t side) {
+    return side >= 1 && side <= RENDER_INGEST_SIDE_MAX;
+}
+
 static int submit(Renderer *self, const RenderJob *render, RenderDone *done, void *userdata,
                   uint64_t *ret_ticket) {
     Pool *pool = pool_of(self);
     Job *job = job_new(pool, render, done, userdata);
     bool goes_on;
 
+    assert(render->op != RENDER_INGEST ||
+           (side_valid(render->ingest.mezzanine_max) && side_valid(render->ingest.thumbnail_max)));
     if (!job) {
         return err_trace(-ENOMEM);
     }
@@ -346,7 +357,7 @@ static void init(Pool *pool, const PoolOptions *options) {
     pool->inference.process = PROCESS_NONE;
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         pool->workers[i].process = PROCESS_NONE;
-        pool->workers[i].output = pool->workers[i].tensor = -1;
+        pool->workers[i].output = pool->workers[i].thumbnail = pool->workers[i].tensor = -1;
     }
     if (options->matte_cache_max > 0) {
         pool->mattes = matte_cache_new(options->matte_cache_max);

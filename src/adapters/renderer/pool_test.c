@@ -183,6 +183,89 @@ static void renders_and_probes(void **state) {
     close_pool(f);
 }
 
+static uint64_t submit_ingest(Fixture *f, const char *word, uint64_t memory) {
+    return submit(f, word,
+                  &(RenderJob){.op = RENDER_INGEST,
+                               .memory = memory,
+                               .ingest = RENDER_INGEST_DEFAULT,
+                               .model = "other"}); /* is not installed, nor needed */
+}
+
+static void ingests_without_a_model(void **state) {
+    PoolOptions options = options_default();
+    const RenderResult *last;
+    RendererStats stats;
+    Fixture *f;
+
+    (void)state;
+    options.memory_max = 10000;
+    f = open_pool(&options);
+    last = &f->sink.last;
+    for (unsigned i = 1; i <= 2; i++) {
+        submit_ingest(f, "ok", i - 1); /* probed by the pool, or by its caller */
+        assert_int_equal(wait_for(f, i), RENDER_OK);
+        assert_int_equal(last->info.height, 3);
+        assert_string_equal(last->photo.make, "Fake");
+        assert_int_equal(last->photo.orientation, 6);
+        assert_true(last->hash == 0xfedcba9876543210);
+        assert_int_equal(last->mezzanine.len, 6);
+        assert_int_equal(last->thumbnail.len, 6);
+        assert_int_equal(last->thumbnail.format, OUTPUT_FORMAT_JPEG);
+        assert_int_equal(last->output_fd, -1);
+    }
+    submit_ingest(f, "ok", 10001);
+    assert_int_equal(wait_for(f, 3), RENDER_TOO_LARGE);
+    submit_ingest(f, "unreadable", 0);
+    assert_int_equal(wait_for(f, 4), RENDER_UNREADABLE);
+    renderer_stats(f->renderer, &stats);
+    assert_int_equal(stats.memory_admitted, 0);
+    assert_int_equal(stats.worker_restarts, 0);
+    close_pool(f);
+}
+
+static void what_an_ingest_may_not_say_costs_one_retry(void **state) {
+    static const char *const words[] = {"crash", "wrong-id", "mapped", "short",
+                                        "done",  "matte",    "auto",   "too-wide"};
+    PoolOptions options = options_default();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        Fixture *f = open_pool(&options);
+        char once[128];
+        submit_ingest(f, words[i], 1);
+        if (wait_for(f, 1) != RENDER_CRASHED) {
+            fail_msg("%s twice did not end as crashed", words[i]);
+        }
+        snprintf(once, sizeof(once), "once:%s/x:%s", f->folder, words[i]);
+        submit_ingest(f, once, 1);
+        if (wait_for(f, 2) != RENDER_OK) {
+            fail_msg("%s once was not tried again", words[i]);
+        }
+        close_pool(f);
+    }
+}
+
+static void an_ingest_waits_for_no_inference(void **state) {
+    PoolOptions options = options_default();
+    Fixture *f;
+    uint64_t first;
+
+    (void)state;
+    options.workers = 2;
+    f = open_pool(&options);
+    first = submit(f, "model-hang", NULL);
+    wait_running(f, 1);
+    submit_ingest(f, "ok", 1);
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    renderer_cancel(f->renderer, first);
+    assert_int_equal(wait_for(f, 2), RENDER_CANCELLED);
+    submit_ingest(f, "hang", 1);
+    wait_running(f, 1);
+    renderer_drain(f->renderer, 1);
+    assert_int_equal(wait_for(f, 3), RENDER_CANCELLED);
+    close_pool(f);
+}
+
 static void knows_which_models_there_are(void **state) {
     PoolOptions options = options_default();
     Fixture *f = open_pool(&options);
@@ -475,7 +558,11 @@ static void many_jobs_leave_nothing_behind(void **state) {
     wait_running(f, 0);
     before = count_entries("/proc/self/fd") - f->n_asks;
     for (unsigned i = 1; i <= 200; i++) {
-        submit(f, i % 50 == 0 ? "crash" : "ok", NULL);
+        if (i % 3 == 0) {
+            submit_ingest(f, i % 51 == 0 ? "too-wide" : "ok", 1);
+        } else {
+            submit(f, i % 50 == 0 ? "crash" : "ok", NULL);
+        }
     }
     wait_for(f, 201);
     renderer_drain(f->renderer, 5000);
@@ -487,6 +574,9 @@ static void many_jobs_leave_nothing_behind(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renders_and_probes),
+        cmocka_unit_test(ingests_without_a_model),
+        cmocka_unit_test(what_an_ingest_may_not_say_costs_one_retry),
+        cmocka_unit_test(an_ingest_waits_for_no_inference),
         cmocka_unit_test(knows_which_models_there_are),
         cmocka_unit_test(a_worker_that_fails_costs_one_retry),
         cmocka_unit_test(an_inference_process_that_fails_is_replaced),

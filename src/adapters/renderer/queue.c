@@ -49,6 +49,14 @@ const RenderSource *job_to_probe(const Job *job) {
     return job->background_known ? NULL : &job->render.background;
 }
 
+uint64_t job_memory(const Job *job, const ImageInfo *info) {
+    uint64_t memory = job->render.op == RENDER_INGEST
+                          ? render_ingest_memory(&job->render.ingest, info)
+                          : render_memory(&job->render.recipe, info);
+
+    return MAX(memory, (uint64_t)1);
+}
+
 static bool fits(const Pool *pool, const Job *job) {
     return job->render.memory <= pool->options.memory_max - pool->memory_admitted;
 }
@@ -66,7 +74,8 @@ static Job *pick(Pool *pool, const ModelSize **ret_model) {
         if (job_to_probe(job)) {
             return take(pool, place);
         }
-        if (closed || !(*ret_model = inference_model(pool, job->model))) {
+        if (closed || (job->render.op == RENDER_RENDER &&
+                       !(*ret_model = inference_model(pool, job->model)))) {
             continue;
         }
         if (fits(pool, job)) {
@@ -120,6 +129,8 @@ void job_finish(Pool *pool, Job *job, RenderStatus status, const char *detail) {
 
 void job_free(Job *job) {
     fd_close(job->result.output_fd);
+    fd_close(job->result.mezzanine.fd);
+    fd_close(job->result.thumbnail.fd);
     arena_free(job->arena);
     free(job);
 }

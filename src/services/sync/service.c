@@ -75,6 +75,11 @@ static void add_routes(SyncService *service) {
     }
 }
 
+static int free_leases(DbTx *tx, void *userdata) {
+    (void)userdata;
+    return upload_free_leases(tx);
+}
+
 int sync_service_new(const SyncServiceOptions *options, SyncService **ret_service,
                      const char **reterr) {
     _cleanup_(sync_service_freep) SyncService *service = calloc(1, sizeof(*service));
@@ -86,6 +91,11 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
     service->options = *options;
     r = check_statements(service, reterr);
     if (r < 0) {
+        return err_trace(r);
+    }
+    /* On SQLite this is the only process; whoever had them was killed. */
+    if (db_dialect(options->db) == DB_DIALECT_SQLITE &&
+        (r = db_write(options->db, free_leases, NULL, NULL)) < 0) {
         return err_trace(r);
     }
     service->keys = library_keys_new(options->access);

@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "core/model/photo_type.h"
 #include "core/queue/outbox.h"
 #include "services/sync/photo_add.h"
-#include "services/sync/upload/upload_type.h"
 
 #define PAIR_MEMBER "pair"
 
@@ -142,11 +142,12 @@ int upload_finish(UploadWriter *writer, const Uuid *device_id, Arena *arena, Upl
         .library = {key, *device_id, clock_unix_us(), arena},
         .draft = {.id = uuid_new(), .blob_id = upload->blob.id, .name = upload->about.name},
     };
+    PhotoType type = photo_type_sniff(head);
     uint8_t sha256[DIGEST_LEN];
     int r;
 
-    finish.draft.media_type = upload_media_type(head);
-    if (upload->progress.offset == 0 || !finish.draft.media_type) {
+    finish.draft.media_type = photo_type_info(type)->media_type;
+    if (upload->progress.offset == 0 || type == PHOTO_TYPE_UNKNOWN) {
         r = upload_discard(service, key, upload);
         return r < 0                           ? err_trace(r)
                : upload->progress.offset == 0 ? UPLOAD_FINISH_E_EMPTY

@@ -69,23 +69,24 @@ int upload_open_about(const UserKey *key, const Uuid *id, Str sealed, Arena *are
                : err_trace(-EBADMSG);
 }
 
-/* The hash, the head with its length before it, the tail. */
-#define FIXED_LEN (RUNNING_DIGEST_STATE_LEN + 1 + UPLOAD_HEAD_LEN)
+/* The hash, the length of the head, the head, the tail. */
+#define HEAD_AT (RUNNING_DIGEST_STATE_LEN + 2)
 
 Str upload_seal_progress(const UserKey *key, const Uuid *id, const UploadProgress *progress,
                          Arena *arena) {
-    size_t len = FIXED_LEN + progress->tail.len;
+    size_t len = HEAD_AT + progress->head_len + progress->tail.len;
     uint8_t *bytes = arena_alloc(arena, len);
-    uint8_t *head = bytes + RUNNING_DIGEST_STATE_LEN;
     Str sealed;
 
     running_digest_keep(&progress->hash, bytes);
-    head[0] = (uint8_t)progress->head_len;
-    memcpy(head + 1, progress->head, progress->head_len);
+    bytes[RUNNING_DIGEST_STATE_LEN] = (uint8_t)(progress->head_len >> 8);
+    bytes[RUNNING_DIGEST_STATE_LEN + 1] = (uint8_t)progress->head_len;
+    memcpy(bytes + HEAD_AT, progress->head, progress->head_len);
     if (progress->tail.len > 0) {
-        memcpy(bytes + FIXED_LEN, progress->tail.ptr, progress->tail.len);
+        memcpy(bytes + HEAD_AT + progress->head_len, progress->tail.ptr, progress->tail.len);
     }
-    sealed = column_seal(key, progress_column, uuid_str(id), (Str){(const char *)bytes, len}, arena);
+    sealed =
+        column_seal(key, progress_column, uuid_str(id), (Str){(const char *)bytes, len}, arena);
     secret_wipe(bytes, len);
     return sealed;
 }
@@ -93,6 +94,7 @@ Str upload_seal_progress(const UserKey *key, const Uuid *id, const UploadProgres
 int upload_open_progress(const UserKey *key, const Uuid *id, Str sealed, Arena *arena,
                          UploadProgress *progress) {
     const uint8_t *bytes;
+    size_t tail_len = sealed_blob_tail_len(progress->offset), head_len;
     Str value;
     int r = open_column(key, progress_column, id, sealed, arena, &value);
 
@@ -100,14 +102,16 @@ int upload_open_progress(const UserKey *key, const Uuid *id, Str sealed, Arena *
         return err_trace(r);
     }
     bytes = (const uint8_t *)value.ptr;
-    if (value.len != FIXED_LEN + sealed_blob_tail_len(progress->offset) ||
-        bytes[RUNNING_DIGEST_STATE_LEN] > UPLOAD_HEAD_LEN) {
+    head_len = value.len - MIN(value.len, HEAD_AT + tail_len);
+    if (value.len < HEAD_AT + tail_len || head_len > UPLOAD_HEAD_LEN ||
+        head_len != ((size_t)bytes[RUNNING_DIGEST_STATE_LEN] << 8 |
+                     bytes[RUNNING_DIGEST_STATE_LEN + 1])) {
         return err_trace(-EBADMSG);
     }
     running_digest_resume(bytes, &progress->hash);
-    progress->head_len = bytes[RUNNING_DIGEST_STATE_LEN];
-    memcpy(progress->head, bytes + RUNNING_DIGEST_STATE_LEN + 1, UPLOAD_HEAD_LEN);
-    progress->tail = (Str){value.ptr + FIXED_LEN, value.len - FIXED_LEN};
+    progress->head_len = head_len;
+    memcpy(progress->head, bytes + HEAD_AT, head_len);
+    progress->tail = (Str){value.ptr + HEAD_AT + head_len, tail_len};
     return 0;
 }
 

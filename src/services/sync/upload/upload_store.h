@@ -12,10 +12,11 @@
  */
 
 #include "base/crypto/running_digest.h"
+#include "core/model/photo_type.h"
 #include "services/sync/blob_store.h"
 
 #define UPLOAD_LENGTH_UNKNOWN UINT64_MAX
-#define UPLOAD_HEAD_LEN       64 /* of a file's first bytes: enough to see what it is */
+#define UPLOAD_HEAD_LEN       PHOTO_TYPE_HEAD /* of a file's first bytes, to see what it is */
 #define UPLOAD_LEASE_US       (10LL * 1000000)
 
 typedef enum UploadKind {
