@@ -65,7 +65,7 @@ def test_a_cut_where_the_store_has_edges(ada, cut):
 
 
 def largest_stage(server):
-    return max((path.stat().st_size for path in (server.data / "blobs").rglob("*")
+    return max((path.stat().st_size for path in (server.data / "blobs" / "stages").rglob("*")
                 if path.is_file()), default=0)
 
 
