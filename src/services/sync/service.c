@@ -31,6 +31,7 @@ static const HttpRoute routes[] = {
 
 /* Those whose bytes come in pieces, on the executor for uploads. */
 static const HttpRoute upload_routes[] = {
+    {.method = "POST", .path = "/v1/photos", .body = &form_upload_body},
     {.method = "POST", .path = "/v1/uploads", .body = &tus_create_body},
     {.method = "PATCH", .path = "/v1/uploads/{id}", .body = &tus_patch_body},
     {.method = "POST", .path = "/v1/uploads/{id}", .body = &tus_override_body},

@@ -38,6 +38,9 @@ UploadEnd tus_end_of(const Upload *upload);
 /* Makes the row, when the quota has room. `upload` is filled but for what is made here. */
 SyncFailure tus_create_upload(SyncCall *call, Upload *upload);
 
+/* Whether the quota has room for the request's body, as far as it says how long that is. */
+SyncFailure tus_check_room(SyncCall *call);
+
 /* Puts the parts together in the writer's upload: reads each and adds it. */
 SyncFailure tus_join(SyncCall *call, UploadWriter *writer, const Uuid *parts, size_t n_parts);
 /* The length of all parts, each of which is whole. */

@@ -7,10 +7,8 @@
 #include "services/sync/upload/tus_send.h"
 #include "services/sync/upload/uploads.h"
 
-#define MIB_SHIFT 20
-
 static SyncFailure read_length(SyncCall *call, uint64_t *ret_length) {
-    uint64_t max = call->service->options.settings->upload_max_mib << MIB_SHIFT;
+    uint64_t max = call->service->options.settings->upload_max_mib << 20;
     int r = tus_number(call->request, "Upload-Length", ret_length, &call->detail);
 
     if (r == TUS_E_ABSENT) {
@@ -25,50 +23,6 @@ static SyncFailure read_length(SyncCall *call, uint64_t *ret_length) {
         return SYNC_FAILURE_TOO_LARGE;
     }
     return *ret_length == 0 ? SYNC_FAILURE_EMPTY_FILE : SYNC_FAILURE_NONE;
-}
-
-typedef struct Creation {
-    SyncCall *call;
-    const Upload *upload;
-} Creation;
-
-enum {
-    CREATION_E_QUOTA = 1,
-};
-
-static int create(DbTx *tx, void *userdata) {
-    const Creation *creation = userdata;
-    SyncCall *call = creation->call;
-    const Upload *upload = creation->upload;
-    uint64_t quota = call->service->options.settings->library_quota_mib << MIB_SHIFT, used = 0;
-    uint64_t length = upload->length == UPLOAD_LENGTH_UNKNOWN ? 0 : upload->length;
-    int r = quota > 0 ? upload_bytes_used(tx, &call->caller.user_id, call->arena, &used) : 0;
-
-    if (r == 0 && quota > 0 && (used > quota || length > quota - used)) {
-        return CREATION_E_QUOTA;
-    }
-    if (r == 0) {
-        r = upload_add(tx, &call->key, upload, call->arena);
-    }
-    return err_trace(r);
-}
-
-SyncFailure tus_create_upload(SyncCall *call, Upload *upload) {
-    const int64_t hour_us = 3600LL * 1000000;
-    int r;
-
-    upload->id = uuid_new();
-    upload->created_us = call->now_us;
-    upload->expires_us =
-        call->now_us + (int64_t)call->service->options.settings->upload_keep_h * hour_us;
-    running_digest_init(&upload->progress.hash);
-    stored_blob_new(&call->key, &upload->blob);
-    r = db_write(call->service->options.db, create, &(Creation){call, upload}, NULL);
-    if (r == CREATION_E_QUOTA) {
-        call->detail = "The library has no room for this; delete something, and empty the trash.";
-        return SYNC_FAILURE_QUOTA;
-    }
-    return r < 0 ? sync_call_fault(call, r) : SYNC_FAILURE_NONE;
 }
 
 static SyncFailure read_headers(TusSend *send, TusConcat *ret_concat) {
