@@ -24,6 +24,7 @@ static const SyncFailureInfo infos[_SYNC_FAILURE_MAX] = {
     [SYNC_FAILURE_UNSUPPORTED_TYPE] = {415, "unsupported_type", "No picture or film"},
     [SYNC_FAILURE_UPLOAD_BUSY] = {423, "upload_busy", "Another is sending this upload"},
     [SYNC_FAILURE_CHECKSUM] = {460, "checksum_mismatch", "Checksum mismatch"},
+    [SYNC_FAILURE_CURSOR_TOO_OLD] = {410, "cursor_too_old", "Cursor too old"},
     [SYNC_FAILURE_REUSED_ID] = {422, "mutation_id_reused", "Mutation id used before"},
     [SYNC_FAILURE_VERSION_REQUIRED] = {428, "version_required", "If-Match required"},
     [SYNC_FAILURE_UNAVAILABLE] = {503, "unavailable", "Service unavailable"},

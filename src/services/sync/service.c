@@ -4,14 +4,24 @@
 #include "base/error.h"
 #include "core/queue/outbox.h"
 #include "services/sync/blob_store.h"
+#include "services/sync/device/device_cursors.h"
+#include "services/sync/index.h"
 #include "services/sync/mutation.h"
+#include "services/sync/object_list.h"
 #include "services/sync/objects.h"
+#include "services/sync/photo/ingest.h"
+#include "services/sync/photo/photo_learn.h"
+#include "services/sync/photo/trash.h"
 #include "services/sync/photo_add.h"
 #include "services/sync/upload/upload_writer.h"
 #include "services/sync/upload/uploads.h"
 #include "services/sync/upload/tus_patch.h"
 
 #include <assert.h>
+
+#define PATCH_BODY_MAX ((size_t)64 << 10)
+#define EDIT_BODY_MAX  ((size_t)80 << 10)
+#define SMALL_BODY_MAX ((size_t)16 << 10)
 
 static const HttpRoute routes[] = {
     {.method = "GET", .path = "/v1/library", .handle = library_get_handle, .blocks = true},
@@ -27,6 +37,29 @@ static const HttpRoute routes[] = {
      .path = "/v1/uploads/{id}",
      .handle = upload_delete_handle,
      .blocks = true},
+    {"PUT", "/v1/library", library_put_handle, SMALL_BODY_MAX, .blocks = true},
+    {.method = "GET", .path = "/v1/photos", .handle = photo_list_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/photos/{id}", .handle = photo_get_handle, .blocks = true},
+    {"PATCH", "/v1/photos/{id}", photo_patch_handle, PATCH_BODY_MAX, .blocks = true},
+    {.method = "DELETE", .path = "/v1/photos/{id}", .handle = photo_delete_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/similar", photo_similar_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/original", photo_original_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/mezzanine", photo_mezzanine_handle, .blocks = true},
+    {"GET", "/v1/photos/{id}/thumbnail", photo_thumbnail_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/photos/{id}/edits", .handle = edit_list_handle, .blocks = true},
+    {"POST", "/v1/edits", edit_add_handle, EDIT_BODY_MAX, .blocks = true},
+    {.method = "GET", .path = "/v1/edits/{id}", .handle = edit_get_handle, .blocks = true},
+    {"PUT", "/v1/edits/{id}", edit_put_handle, EDIT_BODY_MAX, .blocks = true},
+    {.method = "DELETE", .path = "/v1/edits/{id}", .handle = edit_delete_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/changes", .handle = changes_get_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/objects", .handle = objects_get_handle, .blocks = true},
+    {"POST", "/v1/albums", album_create_handle, SMALL_BODY_MAX, .blocks = true},
+    {.method = "GET", .path = "/v1/albums", .handle = album_list_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/albums/{id}", .handle = album_get_handle, .blocks = true},
+    {"PATCH", "/v1/albums/{id}", album_patch_handle, SMALL_BODY_MAX, .blocks = true},
+    {.method = "DELETE", .path = "/v1/albums/{id}", .handle = album_remove_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/devices", .handle = device_list_handle, .blocks = true},
+    {"PUT", "/v1/devices/me/cursor", device_cursor_put_handle, SMALL_BODY_MAX, .blocks = true},
 };
 
 /* Those whose bytes come in pieces, on the executor for uploads. */
@@ -43,16 +76,23 @@ static int check_statements(SyncService *service, const char **reterr) {
         const DbStatement *statements;
         size_t n;
     } all[] = {{blob_store_statements, blob_store_statements_len},
+               {device_cursor_statements, device_cursor_statements_len},
                {mutation_statements, mutation_statements_len},
+               {object_list_statements, object_list_statements_len},
                {object_statements, object_statements_len},
                {photo_add_statements, photo_add_statements_len},
-               {upload_statements, upload_statements_len}};
+               {upload_statements, upload_statements_len},
+               {photo_learn_statements, photo_learn_statements_len},
+               {trash_statements, trash_statements_len}};
     Db *db = service->options.db;
     const char *name = "";
     int r = event_log_check(db, &name);
 
     if (r == 0) {
         r = queue_outbox_check(db, &name);
+    }
+    if (r == 0) {
+        r = index_check(db, &name);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
         r = db_check(db, all[i].statements, all[i].n, &name);
@@ -111,12 +151,18 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
 }
 
 int sync_service_start(SyncService *service) {
-    (void)service;
-    return 0;
+    int r = trash_start(service, &service->trash);
+
+    if (r == 0 && service->options.renderer) {
+        r = ingest_start(service, (unsigned)service->options.settings->ingest_threads,
+                         &service->ingest);
+    }
+    return err_trace(r);
 }
 
 void sync_service_stop(SyncService *service) {
-    (void)service;
+    service->ingest = ingest_stop(service->ingest);
+    service->trash = trash_stop(service->trash);
 }
 
 SyncService *sync_service_free(SyncService *service) {

@@ -17,5 +17,11 @@ const ConfigField sync_settings_fields[] = {
      "memory; more are told to come back."},
     {"blob-grace-s", CONFIG_U64, AT(blob_grace_s), "86400", 1, 31536000, "s",
      "How long a file in the store that belongs to nobody stays there."},
+    {"trash-days", CONFIG_U64, AT(trash_days), "30", 0, 3650, "d",
+     "how long a photo lies in the trash before it is removed for good"},
+    {"trash-every-s", CONFIG_U64, AT(trash_every_s), "600", 1, 86400, "s",
+     "how often the trash is looked through"},
+    {"ingest-threads", CONFIG_U64, AT(ingest_threads), "2", 1, 16, "",
+     "new photos that are looked into at the same time"},
     {0},
 };

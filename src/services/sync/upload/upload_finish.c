@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "core/model/photo_type.h"
 #include "core/queue/outbox.h"
+#include "services/sync/photo/photos.h"
 #include "services/sync/photo_add.h"
 
 #define PAIR_MEMBER "pair"
@@ -29,25 +30,17 @@ typedef struct Finish {
 
 /* A photo that is there, or was. */
 static int meet_known(DbTx *tx, Finish *finish, Object *photo) {
-    json_t *trashed = json_object_get(photo->state, "trashed");
-    Object changed = {0};
-    int r;
-
     finish->end.photo_id = photo->id;
     finish->end.outcome = UPLOAD_KNOWN;
-    if (!trashed) {
+    if (!json_object_get(photo->state, "trashed")) {
         return 0;
     }
     if (finish->upload->about.skip_deleted) {
         finish->end.outcome = UPLOAD_SKIPPED;
         return 0;
     }
-    json_object_del(photo->state, "trashed");
-    r = object_put(tx, &finish->library, OBJECT_PHOTO, &photo->id, photo->version, photo->state,
-                   &changed);
-    object_done(&changed);
     finish->end.outcome = UPLOAD_RESTORED;
-    return err_trace(r);
+    return err_trace(photo_set_trashed(tx, &finish->library, false, photo));
 }
 
 static int put_half(DbTx *tx, const Library *library, Object *photo, const Uuid *other) {
