@@ -321,9 +321,9 @@ static void subscribers_come_and_go_meanwhile(void **state) {
     }
     pthread_join(writer, NULL);
     for (unsigned i = 0; i < USERS; i++) {
-        EventSubscription *last =
-            event_feed_subscribe(feed, &users[i], TOPIC, EACH - 1, hear, &listener);
+        EventSubscription *last;
         listener.seq = 0;
+        last = event_feed_subscribe(feed, &users[i], TOPIC, EACH - 1, hear, &listener);
         assert_true(hears(&listener, EACH, PATIENCE_MS));
         event_feed_unsubscribe(feed, last);
     }

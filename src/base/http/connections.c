@@ -31,9 +31,10 @@ static void numeric_peer(struct MHD_Connection *connection, char ret_peer[PEER_S
 }
 
 static Slot *take_slot(HttpServer *server) {
-    for (size_t i = 0; i < server->n_slots; i++) {
+    for (size_t i = server->free_from; i < server->n_slots; i++) {
         if (!server->slots[i].used) {
             server->n_used++;
+            server->free_from = i + 1;
             return &server->slots[i];
         }
     }
@@ -68,6 +69,7 @@ void connection_notify(void *userdata, struct MHD_Connection *connection, void *
         watcher_remove(server, slot->fd);
         slot->used = false;
         server->n_used--;
+        server->free_from = MIN(server->free_from, (size_t)(slot - server->slots));
         watcher_wake(server);
     }
     pthread_mutex_unlock(&server->lock);
@@ -126,12 +128,12 @@ void connection_hung(HttpServer *server, uint64_t watch_id) {
     pthread_mutex_unlock(&server->lock);
 }
 
-HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
+HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms, size_t *at) {
     HttpRequest *late = NULL;
 
     pthread_mutex_lock(&server->lock);
-    for (size_t i = 0; i < server->n_slots && !late; i++) {
-        Slot *slot = &server->slots[i];
+    for (; *at < server->n_slots && !late; (*at)++) {
+        Slot *slot = &server->slots[*at];
         unsigned limit_s =
             slot->served ? server->options.idle_timeout_s : server->options.receive_timeout_s;
         if (slot->used && slot->hung) {

@@ -73,6 +73,7 @@ struct HttpServer {
     pthread_cond_t idle;  /* n_requests fell to 0, or no_longer_listening became true */
     Slot *slots;
     size_t n_slots, n_used, n_requests;
+    size_t free_from; /* no slot before is free */
     Linger lingers[LINGER_MAX];
     Retry *retries;
 
@@ -222,8 +223,9 @@ HttpRequest *connection_request(HttpServer *server, uint64_t watch_id);
 uint64_t connection_watch_id(HttpServer *server, const Slot *slot);
 /* Notes that the client of that slot will send no more, if it is still the same connection. */
 void connection_hung(HttpServer *server, uint64_t watch_id);
-/* Shuts idle connections down; returns a late request with a reference, until there is none. */
-HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms);
+/* Shuts idle connections down from the slot *at on; returns a late request with a reference, and
+ * where to go on, until there is none. */
+HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms, size_t *at);
 void connection_each(HttpServer *server, void (*visit)(HttpRequest *request));
 
 /* watcher.c */

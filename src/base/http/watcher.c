@@ -139,8 +139,9 @@ static void look_after_listener(HttpServer *server) {
 static void keep_time(HttpServer *server) {
     uint64_t now_ms = clock_mono_ms();
     HttpRequest *late;
+    size_t at = 0;
 
-    while ((late = connection_next_late(server, now_ms))) {
+    while ((late = connection_next_late(server, now_ms, &at))) {
         receive_too_late(late);
         request_unref(late);
     }

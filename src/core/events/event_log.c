@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/events/event_log.h"
 
+#include "core/events/event_log_private.h"
+
 #include "base/error.h"
 
 enum {
@@ -36,7 +38,9 @@ static const DbStatement statements[_STATEMENTS_MAX] = {
 };
 
 int event_log_check(Db *db, const char **reterr_name) {
-    return db_check(db, statements, _STATEMENTS_MAX, reterr_name);
+    int r = db_check(db, statements, _STATEMENTS_MAX, reterr_name);
+
+    return r < 0 ? r : event_log_trim_check(db, reterr_name);
 }
 
 unsigned event_shard(const Uuid *user_id) {

@@ -58,5 +58,41 @@ int event_log_head(DbTx *tx, const Uuid *user_id, const char *topic, Arena *aren
 int event_log_read(DbTx *tx, const Uuid *user_id, const char *topic, int64_t after, size_t max,
                    Arena *arena, Event **ret_events, size_t *ret_n);
 
+/*
+ * What may go, once it is old: an event whose object has a later one, since the state that it
+ * carries is past; and a tombstone, the last event of an object that is no more, once all before it
+ * have gone. The last event of each object that is there always stays, so the log still comes to
+ * the same: whoever keeps more of removed objects than their absence has to drop it with the
+ * tombstone.
+ *
+ * The horizon rises to the last event that went. Whoever has read less far cannot know what he
+ * missed, and begins anew with all that is there now.
+ */
+typedef struct EventTrim {
+    Uuid user_id;
+    const char *topic;
+    int64_t superseded_before_us; /* at_us; INT64_MIN: keep all */
+    int64_t removed_before_us;    /* the same, for tombstones */
+    bool relays;                  /* events are relayed (relay.h): what is not relayed yet stays */
+    int64_t after;                /* where the last call got to; at first 0 */
+    size_t max; /* 1 to EVENT_READ_MAX events are looked at, so that a transaction is short */
+} EventTrim;
+
+/* An object whose tombstone went. */
+typedef struct EventForgotten {
+    const char *kind;
+    Uuid object_id;
+} EventForgotten;
+
+typedef struct EventTrimmed {
+    size_t n; /* events that went */
+    EventForgotten *forgotten;
+    size_t n_forgotten;
+    int64_t next; /* `after` of the next call; 0: what follows is too young, or there is nothing */
+} EventTrimmed;
+
+/* Strings are in the arena. 0, -EINVAL beyond the bounds, or a fault. */
+int event_log_trim(DbTx *tx, const EventTrim *trim, Arena *arena, EventTrimmed *ret_trimmed);
+
 /* In which of the EVENT_SHARDS the user is. */
 unsigned event_shard(const Uuid *user_id);

@@ -50,6 +50,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("event"),
     TABLE("event_head"),
     TABLE("event_outbox"),
+    TABLE("event_relayed"),
     /* Without it nothing of the others can be read: the last. */
     TABLE("user_key"),
 };
