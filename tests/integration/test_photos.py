@@ -198,7 +198,8 @@ def test_what_was_removed_for_good_can_be_sent_again(ada):
     content = picture(77)
     photo_id, _ = send(ada, content)
     ada.call("DELETE", f"/v1/photos/{photo_id}")
-    assert send(ada, content) == (photo_id, "known")
+    assert send(ada, content) == (photo_id, "restored")
+    ada.call("DELETE", f"/v1/photos/{photo_id}")
     ada.call("DELETE", f"/v1/photos/{photo_id}?purge=1")
     again, status = send(ada, content)
     assert status == "added" and again != photo_id
