@@ -261,6 +261,13 @@ SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata) {
     return r < 0 ? sync_call_fault(call, r) : whole.failure;
 }
 
+SyncFailure sync_call_write_plain(SyncCall *call, SyncWork *work, void *userdata) {
+    Run whole = {.call = call, .work = work, .userdata = userdata};
+    int r = db_write(call->service->options.db, run, &whole, NULL);
+
+    return r < 0 ? sync_call_fault(call, r) : whole.failure;
+}
+
 SyncFailure sync_call_look(SyncCall *call, SyncWork *work, void *userdata) {
     Run whole = {.call = call, .work = work, .userdata = userdata};
     int r = db_read(call->service->options.db, NULL, run, &whole);

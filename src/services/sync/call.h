@@ -68,5 +68,7 @@ SyncFailure sync_call_fault(SyncCall *call, int r);
  */
 typedef int SyncWork(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failure);
 SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata);
+/* The same for a request that nobody has signed in for: its Idempotency-Key means nothing. */
+SyncFailure sync_call_write_plain(SyncCall *call, SyncWork *work, void *userdata);
 /* The same for what only reads. */
 SyncFailure sync_call_look(SyncCall *call, SyncWork *work, void *userdata);

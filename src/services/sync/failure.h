@@ -26,6 +26,10 @@ typedef enum SyncFailure {
     SYNC_FAILURE_REUSED_ID,         /* a mutation id that came with another request before */
     SYNC_FAILURE_CURSOR_TOO_OLD,    /* 410: read everything anew */
     SYNC_FAILURE_VERSION_REQUIRED,
+    SYNC_FAILURE_PASSWORD_REQUIRED, /* of a link */
+    SYNC_FAILURE_WRONG_PASSWORD,
+    SYNC_FAILURE_NO_DOWNLOAD,
+    SYNC_FAILURE_TOO_MANY_TRIES,
     SYNC_FAILURE_UNAVAILABLE,
     SYNC_FAILURE_STORAGE_FULL, /* ours, not the user's quota */
     SYNC_FAILURE_INTERNAL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/sync/service.h"
 
+#include "base/crypto/password.h"
 #include "base/error.h"
 #include "core/queue/outbox.h"
 #include "services/sync/blob_store.h"
@@ -13,9 +14,10 @@
 #include "services/sync/photo/photo_learn.h"
 #include "services/sync/photo/trash.h"
 #include "services/sync/photo_add.h"
+#include "services/sync/share/share_store.h"
+#include "services/sync/upload/tus_patch.h"
 #include "services/sync/upload/upload_writer.h"
 #include "services/sync/upload/uploads.h"
-#include "services/sync/upload/tus_patch.h"
 
 #include <assert.h>
 
@@ -47,6 +49,16 @@ static const HttpRoute routes[] = {
     {"GET", "/v1/photos/{id}/mezzanine", photo_mezzanine_handle, .blocks = true},
     {"GET", "/v1/photos/{id}/thumbnail", photo_thumbnail_handle, .blocks = true},
     {.method = "GET", .path = "/v1/photos/{id}/edits", .handle = edit_list_handle, .blocks = true},
+    {"GET", "/v1/albums/{id}/zip", zip_album_handle, .blocks = true},
+    {"POST", "/v1/zip", zip_picked_handle, PATCH_BODY_MAX, .blocks = true},
+    {"POST", "/v1/shares", share_add_handle, PATCH_BODY_MAX, .blocks = true},
+    {.method = "GET", .path = "/v1/shares", .handle = share_list_handle, .blocks = true},
+    {.method = "GET", .path = "/v1/shares/{id}", .handle = share_get_handle, .blocks = true},
+    {.method = "DELETE", .path = "/v1/shares/{id}", .handle = share_delete_handle, .blocks = true},
+    {"GET", "/v1/shared/{token}", shared_get_handle, .blocks = true},
+    {"GET", "/v1/shared/{token}/photos/{id}/{rendition}", shared_photo_handle, .blocks = true},
+    {"GET", "/v1/shared/{token}/zip", shared_zip_handle, .blocks = true},
+    {"POST", "/v1/shared/{token}/unlock", shared_unlock_handle, SMALL_BODY_MAX, .blocks = true},
     {"POST", "/v1/edits", edit_add_handle, EDIT_BODY_MAX, .blocks = true},
     {.method = "GET", .path = "/v1/edits/{id}", .handle = edit_get_handle, .blocks = true},
     {"PUT", "/v1/edits/{id}", edit_put_handle, EDIT_BODY_MAX, .blocks = true},
@@ -71,6 +83,10 @@ static const HttpRoute upload_routes[] = {
 };
 _Static_assert(ARRAY_LEN(routes) + ARRAY_LEN(upload_routes) < SYNC_ROUTES_MAX, "and the end");
 
+/* Of links, on the threads for requests: what OWASP advises where memory is dear. */
+static const PasswordSettings link_passwords = {
+    .ops = 2, .memory_mib = 19, .parallel_max = 2, .waiting_max = 16, .wait_ms = 5000};
+
 static int check_statements(SyncService *service, const char **reterr) {
     const struct {
         const DbStatement *statements;
@@ -83,6 +99,7 @@ static int check_statements(SyncService *service, const char **reterr) {
                {photo_add_statements, photo_add_statements_len},
                {upload_statements, upload_statements_len},
                {photo_learn_statements, photo_learn_statements_len},
+               {share_statements, share_statements_len},
                {trash_statements, trash_statements_len}};
     Db *db = service->options.db;
     const char *name = "";
@@ -134,6 +151,10 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
     if (r < 0) {
         return err_trace(r);
     }
+    r = password_hasher_new(&link_passwords, &service->passwords);
+    if (r < 0) {
+        return err_trace(r);
+    }
     /* On SQLite this is the only process; whoever had them was killed. */
     if (db_dialect(options->db) == DB_DIALECT_SQLITE &&
         (r = db_write(options->db, free_leases, NULL, NULL)) < 0) {
@@ -168,6 +189,7 @@ void sync_service_stop(SyncService *service) {
 SyncService *sync_service_free(SyncService *service) {
     if (service) {
         library_keys_free(service->keys);
+        password_hasher_free(service->passwords);
         upload_writers_free(service->writers);
         free(service);
     }
