@@ -15,6 +15,7 @@ struct SyncService {
     LibraryKeys *keys;
     EventFeed *feed; /* who waits for changes */
     struct ChangeStreams *streams;
+    struct SyncRetention *retention;
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };

@@ -10,6 +10,8 @@
 #include "services/sync/object_list.h"
 #include "services/sync/objects.h"
 #include "services/sync/photo_add.h"
+#include "services/sync/rebuild.h"
+#include "services/sync/retention.h"
 #include "services/sync/stream/streams.h"
 
 #include <assert.h>
@@ -68,7 +70,10 @@ static int check_statements(SyncService *service, const char **reterr) {
         r = queue_outbox_check(db, &name);
     }
     if (r == 0) {
-        r = index_check(db, &name);
+        r = rebuild_check(db, &name);
+    }
+    if (r == 0) {
+        r = retention_check(db, &name);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
         r = db_check(db, all[i].statements, all[i].n, &name);
@@ -112,11 +117,11 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
 }
 
 int sync_service_start(SyncService *service) {
-    (void)service;
-    return 0;
+    return err_trace(retention_start(service, &service->retention));
 }
 
 void sync_service_stop(SyncService *service) {
+    service->retention = retention_stop(service->retention);
     change_streams_stop(service->streams);
 }
 

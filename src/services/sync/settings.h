@@ -6,7 +6,7 @@
 #include "base/config.h"
 
 typedef struct SyncSettings {
-    uint64_t mutation_keep_days;
+    uint64_t changes_keep_days, mutation_keep_days;
     uint64_t stream_heartbeat_s;
 } SyncSettings;
 
