@@ -14,6 +14,8 @@
 #include "services/sync/photo/photo_learn.h"
 #include "services/sync/photo/trash.h"
 #include "services/sync/photo_add.h"
+#include "services/sync/rebuild.h"
+#include "services/sync/retention.h"
 #include "services/sync/share/share_store.h"
 #include "services/sync/stream/streams.h"
 #include "services/sync/upload/tus_patch.h"
@@ -114,7 +116,10 @@ static int check_statements(SyncService *service, const char **reterr) {
         r = queue_outbox_check(db, &name);
     }
     if (r == 0) {
-        r = index_check(db, &name);
+        r = rebuild_check(db, &name);
+    }
+    if (r == 0) {
+        r = retention_check(db, &name);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
         r = db_check(db, all[i].statements, all[i].n, &name);
@@ -191,10 +196,14 @@ int sync_service_start(SyncService *service) {
         r = ingest_start(service, (unsigned)service->options.settings->ingest_threads,
                          &service->ingest);
     }
+    if (r == 0) {
+        r = retention_start(service, &service->retention);
+    }
     return err_trace(r);
 }
 
 void sync_service_stop(SyncService *service) {
+    service->retention = retention_stop(service->retention);
     change_streams_stop(service->streams);
     service->ingest = ingest_stop(service->ingest);
     service->trash = trash_stop(service->trash);
