@@ -138,10 +138,11 @@ void sync_call_respond(SyncCall *call, SyncFailure failure) {
     if (call->body) {
         text = json_dumps(call->body, JSON_COMPACT);
     }
-    http_respond(call->request, &(HttpResponse){.status = text || call->status != 200 ? call->status : 204,
-                                                .content_type = text ? "application/json" : NULL,
-                                                .headers = headers,
-                                                .body = str_from(text)});
+    http_respond(call->request,
+                 &(HttpResponse){.status = text || call->status != 200 ? call->status : 204,
+                                 .content_type = text ? "application/json" : NULL,
+                                 .headers = headers,
+                                 .body = str_from(text)});
 }
 
 void sync_call_run(SyncService *service, HttpRequest *request, SyncHandler *handle) {

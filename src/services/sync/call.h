@@ -27,8 +27,8 @@ typedef struct SyncCall {
     json_t *body;       /* a new reference; NULL: none, and 204 for 200 */
     json_t *problem;    /* members that a problem has besides its own; a new reference or NULL */
     const char *detail; /* of a failure: what is wrong and what to do, or NULL */
-    uint32_t retry_after_s; /* of a failure; 0: none */
-    int64_t version;        /* sent as ETag when > 0 */
+    uint32_t retry_after_s;    /* of a failure; 0: none */
+    int64_t version;           /* sent as ETag when > 0 */
     const HttpHeader *headers; /* more of them; ends with name NULL, at most 8; or NULL */
 } SyncCall;
 

@@ -16,6 +16,7 @@ struct SyncService {
     struct Trash *trash;              /* photo/trash.h */
     struct PasswordHasher *passwords; /* of links */
     struct UploadWriters *writers;    /* upload/upload_writer.h */
+    struct Sweep *sweep;              /* upload/sweep.h */
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
