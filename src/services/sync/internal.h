@@ -20,6 +20,7 @@ struct SyncService {
     struct PasswordHasher *passwords; /* of links */
     struct UploadWriters *writers;    /* upload/upload_writer.h */
     struct SyncRetention *retention;
+    struct Sweep *sweep; /* upload/sweep.h */
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
