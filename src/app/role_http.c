@@ -4,6 +4,7 @@
 
 #include "app/cli.h"
 #include "app/file_io.h"
+#include "app/file_limit.h"
 #include "app/image_part.h"
 #include "app/listen_address.h"
 #include "app/registry.h"
@@ -297,7 +298,7 @@ static int start_http(Server *server) {
         .address = server->listen.address,
         .port = server->listen.port,
         .threads = (unsigned)settings->http_threads,
-        .connections_max = (unsigned)settings->connections_max,
+        .connections_max = file_limit_connections((unsigned)settings->connections_max),
         .connections_per_address_max = (unsigned)settings->connections_per_address_max,
         .idle_timeout_s = (unsigned)settings->idle_timeout_s,
         .receive_timeout_s = (unsigned)settings->receive_timeout_s,

@@ -99,7 +99,8 @@ static const ConfigField server_fields[] = {
          "Ranges of addresses whose X-Forwarded-For is believed: 127.0.0.2/32,10.0.0.0/8. Only "
          "proxies may have addresses in them."),
     NUMBER("http-threads", http_threads, "2", 1, 64, NULL, "Threads that talk to clients."),
-    NUMBER("connections-max", connections_max, "512", 1, 100000, NULL, "Most connections."),
+    NUMBER("connections-max", connections_max, "16384", 1, 100000, NULL,
+           "Most connections; fewer when the system does not allow so many open files."),
     NUMBER("connections-per-address-max", connections_per_address_max, "0", 0, 100000, NULL,
            "Most connections of one address. 0: no limit of its own."),
     NUMBER("body-memory-mib", body_memory_mib, "1024", 32, 1 << 24, "MiB",
@@ -107,7 +108,7 @@ static const ConfigField server_fields[] = {
     NUMBER("idle-timeout-s", idle_timeout_s, "60", 1, 3600, "s",
            "How long a connection may stay silent."),
     NUMBER("receive-timeout-s", receive_timeout_s, "60", 1, 3600, "s",
-           "Longest time for a request to arrive as a whole."),
+           "Longest time for a request to arrive as a whole; of an upload in pieces, for silence."),
     NUMBER("drain-timeout-s", drain_timeout_s, "30", 0, 3600, "s",
            "How long requests under way may go on when the server is told to stop."),
     TEXT("fetch-allow", fetch_allow, "",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that go away, and a server that is told to stop."""
 
+import resource
 import socket
 import threading
 import urllib.parse
@@ -121,3 +122,27 @@ def test_system_addresses(server):
     assert requests.get(server.url + "/openapi.yaml", timeout=10).text.startswith("#")
     assert requests.get(server.url + "/", timeout=10).headers["Content-Type"].startswith(
         "text/html")
+
+
+def hold(server, n):
+    """So many clients at once, each answered and kept."""
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    clients = []
+    for _ in range(n):
+        client = socket.create_connection(("127.0.0.1", server.port), 10)
+        clients.append(client)
+        client.sendall(request)
+        assert client.recv(15).startswith(b"HTTP/1.1 200 OK")
+    return clients
+
+
+def test_a_low_limit_of_open_files_is_raised(start):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        server = start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for client in hold(server, 500):
+        client.close()
+    assert not any(line["level"] == "warn" for line in server.log())

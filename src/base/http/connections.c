@@ -31,9 +31,10 @@ static void numeric_peer(struct MHD_Connection *connection, char ret_peer[PEER_S
 }
 
 static Slot *take_slot(HttpServer *server) {
-    for (size_t i = 0; i < server->n_slots; i++) {
+    for (size_t i = server->free_from; i < server->n_slots; i++) {
         if (!server->slots[i].used) {
             server->n_used++;
+            server->free_from = i + 1;
             return &server->slots[i];
         }
     }
@@ -68,6 +69,7 @@ void connection_notify(void *userdata, struct MHD_Connection *connection, void *
         watcher_remove(server, slot->fd);
         slot->used = false;
         server->n_used--;
+        server->free_from = MIN(server->free_from, (size_t)(slot - server->slots));
         watcher_wake(server);
     }
     pthread_mutex_unlock(&server->lock);
@@ -76,7 +78,6 @@ void connection_notify(void *userdata, struct MHD_Connection *connection, void *
 void connection_begin(HttpServer *server, Slot *slot, HttpRequest *request) {
     pthread_mutex_lock(&server->lock);
     slot->request = request;
-    slot->late = false;
     server->n_requests++;
     pthread_mutex_unlock(&server->lock);
     if (server->in_flight) {
@@ -127,12 +128,12 @@ void connection_hung(HttpServer *server, uint64_t watch_id) {
     pthread_mutex_unlock(&server->lock);
 }
 
-HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
+HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms, size_t *at) {
     HttpRequest *late = NULL;
 
     pthread_mutex_lock(&server->lock);
-    for (size_t i = 0; i < server->n_slots && !late; i++) {
-        Slot *slot = &server->slots[i];
+    for (; *at < server->n_slots && !late; (*at)++) {
+        Slot *slot = &server->slots[*at];
         unsigned limit_s =
             slot->served ? server->options.idle_timeout_s : server->options.receive_timeout_s;
         if (slot->used && slot->hung) {
@@ -144,8 +145,8 @@ HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
             continue;
         }
         if (slot->request) {
-            if (now_ms > slot->request->deadline_ms) {
-                slot->late = true;
+            if (now_ms > atomic_load(&slot->request->deadline_ms)) {
+                atomic_store(&slot->request->deadline_ms, UINT64_MAX); /* told once */
                 late = request_ref(slot->request);
             }
         } else if (now_ms > slot->since_ms + (uint64_t)limit_s * 1000) {
@@ -157,7 +158,7 @@ HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms) {
     return late;
 }
 
-void connection_orphan_all(HttpServer *server) {
+void connection_each(HttpServer *server, void (*visit)(HttpRequest *request)) {
     for (size_t i = 0; i < server->n_slots; i++) {
         HttpRequest *request = NULL;
         pthread_mutex_lock(&server->lock);
@@ -166,7 +167,7 @@ void connection_orphan_all(HttpServer *server) {
         }
         pthread_mutex_unlock(&server->lock);
         if (request) {
-            request_orphan(request);
+            visit(request);
             request_unref(request);
         }
     }

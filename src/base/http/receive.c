@@ -20,6 +20,11 @@ static void note_too_large(HttpRequest *request) {
                               request->route->body_max));
 }
 
+void request_refuse_too_large(HttpRequest *request) {
+    note_too_large(request);
+    request_refuse(request, request->refuse_status, request->refuse_title, request->refuse_detail);
+}
+
 static void note_no_memory(HttpRequest *request) {
     request->extra = (HttpHeader){"Retry-After", "1"};
     note_refusal(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy",
@@ -65,6 +70,14 @@ static bool has_ambiguous_length(const HttpRequest *request) {
     return lengths > 1;
 }
 
+/* Of a body of that length; what only its end will tell is booked as it comes. */
+static uint64_t held_at_once(const HttpRequest *request, uint64_t announced) {
+    if (request->route->body) {
+        return MIN(announced, (uint64_t)HTTP_BODY_PIECE_MAX);
+    }
+    return announced == UINT64_MAX ? 0 : announced;
+}
+
 static void admit(HttpRequest *request, uint64_t announced) {
     request_route(request);
     if (has_ambiguous_length(request)) {
@@ -75,12 +88,10 @@ static void admit(HttpRequest *request, uint64_t announced) {
         request->extra = (HttpHeader){"Retry-After", "5"};
         note_refusal(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Shutting down",
                      "The server is shutting down. Try again in a moment.");
-    } else if (request->route && announced != UINT64_MAX) {
-        if (announced > request->route->body_max) {
-            note_too_large(request);
-        } else if (!reserve(request, announced)) {
-            note_no_memory(request);
-        }
+    } else if (request->route && announced != UINT64_MAX && announced > request->route->body_max) {
+        note_too_large(request);
+    } else if (request->route && !reserve(request, held_at_once(request, announced))) {
+        note_no_memory(request);
     }
 }
 
@@ -118,14 +129,33 @@ static void refuse_midway(HttpRequest *request) {
 
 void receive_too_late(HttpRequest *request) {
     pthread_mutex_lock(&request->lock);
-    if (request->state == REQUEST_RECEIVING) {
+    if (request->state == REQUEST_RECEIVING && !body_too_late(request)) {
         note_refusal(request, MHD_HTTP_REQUEST_TIMEOUT, "Request timeout",
                      "The request did not arrive in time.");
         refuse_midway(request);
         /* The library sees an end of input and closes. */
         shutdown(request->fd, SHUT_RD);
+    } else if (request->state == REQUEST_REFUSED) {
+        shutdown(request->fd, SHUT_RDWR); /* it neither goes on nor leaves */
     }
     pthread_mutex_unlock(&request->lock);
+    stream_lose(request);
+}
+
+/* A route that takes bodies in pieces is asked before the body is read, or without one at its
+ * end. */
+static enum MHD_Result begin_pieces(HttpRequest *request, uint64_t announced) {
+    if (body_begin(request, announced)) {
+        return MHD_YES;
+    }
+    if (atomic_load(&request->server->stopping)) {
+        return MHD_NO;
+    }
+    request->extra = (HttpHeader){"Retry-After", "1"};
+    note_refusal(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Busy",
+                 "Too many requests wait. Try again in a moment.");
+    request->lingers = announced > 0;
+    return refuse(request);
 }
 
 static enum MHD_Result begin(HttpServer *server, struct MHD_Connection *connection, const char *url,
@@ -147,6 +177,9 @@ static enum MHD_Result begin(HttpServer *server, struct MHD_Connection *connecti
     if (request->refuse_status != 0 && (announced > 0 || request->lingers)) {
         request->lingers = true;
         return refuse(request);
+    }
+    if (announced > 0 && request->refuse_status == 0 && request->route->body) {
+        return begin_pieces(request, announced);
     }
     return MHD_YES;
 }
@@ -232,7 +265,12 @@ static enum MHD_Result settle(HttpRequest *request) {
 
     pthread_mutex_lock(&request->lock);
     answered = request->state == REQUEST_ANSWERED;
-    if (!answered && atomic_load(&request->server->stopping)) {
+    if (request->state == REQUEST_STREAMING) {
+        request->suspended = true;
+        MHD_suspend_connection(request->connection);
+    } else if (request->state == REQUEST_STREAMED) {
+        result = MHD_NO;
+    } else if (!answered && atomic_load(&request->server->stopping)) {
         request_orphan_unsuspended(request);
         result = MHD_NO;
     } else if (!answered) {
@@ -251,22 +289,29 @@ static enum MHD_Result handle(HttpRequest *request) {
     if (request->body_fd >= 0 && fd_memory_seal(request->body_fd) < 0) {
         return MHD_NO;
     }
+    if (request->route->body) {
+        return begin_pieces(request, 0);
+    }
     call_handler(request);
     return settle(request);
 }
 
 static enum MHD_Result received(HttpRequest *request) {
     RequestState state;
+    bool taken;
 
     pthread_mutex_lock(&request->lock);
     state = request->state;
-    if (state == REQUEST_RECEIVING) {
+    taken = request->taking;
+    if (state == REQUEST_RECEIVING && taken) {
+        body_go_on(request);
+    } else if (state == REQUEST_RECEIVING) {
         request->state = REQUEST_HANDLING;
     }
     pthread_mutex_unlock(&request->lock);
     switch (state) {
     case REQUEST_RECEIVING:
-        return handle(request);
+        return taken ? MHD_YES : handle(request);
     case REQUEST_ANSWERED:
         return queue(request);
     default:
@@ -281,25 +326,35 @@ enum MHD_Result receive_request(void *server, struct MHD_Connection *connection,
     if (!*context) {
         return begin(server, connection, url, method, context);
     }
-    return *len > 0 ? receive(*context, data, len) : received(*context);
+    if (*len == 0) {
+        return received(*context);
+    }
+    return ((HttpRequest *)*context)->taking ? body_receive(*context, data, len)
+                                             : receive(*context, data, len);
 }
 
 void receive_completed(void *userdata, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode code) {
     HttpServer *server = userdata;
     _cleanup_(request_unrefp) HttpRequest *request = TAKE_PTR(*context);
-    bool answered, lingers;
+    bool answered, lingers, failed = false;
 
     (void)connection;
     if (!request) {
         return;
     }
     pthread_mutex_lock(&request->lock);
-    answered = request->state == REQUEST_REFUSED ||
+    answered = request->state == REQUEST_REFUSED || request->state == REQUEST_STREAMED ||
                (request->state == REQUEST_ANSWERED && !request->client_gone &&
                 code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     lingers = request->lingers;
+    assert(request->state != REQUEST_STREAMING);
     request->state = REQUEST_CLOSED;
+    body_closed(request);
+    if (request->reader) {
+        request->response_len = reader_sent(request->reader, answered);
+        failed = reader_failed(request->reader);
+    }
     pthread_mutex_unlock(&request->lock);
 
     HttpFinished finished = {
@@ -308,9 +363,11 @@ void receive_completed(void *userdata, struct MHD_Connection *connection, void *
         .path = request->path,
         .peer = request->peer,
         .route = request->route ? request->route->path : "other",
-        .status = answered ? request->status : 499,
+        .status = answered ? request->status
+                  : failed ? 500
+                           : 499,
         .bytes_in = request->body_len,
-        .bytes_out = answered ? request->response_len : 0,
+        .bytes_out = answered || request->reader ? request->response_len : 0,
         .seconds = (double)(clock_mono_us() - request->started_us) / 1e6,
     };
     atomic_fetch_sub(&server->body_bytes, request->body_reserved);

@@ -136,8 +136,8 @@ HttpRequest *request_new(HttpServer *server, Slot *slot, struct MHD_Connection *
     request->watch_id = connection_watch_id(server, slot);
     request->connection = connection;
     request->started_us = clock_mono_us();
-    request->deadline_ms = (slot->served ? clock_mono_ms() : slot->since_ms) +
-                           (uint64_t)server->options.receive_timeout_s * 1000;
+    atomic_init(&request->deadline_ms, (slot->served ? clock_mono_ms() : slot->since_ms) +
+                                           (uint64_t)server->options.receive_timeout_s * 1000);
     request->body_fd = -1;
     request->arena = arena_new();
     request->method = arena_strdup(request->arena, str_from(method));
@@ -162,6 +162,9 @@ void request_unref(HttpRequest *request) {
     if (request->response) {
         MHD_destroy_response(request->response);
     }
+    reader_free(request->reader);
+    stream_free(request->stream);
+    body_free(request->taking);
     map_done(&request->body_map);
     fd_close(request->body_fd);
     arena_free(request->arena);
@@ -193,13 +196,22 @@ void request_orphan_unsuspended(HttpRequest *request) {
 }
 
 void request_orphan(HttpRequest *request) {
+    Reader *reader;
+
     pthread_mutex_lock(&request->lock);
     if (request->state == REQUEST_WAITING) {
         request->state = REQUEST_ORPHANED;
         call_gone(request);
         MHD_resume_connection(request->connection);
+    } else if (request->state == REQUEST_RECEIVING && request->taking) {
+        body_orphan(request);
     }
+    reader = request->reader;
     pthread_mutex_unlock(&request->lock);
+    if (reader) {
+        reader_orphan(reader);
+    }
+    stream_lose(request);
 }
 
 void http_request_on_gone(HttpRequest *request, HttpGone *gone, void *userdata) {

@@ -26,29 +26,35 @@ static size_t headers_of(const HttpRequest *request, const HttpResponse *from,
     return n;
 }
 
-struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *from) {
-    bool file = from->body_fd > 0 && from->body_fd_len > 0;
-    struct MHD_Response *response =
-        file ? MHD_create_response_from_fd64(from->body_fd_len, from->body_fd)
-             : MHD_create_response_from_buffer(from->body.len, (void *)(uintptr_t)from->body.ptr,
-                                               MHD_RESPMEM_MUST_COPY);
+static void add_headers(const HttpRequest *request, const HttpResponse *from,
+                        struct MHD_Response *response) {
     HttpHeader own[OWN_HEADERS_MAX];
     size_t n = headers_of(request, from, own);
 
-    if (!response) {
-        abort(); /* exhausted memory */
-    }
-    request->response_len = file ? from->body_fd_len : from->body.len;
     for (size_t i = 0; i < n; i++) {
         MHD_add_response_header(response, own[i].name, own[i].value);
     }
     for (const HttpHeader *header = from->headers; header && header->name; header++) {
         MHD_add_response_header(response, header->name, header->value);
     }
+}
+
+static struct MHD_Response *build(HttpRequest *request, const HttpResponse *from) {
+    bool file = from->body_fd > 0 && from->body_fd_len > 0;
+    struct MHD_Response *response =
+        file ? MHD_create_response_from_fd64(from->body_fd_len, from->body_fd)
+             : MHD_create_response_from_buffer(from->body.len, (void *)(uintptr_t)from->body.ptr,
+                                               MHD_RESPMEM_MUST_COPY);
+
+    if (!response) {
+        abort(); /* exhausted memory */
+    }
+    request->response_len = file ? from->body_fd_len : from->body.len;
+    add_headers(request, from, response);
     return response;
 }
 
-static void add_header(Buf *out, const HttpHeader *header) {
+static void add_raw_header(Buf *out, const HttpHeader *header) {
     if (!strpbrk(header->value, "\r\n")) {
         buf_addf(out, "%s: %s\r\n", header->name, header->value);
     }
@@ -67,23 +73,55 @@ static void send_raw(const HttpRequest *request, const Buf *out) {
     }
 }
 
-void respond_raw(HttpRequest *request, const HttpResponse *from) {
-    _cleanup_(buf_done) Buf out = BUF_INIT;
+static void add_raw_headers(const HttpRequest *request, const HttpResponse *from, Buf *out) {
     HttpHeader own[OWN_HEADERS_MAX];
     size_t n = headers_of(request, from, own);
 
-    buf_addf(&out, "HTTP/1.1 %u %s\r\n", from->status, MHD_get_reason_phrase_for(from->status));
+    buf_addf(out, "HTTP/1.1 %u %s\r\n", from->status, MHD_get_reason_phrase_for(from->status));
     for (size_t i = 0; i < n; i++) {
-        add_header(&out, &own[i]);
+        add_raw_header(out, &own[i]);
     }
     for (const HttpHeader *header = from->headers; header && header->name; header++) {
-        add_header(&out, header);
+        add_raw_header(out, header);
     }
+}
+
+void respond_raw_head(const HttpRequest *request, const HttpResponse *from, Buf *out) {
+    add_raw_headers(request, from, out);
+    /* Or a proxy would collect what should go on at once. */
+    buf_addf(out, "X-Accel-Buffering: no\r\n\r\n");
+}
+
+static void respond_raw(HttpRequest *request, const HttpResponse *from) {
+    _cleanup_(buf_done) Buf out = BUF_INIT;
+
+    add_raw_headers(request, from, &out);
     buf_addf(&out, "Content-Length: %zu\r\n\r\n", from->body.len);
     buf_add_str(&out, from->body);
     request->response_len = from->body.len;
     /* Nothing was sent on this connection since its last answer, so that a page fits its buffer. */
     send_raw(request, &out);
+}
+
+/* With its lock held, when the library waits for an answer. */
+static void answer(HttpRequest *request, unsigned status, struct MHD_Response *response) {
+    request->status = status;
+    request->response = response;
+    if (request->state == REQUEST_WAITING) {
+        MHD_resume_connection(request->connection);
+    }
+    request->state = REQUEST_ANSWERED;
+}
+
+/* With its lock held, amid its body. */
+static void answer_midway(HttpRequest *request, const HttpResponse *response) {
+    request->status = response->status;
+    request->lingers = true;
+    respond_raw(request, response);
+    request->state = REQUEST_REFUSED;
+    if (request->taking) {
+        body_answered(request);
+    }
 }
 
 void http_respond(HttpRequest *request, const HttpResponse *response) {
@@ -94,18 +132,18 @@ void http_respond(HttpRequest *request, const HttpResponse *response) {
     switch (request->state) {
     case REQUEST_HANDLING:
     case REQUEST_WAITING:
-        request->status = response->status;
-        request->response = respond_build(request, response);
+        answer(request, response->status, build(request, response));
         file_taken = response->body_fd_len > 0;
-        if (request->state == REQUEST_WAITING) {
-            MHD_resume_connection(request->connection);
-        }
-        request->state = REQUEST_ANSWERED;
+        break;
+    case REQUEST_RECEIVING: /* by a route that takes it in pieces */
+        assert(request->taking);
+        answer_midway(request, response);
         break;
     case REQUEST_REFUSING:
-        request->status = response->status;
-        respond_raw(request, response);
-        request->state = REQUEST_REFUSED;
+        answer_midway(request, response);
+        break;
+    case REQUEST_REFUSED:
+        assert(request->taking); /* the server was first */
         break;
     case REQUEST_ORPHANED:
     case REQUEST_CLOSED:
@@ -116,6 +154,35 @@ void http_respond(HttpRequest *request, const HttpResponse *response) {
     pthread_mutex_unlock(&request->lock);
     if (!file_taken && response->body_fd > 0) {
         fd_close(response->body_fd);
+    }
+    request_unref(request);
+}
+
+void http_respond_reader(HttpRequest *request, const HttpResponse *head, uint64_t len,
+                         const HttpReader *reader) {
+    bool taken = false;
+
+    pthread_mutex_lock(&request->lock);
+    request->gone = NULL;
+    switch (request->state) {
+    case REQUEST_HANDLING:
+    case REQUEST_WAITING: {
+        struct MHD_Response *response = reader_response(request, len, reader);
+        add_headers(request, head, response);
+        answer(request, head->status, response);
+        taken = true;
+        break;
+    }
+    case REQUEST_REFUSED:
+    case REQUEST_ORPHANED:
+    case REQUEST_CLOSED:
+        break;
+    default:
+        assert(!"answered twice, or amid the body");
+    }
+    pthread_mutex_unlock(&request->lock);
+    if (!taken) {
+        reader->done(reader->state);
     }
     request_unref(request);
 }

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 #define BACKLOG           512
-#define CONNECTION_MEMORY ((size_t)32 * 1024) /* of one connection: headers and read buffer */
+#define CONNECTION_MEMORY ((size_t)32 * 1024)
 
 static socklen_t parse_address(const char *text, uint16_t port, struct sockaddr_storage *ret) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
@@ -203,7 +203,7 @@ void http_server_drain(HttpServer *server, uint32_t timeout_ms) {
         until.tv_nsec -= 1000000000;
     }
     atomic_store(&server->draining, true);
-    watcher_wake(server);
+    server_doom(server); /* and with it the streams that never end */
     pthread_mutex_lock(&server->lock);
     while ((server->n_requests > 0 || !server->no_longer_listening) &&
            pthread_cond_timedwait(&server->idle, &server->lock, &until) == 0) {
@@ -217,9 +217,10 @@ HttpServer *http_server_stop(HttpServer *server) {
     }
     watcher_stop(server);
     if (server->daemon) {
-        connection_orphan_all(server);
+        connection_each(server, request_orphan);
         MHD_stop_daemon(server->daemon);
     }
+    retry_cancel(server);
     for (size_t i = 0; i < LINGER_MAX; i++) {
         fd_close(server->lingers[i].fd);
     }

@@ -3,9 +3,10 @@
 
 /*
  * The HTTP server: routes, whole request bodies in memory files, and answers that may come later
- * from another thread. Over GNU libmicrohttpd (epoll, a small pool of threads; a request that
- * waits holds no thread), in plain text or over TLS 1.2 and 1.3. Each reply carries the headers of
- * base/http/security_headers.h unless its handler gives them.
+ * from another thread. Bodies that come and go in pieces: base/http/stream.h. Over GNU
+ * libmicrohttpd (epoll, a small pool of threads; a request that waits holds no thread), in plain
+ * text or over TLS 1.2 and 1.3. Each reply carries the headers of base/http/security_headers.h
+ * unless its handler gives them.
  */
 
 #include "base/arena.h"
@@ -42,6 +43,8 @@ typedef struct HttpRoute {
     bool blocks;
     HttpQuick *quick;   /* may be NULL */
     Executor *executor; /* of this route; NULL: the group's */
+    /* Takes the body in pieces, see base/http/stream.h; NULL: `handle` gets it whole. */
+    const struct HttpBodyStream *body;
 } HttpRoute;
 
 /*
@@ -65,8 +68,10 @@ typedef struct HttpRouteGroup {
 /* What became of a request, for the log. Strings live as long as the call. */
 typedef struct HttpFinished {
     const char *request_id, *method, *path, *peer;
-    const char *route;            /* the route's path, or "other" */
-    unsigned status;              /* 499: the client went away before it was answered */
+    const char *route; /* the route's path, or "other" */
+    /* 499: the client went away before it was answered in full; 500 also when what was to be sent
+     * could not be read. */
+    unsigned status;
     uint64_t bytes_in, bytes_out; /* of the bodies */
     double seconds;
 } HttpFinished;
@@ -82,8 +87,10 @@ typedef struct HttpOptions {
     unsigned connections_max;
     unsigned connections_per_address_max;
     unsigned idle_timeout_s;
-    unsigned receive_timeout_s; /* for a whole request, however it trickles */
-    HttpTls *tls;               /* NULL: plain HTTP; must outlive the server */
+    /* For a whole request, however it trickles; of a body that is taken in pieces for its silence.
+     */
+    unsigned receive_timeout_s;
+    HttpTls *tls; /* NULL: plain HTTP; must outlive the server */
     /* Proxies whose X-Forwarded-For is believed, see http_request_peer(); NULL: none. Outlives the
      * server. */
     const struct Netguard *trusted_proxies;
@@ -101,7 +108,8 @@ int http_server_start(const HttpOptions *options, const HttpRouteGroup *groups, 
 uint16_t http_server_port(const HttpServer *server);
 /*
  * Stops listening and waits until the requests under way are answered, at most so long; their
- * connections are closed then. A new request on an open connection gets 503.
+ * connections are closed then. Streams (http_respond_stream()) end at once. A new request on an
+ * open connection gets 503.
  */
 void http_server_drain(HttpServer *server, uint32_t timeout_ms);
 /*

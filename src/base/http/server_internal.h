@@ -5,7 +5,7 @@
 
 #include "base/fd.h"
 #include "base/http/path.h"
-#include "base/http/server.h"
+#include "base/http/stream.h"
 #include "base/http/tls_internal.h"
 
 #include <microhttpd.h>
@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #define LINGER_MAX 64
+#define LINGER_MS  3000
 #define PEER_SIZE  64 /* of an IPv6 address with a zone */
 
 typedef enum RequestState {
@@ -22,6 +23,8 @@ typedef enum RequestState {
     REQUEST_ANSWERED,  /* the answer is on its way through the library */
     REQUEST_REFUSING,  /* stopped amid its body; the answer goes straight to the socket */
     REQUEST_REFUSED,   /* that answer is written */
+    REQUEST_STREAMING, /* suspended, while its answer goes straight to the socket */
+    REQUEST_STREAMED,  /* that answer has ended */
     REQUEST_ORPHANED,  /* the server stopped; an answer will be dropped */
     REQUEST_CLOSED,    /* the library is done with it */
 } RequestState;
@@ -31,7 +34,7 @@ typedef struct Slot {
     HttpServer *server;
     bool used;
     bool served; /* has answered a request before */
-    bool late;   /* its request was told so */
+    bool late;   /* idle for too long, and told so */
     bool hung;   /* its client will send no more */
     uint32_t generation;
     int fd;
@@ -47,6 +50,9 @@ typedef struct Linger {
 } Linger;
 
 typedef struct RouteCount RouteCount; /* count.c */
+typedef struct BodyStream BodyStream; /* body_stream.c */
+typedef struct Reader Reader;         /* reader.c */
+typedef struct Retry Retry;           /* retry.c */
 
 struct HttpServer {
     HttpOptions options;
@@ -55,6 +61,7 @@ struct HttpServer {
     struct MHD_Daemon *daemon;
     uint16_t port;
     atomic_bool draining, stopping;
+    atomic_bool doomed;          /* the watcher is to look for streams that are broken or to end */
     _Atomic uint64_t body_bytes; /* reserved for bodies */
     Metric *in_flight;
     size_t *route_lengths; /* see there */
@@ -66,7 +73,9 @@ struct HttpServer {
     pthread_cond_t idle;  /* n_requests fell to 0, or no_longer_listening became true */
     Slot *slots;
     size_t n_slots, n_used, n_requests;
+    size_t free_from; /* no slot before is free */
     Linger lingers[LINGER_MAX];
+    Retry *retries;
 
     pthread_t watcher;
     bool watching;
@@ -87,7 +96,8 @@ struct HttpRequest {
     Slot *slot;
     int fd;            /* the socket; ours to touch until REQUEST_CLOSED */
     uint64_t watch_id; /* of the slot, for the watcher's epoll */
-    uint64_t started_us, deadline_ms;
+    uint64_t started_us;
+    _Atomic uint64_t deadline_ms; /* for its client; UINT64_MAX: none, or it was told */
 
     Arena *arena;
     const char *id, *method, *peer;
@@ -115,7 +125,11 @@ struct HttpRequest {
     HttpGone *gone;
     void *gone_userdata;
     bool client_gone;
-    bool lingers; /* answered before its body was read */
+    bool lingers;       /* answered before its body was read */
+    bool suspended;     /* while it streams */
+    BodyStream *taking; /* NULL: its body is taken as a whole */
+    Reader *reader;     /* of its answer; may be NULL, as the next */
+    HttpStream *stream;
     struct MHD_Response *response;
     unsigned status;
     uint64_t response_len;
@@ -146,12 +160,53 @@ enum MHD_Result receive_request(void *server, struct MHD_Connection *connection,
                                 size_t *len, void **context);
 void receive_completed(void *server, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode code);
-/* Answers 408 when the body is still on its way. */
+/* Answers 408 when the body is still on its way; cuts whoever does not read an answer. */
 void receive_too_late(HttpRequest *request);
+/* With its lock held, amid its body. */
+void request_refuse_too_large(HttpRequest *request);
 
-/* respond.c */
-struct MHD_Response *respond_build(HttpRequest *request, const HttpResponse *response);
-void respond_raw(HttpRequest *request, const HttpResponse *response);
+/* respond.c: the head of an answer that ends with its connection. */
+void respond_raw_head(const HttpRequest *request, const HttpResponse *from, Buf *out);
+
+/* body_stream.c: all but the first with the request's lock held. */
+/* Submits the call of `begin` and suspends the connection; false when too much waits already, or
+ * the server stops. */
+bool body_begin(HttpRequest *request, uint64_t announced);
+/* The library goes on after the head, or has read the whole body. */
+void body_go_on(HttpRequest *request);
+/* The connection ends. */
+void body_closed(HttpRequest *request);
+/* It is answered amid its body, which is read no further. */
+void body_answered(HttpRequest *request);
+void body_orphan(HttpRequest *request);
+/* False when it is not taken in pieces. */
+bool body_too_late(HttpRequest *request);
+BodyStream *body_free(BodyStream *body);
+/* Without the lock. */
+enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len);
+
+/* reader.c: makes request->reader, and a response that asks it. */
+struct MHD_Response *reader_response(HttpRequest *request, uint64_t len, const HttpReader *from);
+void reader_orphan(Reader *reader);
+/* Bytes; `all`: what the library got was sent too. */
+uint64_t reader_sent(Reader *reader, bool all);
+bool reader_failed(Reader *reader);
+Reader *reader_free(Reader *reader);
+
+/* event_stream.c: without the request's lock, and nothing when it does not stream. */
+void stream_lose(HttpRequest *request);
+/* The same when it is broken or the server drains. */
+void stream_lose_broken(HttpRequest *request);
+/* What epoll says of the socket; false when it does not stream. */
+bool stream_event(HttpRequest *request, uint32_t events);
+HttpStream *stream_free(HttpStream *stream);
+
+/* retry.c */
+/* executor_submit() that always succeeds: now or later, or `work` is told that it is cancelled. */
+void retry_submit(HttpServer *server, Executor *executor, ExecutorWork *work, void *userdata);
+/* True when some still waits. */
+bool retry_all(HttpServer *server);
+void retry_cancel(HttpServer *server);
 
 /* count.c */
 RouteCount *counts_new(size_t n_routes);
@@ -168,9 +223,10 @@ HttpRequest *connection_request(HttpServer *server, uint64_t watch_id);
 uint64_t connection_watch_id(HttpServer *server, const Slot *slot);
 /* Notes that the client of that slot will send no more, if it is still the same connection. */
 void connection_hung(HttpServer *server, uint64_t watch_id);
-/* Shuts idle connections down; returns a late request with a reference, until there is none. */
-HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms);
-void connection_orphan_all(HttpServer *server);
+/* Shuts idle connections down from the slot *at on; returns a late request with a reference, and
+ * where to go on, until there is none. */
+HttpRequest *connection_next_late(HttpServer *server, uint64_t now_ms, size_t *at);
+void connection_each(HttpServer *server, void (*visit)(HttpRequest *request));
 
 /* watcher.c */
 int watcher_start(HttpServer *server);
@@ -181,5 +237,9 @@ void watcher_add(HttpServer *server, int fd, uint64_t watch_id);
 void watcher_remove(HttpServer *server, int fd);
 /* Once more, also when it went away before. */
 void watcher_rearm(HttpRequest *request);
+/* The same, and for these events. */
+void watcher_watch(HttpRequest *request, uint32_t events);
+/* Has it look for streams to end. */
+void server_doom(HttpServer *server);
 /* With server->lock held: keeps a duplicate of the socket open until its client has read. */
 void watcher_linger(HttpServer *server, int fd);

@@ -157,9 +157,13 @@ static void on_finished(const HttpFinished *finished, void *userdata) {
 }
 
 ServerFixture *server_testing_start(void **state, HttpOptions options) {
+    return server_testing_start_with(state, options, (HttpRouteGroup){0});
+}
+
+ServerFixture *server_testing_start_with(void **state, HttpOptions options, HttpRouteGroup extra) {
     ServerFixture *fixture = calloc(1, sizeof(*fixture));
-    HttpRouteGroup groups[] = {{"/", plain_routes, NULL, fixture},
-                               {"/v1/", api_routes, refuse, fixture}};
+    HttpRouteGroup groups[] = {
+        {"/", plain_routes, NULL, fixture}, {"/v1/", api_routes, refuse, fixture}, extra};
 
     pthread_mutex_init(&fixture->lock, NULL);
     pthread_cond_init(&fixture->changed, NULL);
@@ -167,7 +171,10 @@ ServerFixture *server_testing_start(void **state, HttpOptions options) {
     assert_int_equal(
         executor_new(&(ExecutorOptions){"blocking", 1, 1, fixture->metrics}, &fixture->executor),
         0);
+    assert_int_equal(executor_new(&(ExecutorOptions){"workers", 2, 4, NULL}, &fixture->workers), 0);
     groups[1].executor = fixture->executor;
+    groups[2].executor = fixture->workers;
+    groups[2].context = fixture;
     options.address = options.address ? options.address : "127.0.0.1";
     options.threads = 2;
     options.connections_max = options.connections_max ? options.connections_max : 50;
@@ -176,7 +183,8 @@ ServerFixture *server_testing_start(void **state, HttpOptions options) {
     options.metrics = fixture->metrics;
     options.on_finished = on_finished;
     options.on_finished_userdata = fixture;
-    assert_int_equal(http_server_start(&options, groups, 2, &fixture->server), 0);
+    assert_int_equal(http_server_start(&options, groups, extra.routes ? 3 : 2, &fixture->server),
+                     0);
     *state = fixture;
     return fixture;
 }
@@ -186,6 +194,7 @@ int server_testing_stop(void **state) {
 
     server_testing_open(fixture);
     http_server_stop(fixture->server);
+    executor_free(fixture->workers);
     executor_free(fixture->executor);
     metrics_free(fixture->metrics);
     pthread_cond_destroy(&fixture->changed);

@@ -16,6 +16,7 @@ typedef struct ServerFixture {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     HttpRequest *waiting; /* what /later was asked */
+    Executor *workers;    /* two threads, room for four */
     Executor *executor;   /* one thread, room for one more request */
     bool open;            /* what /blocking waits for */
     unsigned blocking;    /* how many have come to it */
@@ -31,6 +32,8 @@ typedef struct ServerFixture {
  * server_testing_open(). Zeros in `options` become useful values.
  */
 ServerFixture *server_testing_start(void **state, HttpOptions options);
+/* The same with one group more, whose context becomes the fixture and whose executor `workers`. */
+ServerFixture *server_testing_start_with(void **state, HttpOptions options, HttpRouteGroup extra);
 int server_testing_stop(void **state);
 
 /* Waits until *counter reaches `least`; fails after ten seconds. */

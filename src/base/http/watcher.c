@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TICK_MS   250
-#define LINGER_MS 3000
-#define EVENTS    64
+#define TICK_MS  250
+#define RETRY_MS 10
+#define EVENTS   64
 
 /* What an event is about: in the upper half of a slot's id the generation, which is never 0. */
 #define ID_WAKE   ((uint64_t)0)
@@ -38,9 +38,19 @@ void watcher_remove(HttpServer *server, int fd) {
     epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-void watcher_rearm(HttpRequest *request) {
-    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.u64 = request->watch_id};
+void watcher_watch(HttpRequest *request, uint32_t events) {
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT | events,
+                                .data.u64 = request->watch_id};
     epoll_ctl(request->server->epoll_fd, EPOLL_CTL_MOD, request->fd, &event);
+}
+
+void watcher_rearm(HttpRequest *request) {
+    watcher_watch(request, 0);
+}
+
+void server_doom(HttpServer *server) {
+    atomic_store(&server->doomed, true);
+    watcher_wake(server);
 }
 
 void watcher_wake(HttpServer *server) {
@@ -129,15 +139,16 @@ static void look_after_listener(HttpServer *server) {
 static void keep_time(HttpServer *server) {
     uint64_t now_ms = clock_mono_ms();
     HttpRequest *late;
+    size_t at = 0;
 
-    while ((late = connection_next_late(server, now_ms))) {
+    while ((late = connection_next_late(server, now_ms, &at))) {
         receive_too_late(late);
         request_unref(late);
     }
     close_lingers(server, now_ms);
 }
 
-static void handle_event(HttpServer *server, uint64_t id) {
+static void handle_event(HttpServer *server, uint64_t id, uint32_t events) {
     uint64_t count;
 
     if (id == ID_WAKE) {
@@ -152,8 +163,10 @@ static void handle_event(HttpServer *server, uint64_t id) {
         drain_linger(server, (size_t)(id - ID_LINGER));
     } else {
         _cleanup_(request_unrefp) HttpRequest *request = connection_request(server, id);
-        connection_hung(server, id);
-        if (request) {
+        if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+            connection_hung(server, id);
+        }
+        if (request && !stream_event(request, events)) {
             request_client_gone(request);
         }
     }
@@ -163,14 +176,19 @@ static void *watch(void *userdata) {
     HttpServer *server = userdata;
     struct epoll_event events[EVENTS];
     uint64_t last_ms = clock_mono_ms();
+    bool retries = false;
 
     pthread_setname_np(pthread_self(), "http-watch");
     while (!atomic_load(&server->stopping)) {
         int n;
         look_after_listener(server);
-        n = epoll_wait(server->epoll_fd, events, EVENTS, TICK_MS);
+        n = epoll_wait(server->epoll_fd, events, EVENTS, retries ? RETRY_MS : TICK_MS);
         for (int i = 0; i < n; i++) {
-            handle_event(server, events[i].data.u64);
+            handle_event(server, events[i].data.u64, events[i].events);
+        }
+        retries = retry_all(server);
+        if (atomic_exchange(&server->doomed, false)) {
+            connection_each(server, stream_lose_broken);
         }
         if (clock_mono_ms() - last_ms >= TICK_MS) {
             last_ms = clock_mono_ms();
