@@ -4,7 +4,6 @@ tests/kafka has a real one."""
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -12,16 +11,10 @@ from backends import running
 from harness import BINARY, eventually
 from people import Person
 from postgres_server import free_port
+from relays import append
 from test_accounts import CHEAP
 
 BACKENDS = ["embedded", "servers"]
-CLIENT = Path(os.environ["IMAGESYNC_BIN"]).parent / "tests" / "contract" / "event_client"
-
-
-def append(server, users, n):
-    url = server.environment.get("IMAGESYNC_DATABASE", f"sqlite:{server.data}/imagesync.db")
-    subprocess.run([CLIENT, url, "append", str(users), str(n)], check=True, timeout=60,
-                   capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +26,7 @@ def away(backend, tmp_path_factory):
 
 
 def test_a_broker_that_is_away_hinders_nobody(away):
-    append(away, 3, 9)
+    append(away.environment.get("IMAGESYNC_DATABASE", f"sqlite:{away.data}/imagesync.db"), 3, 9)
     assert Person(away).call("GET", "/v1/library").status_code == 200
     assert eventually(lambda: away.metric("imagesync_events_relay_failures_total") >= 1, 30)
     assert eventually(lambda: away.metric("imagesync_events_relay_lag_seconds") > 1, 30)

@@ -3,14 +3,9 @@
 
 import base64
 import json
-import os
-import random
-import select
-import subprocess
 import sys
 import time
 import uuid
-from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
@@ -20,10 +15,10 @@ from kafka_server import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "contract"))
 
 from postgres_server import Cluster, wait_for  # noqa: E402
+from relays import (append, client, heads, kill, kill_again_and_again, left,  # noqa: E402
+                    read_as_told, relay)
 
-CLIENT = Path(os.environ["IMAGESYNC_BIN"]).parent / "tests" / "contract" / "event_client"
 QUICK = {"fsync": "off"}
-LEASE_MS = 300
 PARTITIONS = 4
 PATIENCE_S = 120
 EVENTS = 30000
@@ -54,29 +49,8 @@ def prefix(kafka):
     return name
 
 
-def client(*arguments):
-    return subprocess.Popen([CLIENT, *map(str, arguments)], stdout=subprocess.PIPE, text=True)
-
-
-def relay(url, kafka, prefix):
-    return client(url, "relay", f"kafka://{kafka.servers}/{prefix}", LEASE_MS)
-
-
-def kill(process):
-    process.kill()
-    process.communicate()
-
-
-def left(url):
-    done = subprocess.run([CLIENT, url, "left"], capture_output=True, text=True, timeout=60,
-                          check=True)
-    return int(done.stdout)
-
-
-def heads(output):
-    """How far each user's log goes, by what `append` says."""
-    return {line.split()[1]: int(line.split()[2]) for line in output.splitlines()
-            if line.startswith("user ")}
+def sink(kafka, prefix):
+    return f"kafka://{kafka.servers}/{prefix}"
 
 
 def messages(kafka, topic):
@@ -99,26 +73,18 @@ def messages(kafka, topic):
     return found
 
 
-def read_as_told(found):
-    """What a reader keeps who passes over what is not greater: how far it got, by user. Fails when
-    there is a gap, or when a user is in two partitions."""
-    reached, partition_of, repeated = {}, {}, 0
+def read_by_partition(found):
+    """How far each user's events go, who must all be in one partition."""
+    partition_of = {}
     for partition, key, value in found:
         assert key == value["user"]
         assert partition_of.setdefault(key, partition) == partition
-        if value["seq"] <= reached.get(key, 0):
-            repeated += 1
-            continue
-        assert value["seq"] == reached.get(key, 0) + 1, (key, value["seq"], reached.get(key))
-        reached[key] = value["seq"]
-    print(f"{len(found)} messages, {repeated} of them repeated")
-    return reached
+    return read_as_told(value for _, _, value in found)
 
 
 def test_an_event_arrives_as_it_is(kafka, prefix, url):
-    with client(url, "append", 1, 3) as appending:
-        users = heads(appending.communicate(timeout=60)[0])
-    moving = relay(url, kafka, prefix)
+    users = append(url, 1, 3)
+    moving = relay(url, sink(kafka, prefix))
     wait_for(lambda: left(url) == 0, PATIENCE_S, "not relayed")
     kill(moving)
     found = messages(kafka, f"{prefix}.contract")
@@ -135,40 +101,21 @@ def test_an_event_arrives_as_it_is(kafka, prefix, url):
 
 
 def test_killed_relays_lose_and_reorder_nothing(kafka, prefix, url):
-    # Two at a time; the one that moves is killed while it does, again and again.
-    appending = client(url, "append", 20, EVENTS)
-    moving = [relay(url, kafka, prefix) for _ in range(2)]
-    chance = random.Random(os.environ.get("SEED"))
-    kills = 0
-    while appending.poll() is None or (left(url) > 0 and kills < KILLS):
-        ready, _, _ = select.select([process.stdout for process in moving], [], [], 1)
-        # A few more times, as long as it goes on by itself.
-        for _ in range(chance.randrange(4)):
-            again, _, _ = select.select(ready, [], [], 0.05)
-            for stream in again:
-                os.read(stream.fileno(), 1 << 16)
-        for place, process in enumerate(moving):
-            if process.stdout in ready:
-                kill(process)
-                kills += 1
-                moving[place] = relay(url, kafka, prefix)
-    print(f"{kills} killed")
-    assert kills > 3
-    users = heads(appending.communicate()[0])
+    users, moving = kill_again_and_again(url, sink(kafka, prefix), EVENTS, KILLS)
     wait_for(lambda: left(url) == 0, PATIENCE_S, "not all was relayed")
     for process in moving:
         kill(process)
     assert sum(users.values()) == EVENTS
-    assert read_as_told(messages(kafka, f"{prefix}.contract")) == users
+    assert read_by_partition(messages(kafka, f"{prefix}.contract")) == users
 
 
 def test_a_killed_broker_loses_and_reorders_nothing(kafka, prefix, url):
     appending = client(url, "append", 20, EVENTS)
-    moving = relay(url, kafka, prefix)
+    moving = relay(url, sink(kafka, prefix))
     assert moving.stdout.readline().startswith("moved")
     kafka.kill()
     kafka.start()
     users = heads(appending.communicate(timeout=PATIENCE_S)[0])
     wait_for(lambda: left(url) == 0, PATIENCE_S, "not all was relayed")
     kill(moving)
-    assert read_as_told(messages(kafka, f"{prefix}.contract")) == users
+    assert read_by_partition(messages(kafka, f"{prefix}.contract")) == users
