@@ -3,6 +3,7 @@
 /* The commands. What is said of them here is also the manual. */
 
 #include "app/audit_command.h"
+#include "app/backup/check_command.h"
 #include "app/cli.h"
 #include "app/config_command.h"
 #include "app/cutout.h"
@@ -109,6 +110,12 @@ static const char receipts_verify_details[] =
     "has ever "
     "signed receipts with. Prints whose account it was, when it was erased, and how many rows. The "
     "exit status is 1 when it is no receipt of this server.\n";
+
+static const char check_details[] =
+    "Looks whether each library's log has no gap and opens, whether its tables are what the log "
+    "comes to, whether each file that the database knows is in the store with the right length "
+    "(with --deep: opens it), and whether the store has files that nobody knows. A server may run "
+    "meanwhile. Nothing is changed. The exit status is 1 when something is wrong.\n";
 
 static const char rebuild_details[] =
     "What a library holds, and the tables that find it, come of its log. This throws them away and "
@@ -291,6 +298,14 @@ const CliCommand cli_commands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .run = users_erase_command},
+    {.name = "check",
+     .arguments = "",
+     .summary = "Check that all that libraries hold is there",
+     .details = check_details,
+     .options = check_options,
+     .options_size = sizeof(CheckOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .run = check_command},
     {.name = "rebuild",
      .arguments = "",
      .summary = "Make what libraries hold again from their logs",
