@@ -78,6 +78,7 @@ bench:
 	@$(PYTHON) bench/tokens.py
 	@$(PYTHON) bench/blobs.py
 	@$(PYTHON) bench/jobs.py
+	@$(PYTHON) bench/events.py
 	@$(PYTHON) bench/streams.py
 	@$(PYTHON) bench/changes.py
 	@$(PYTHON) bench/compare.py

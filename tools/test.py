@@ -86,6 +86,7 @@ def suites():
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
               junit=REPORTS / "tests-e2e.xml", environment=BINARY),
         pytest_suite("tests/failover", full_only=True, arguments=["-rP"]),
+        pytest_suite("tests/kafka", full_only=True, arguments=["-rP"]),
         Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),
     ]
 

@@ -189,8 +189,18 @@ static const ConfigField storage_fields[] = {
     {"queue", CONFIG_SECRET, AT(queue), "sql", 0, 0, NULL,
      "Where jobs wait: sql (the database), or amqp://user:password@host:port/vhost for RabbitMQ. A "
      "password belongs in the environment or a file, as flags can be seen by others."},
+    TEXT("events", events, "sql",
+         "Where what happens in libraries is also told, for those who count and watch: sql (only "
+         "in the database), or kafka://HOST:PORT[,HOST:PORT]/PREFIX."),
+    TEXT("events-config", events_config, "",
+         "A file of settings of Kafka's client, a line 'name = value' each, such as those of TLS "
+         "and SASL."),
     {0},
 };
+
+bool settings_events_are_relayed(const Settings *settings) {
+    return strcmp(settings->events, "sql") != 0;
+}
 
 void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]) {
     ret_groups[0] = (ConfigGroup){"General", general_fields, settings};

@@ -52,6 +52,7 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
                                   .access = base->access,
                                   .renderer = base->renderer,
                                   .metrics = base->metrics,
+                                  .relays_events = settings_events_are_relayed(base->settings),
                                   .settings = &base->settings->sync,
                                   .arena = arena};
     int r = open_blobs(base, arena, part, reterr_text);
@@ -59,6 +60,10 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     if (r == 0) {
         r = registry_open_queue(base->settings, base->db, base->metrics, arena, &part->queue,
                                 reterr_text);
+    }
+    if (r == 0) {
+        r = relay_part_start(base->settings, base->db, base->metrics, arena, &part->relay,
+                             reterr_text);
     }
     if (r < 0) {
         return r;
@@ -91,6 +96,7 @@ void sync_part_drain(SyncPart *part, uint32_t timeout_ms) {
     sync_service_stop(part->service);
     executor_drain(part->executor, timeout_ms);
     executor_drain(part->upload_executor, timeout_ms);
+    part->relay = relay_part_free(part->relay);
 }
 
 void sync_part_end_requests(SyncPart *part) {
@@ -114,6 +120,7 @@ void sync_part_done(SyncPart *part) {
     if (part->service) {
         sync_service_free(part->service);
     }
+    relay_part_free(part->relay);
     queue_free(part->queue);
     blobs_free(part->blobs);
     *part = (SyncPart){0};

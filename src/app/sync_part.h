@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The sync service with what only it needs: the store of blobs, the queue of jobs, threads. */
+/* The sync service with what only it needs: the store of blobs, the queue of jobs, the relay of
+ * events, threads. */
 
 #include "app/registry.h"
+#include "app/relay_part.h"
 #include "base/executor.h"
 #include "services/sync/service.h"
 
 typedef struct SyncPart {
     Blobs *blobs;
     Queue *queue;
+    RelayPart *relay; /* NULL: events stay in the database */
     Executor *executor, *upload_executor;
     SyncService *service;
 } SyncPart;

@@ -360,13 +360,14 @@ static void only_silence_is_too_slow(void **state) {
 /* Our own slowness is not the client's, and what it sends meanwhile stays with it. */
 static void a_slow_route_holds_the_client_back(void **state) {
     ServerFixture *fixture = start(state, (HttpOptions){.receive_timeout_s = 1});
-    _cleanup_(fd_closep) int fd = server_testing_dial(fixture);
+    _cleanup_(fd_closep) int fd = -1;
     _cleanup_(buf_done) Buf reply = BUF_INIT, body = BUF_INIT;
     struct timeval pause = {.tv_usec = 200000};
     uint64_t start_ms;
     ssize_t n, sent = 0;
 
     make_body(BODY_MAX, &body);
+    fd = server_testing_dial(fixture);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &pause, sizeof(pause));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){65536}, sizeof(int));
     buf_addf(&reply, "POST /take/all?hold HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n",
@@ -375,6 +376,7 @@ static void a_slow_route_holds_the_client_back(void **state) {
     start_ms = clock_mono_ms();
     while (clock_mono_ms() - start_ms < 2000) {
         n = send(fd, body.data + sent, body.len - (size_t)sent, MSG_NOSIGNAL);
+        assert_true(n >= 0 || errno == EAGAIN);
         sent += MAX(n, 0);
     }
     assert_in_range(sent, 1, BODY_MAX - 1);
