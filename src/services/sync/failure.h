@@ -23,8 +23,8 @@ typedef enum SyncFailure {
     SYNC_FAILURE_UNSUPPORTED_TYPE, /* of the file */
     SYNC_FAILURE_UPLOAD_BUSY,
     SYNC_FAILURE_CHECKSUM,
-    SYNC_FAILURE_REUSED_ID,         /* a mutation id that came with another request before */
-    SYNC_FAILURE_CURSOR_TOO_OLD,    /* 410: read everything anew */
+    SYNC_FAILURE_REUSED_ID,      /* a mutation id that came with another request before */
+    SYNC_FAILURE_CURSOR_TOO_OLD, /* 410: read everything anew */
     SYNC_FAILURE_VERSION_REQUIRED,
     SYNC_FAILURE_PASSWORD_REQUIRED, /* of a link */
     SYNC_FAILURE_WRONG_PASSWORD,
