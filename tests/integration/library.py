@@ -19,10 +19,10 @@ def picture(seed=1, size=(640, 480), **save):
     return out.getvalue()
 
 
-def send(person, content, name="photo.jpg", media_type="image/jpeg", **query):
+def send(person, content, name="photo.jpg", media_type="image/jpeg"):
     """The id and what became of it."""
-    reply = person.http.post(person.server.url + "/v1/photos", data=content, timeout=60,
-                             params={"name": name, **query}, headers={"Content-Type": media_type})
+    reply = person.http.post(person.server.url + "/v1/photos", timeout=60,
+                             files={"file": (name, content, media_type)})
     assert reply.status_code == 201, reply.text
     (photo,) = reply.json()["photos"]
     return photo["id"], photo["status"]

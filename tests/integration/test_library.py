@@ -29,7 +29,7 @@ def get(server, key):
 def test_a_library_is_empty_at_first(server):
     reply = Person(server).call("GET", PATH)
     assert reply.status_code == 200
-    assert reply.json() == {"seq": 0, "horizon": 0}
+    assert reply.json() == {"seq": 0, "horizon": 0, "keep_places": False}
 
 
 def test_a_key_needs_the_scope(server):

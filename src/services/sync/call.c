@@ -91,10 +91,22 @@ static const char *challenge(SyncCall *call, SyncFailure failure) {
                : "Bearer realm=\"imagesync\"";
 }
 
+#define HEADERS_MAX 12
+
+static size_t add_headers(const SyncCall *call, HttpHeader headers[HEADERS_MAX]) {
+    size_t n = 0;
+
+    headers[n++] = (HttpHeader){"Cache-Control", "no-store"};
+    for (const HttpHeader *more = call->headers; more && more->name; more++) {
+        headers[n++] = *more;
+    }
+    return n;
+}
+
 static void respond_failure(SyncCall *call, SyncFailure failure) {
     const SyncFailureInfo *info = sync_failure_info(failure);
-    HttpHeader headers[4] = {{"Cache-Control", "no-store"}};
-    size_t n = 1;
+    HttpHeader headers[HEADERS_MAX] = {0};
+    size_t n = add_headers(call, headers);
 
     if (call->retry_after_s > 0) {
         headers[n++] =
@@ -113,23 +125,26 @@ static void respond_failure(SyncCall *call, SyncFailure failure) {
 
 void sync_call_respond(SyncCall *call, SyncFailure failure) {
     _cleanup_(freep) char *text = NULL;
-    HttpHeader headers[3] = {{"Cache-Control", "no-store"}};
+    HttpHeader headers[HEADERS_MAX] = {0};
+    size_t n;
 
     if (failure != SYNC_FAILURE_NONE) {
         respond_failure(call, failure);
         return;
     }
+    n = add_headers(call, headers);
     if (call->version > 0) {
-        headers[1] =
+        headers[n] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
     if (call->body) {
         text = json_dumps(call->body, JSON_COMPACT);
     }
-    http_respond(call->request, &(HttpResponse){.status = text ? call->status : 204,
-                                                .content_type = text ? "application/json" : NULL,
-                                                .headers = headers,
-                                                .body = str_from(text)});
+    http_respond(call->request,
+                 &(HttpResponse){.status = text || call->status != 200 ? call->status : 204,
+                                 .content_type = text ? "application/json" : NULL,
+                                 .headers = headers,
+                                 .body = str_from(text)});
 }
 
 void sync_call_run(SyncService *service, HttpRequest *request, SyncHandler *handle) {
@@ -264,6 +279,13 @@ SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata) {
     if (r == 0) {
         event_feed_announce(call->service->feed, &call->caller.user_id, SYNC_TOPIC, whole.seq);
     }
+    return r < 0 ? sync_call_fault(call, r) : whole.failure;
+}
+
+SyncFailure sync_call_write_plain(SyncCall *call, SyncWork *work, void *userdata) {
+    Run whole = {.call = call, .work = work, .userdata = userdata};
+    int r = db_write(call->service->options.db, run, &whole, NULL);
+
     return r < 0 ? sync_call_fault(call, r) : whole.failure;
 }
 

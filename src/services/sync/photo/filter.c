@@ -66,7 +66,7 @@ static SyncFailure read_range(SyncCall *call, Filter *filter) {
     return failure;
 }
 
-static SyncFailure read_cursor(SyncCall *call, PhotoPlace *ret_place) {
+SyncFailure filter_read_cursor(SyncCall *call, PhotoPlace *ret_place) {
     const char *text = http_request_query(call->request, "after");
     Str rest = str_from(text), number;
     bool negative;
@@ -168,7 +168,7 @@ SyncFailure filter_read(SyncCall *call, Filter *ret_filter) {
         failure = read_flag(call, "trashed", &filter->query.trashed);
     }
     if (failure == SYNC_FAILURE_NONE) {
-        failure = read_cursor(call, &filter->query.after);
+        failure = filter_read_cursor(call, &filter->query.after);
     }
     if (failure == SYNC_FAILURE_NONE) {
         failure = read_range(call, filter);

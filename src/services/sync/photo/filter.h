@@ -22,6 +22,9 @@ typedef struct Filter {
     bool nothing; /* it asks for what no photo has */
 } Filter;
 
+/* after=, or the beginning. */
+SyncFailure filter_read_cursor(SyncCall *call, PhotoPlace *ret_place);
+
 SyncFailure filter_read(SyncCall *call, Filter *ret_filter);
 
 /* Whether a photo that the index found is of the list. */
