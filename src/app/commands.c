@@ -3,6 +3,8 @@
 /* The commands. What is said of them here is also the manual. */
 
 #include "app/audit_command.h"
+#include "app/backup/backup_command.h"
+#include "app/backup/check_command.h"
 #include "app/cli.h"
 #include "app/config_command.h"
 #include "app/cutout.h"
@@ -110,6 +112,30 @@ static const char receipts_verify_details[] =
     "has ever "
     "signed receipts with. Prints whose account it was, when it was erased, and how many rows. The "
     "exit status is 1 when it is no receipt of this server.\n";
+
+static const char backup_details[] =
+    "Copies the database (SQLite; PostgreSQL has pg_dump) and all files that it knows into DIR, "
+    "while the server runs. Files never change, so the next time only new ones are copied; each is "
+    "listed with its SHA-256. What is in DIR is encrypted. The keys of users go to --keys FILE, "
+    "wrapped by the master key: keep it elsewhere and only the newest, so that who is erased is "
+    "erased from backups too. The master key is not copied. The exit status is 1 when a file was "
+    "missing.\n"
+    "\n"
+    "  imagesync backup /mnt/backup --keys /mnt/elsewhere/keys\n";
+
+static const char restore_details[] =
+    "Brings a backup back into an empty place: the database and the store of files that the "
+    "settings name. Every file is checked against its SHA-256; the exit status is 1 when some are "
+    "missing or damaged, which keeps the others from nothing. Ended midway it is started again. A "
+    "database of PostgreSQL is restored with psql before.\n"
+    "\n"
+    "  imagesync restore /mnt/backup --keys /mnt/elsewhere/keys --data /srv/imagesync\n";
+
+static const char check_details[] =
+    "Looks whether each library's log has no gap and opens, whether its tables are what the log "
+    "comes to, whether each file that the database knows is in the store with the right length "
+    "(with --deep: opens it), and whether the store has files that nobody knows. A server may run "
+    "meanwhile. Nothing is changed. The exit status is 1 when something is wrong.\n";
 
 static const char rebuild_details[] =
     "What a library holds, and the tables that find it, come of its log. This throws them away and "
@@ -332,6 +358,34 @@ const CliCommand cli_commands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .run = users_erase_command},
+    {.name = "backup",
+     .arguments = "DIR",
+     .summary = "Copy the database and all files into a folder",
+     .details = backup_details,
+     .options = backup_options,
+     .options_size = sizeof(BackupOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = backup_command},
+    {.name = "restore",
+     .arguments = "DIR",
+     .summary = "Bring a backup back",
+     .details = restore_details,
+     .options = restore_options,
+     .options_size = sizeof(BackupOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = restore_command},
+    {.name = "check",
+     .arguments = "",
+     .summary = "Check that all that libraries hold is there",
+     .details = check_details,
+     .options = check_options,
+     .options_size = sizeof(CheckOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .run = check_command},
     {.name = "rebuild",
      .arguments = "",
      .summary = "Make what libraries hold again from their logs",
