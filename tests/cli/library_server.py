@@ -201,7 +201,8 @@ class Handler(BaseHTTPRequestHandler):
         upload = new_id()
         with self.library.lock:
             self.library.uploads[upload] = {"length": int(self.headers["Upload-Length"]),
-                                            "data": b"", "name": name, "photo": None}
+                                            "data": b"", "name": name, "photo": None,
+                                            "pair": metadata.get("pair")}
         return self.answer(201, headers=[("Tus-Resumable", "1.0.0"), ("Content-Length", "0"),
                                          ("Location", f"/v1/uploads/{upload}")])
 
