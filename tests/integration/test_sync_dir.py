@@ -16,6 +16,7 @@ from backends import running
 from harness import BINARY, eventually
 from people import Person
 from test_accounts import CHEAP
+from test_login import sign_in, terminal  # noqa: F401 (a fixture)
 
 BACKENDS = ["embedded", "servers"]
 
@@ -95,7 +96,7 @@ def digests(contents):
 
 @pytest.fixture(scope="module")
 def server(backend, tmp_path_factory):
-    with running(backend, tmp_path_factory.mktemp("sync"), **CHEAP) as server:
+    with running(backend, tmp_path_factory.mktemp("sync"), device_poll_s=1, **CHEAP) as server:
         if requests.options(server.url + "/v1/uploads", timeout=30).status_code == 404:
             pytest.skip("this server takes no uploads")
         yield server
@@ -189,6 +190,25 @@ def test_another_account_gets_nothing(devices, server):
     one.env["IMAGESYNC_TOKEN"] = eve.call(
         "POST", "/v1/api-keys", {"name": "eve", "scope": "images"}).json()["key"]
     assert "does not let us in" in one.sync(status=1)
+
+
+def test_with_what_login_keeps(devices, server, terminal):
+    one, _ = devices
+    one.put("a.png", picture("login"))
+    assert sign_in(terminal, server, one.person)[0] == 0
+    one.env = {**terminal.environment}
+    words = ["sync", str(one.folder), "--once", "--settle-s", "0"]
+    status, _, err = terminal.run(*words)
+    assert status == 0 and "1 sent" in err and len(one.library()) == 1
+    terminal.change(server, expires=1)  # so it is renewed
+    before = terminal.kept()["servers"][server.url]["refresh_token"]
+    one.put("b.png", picture("login again"))
+    assert terminal.run(*words)[0] == 0 and len(one.library()) == 2
+    assert terminal.kept()["servers"][server.url]["refresh_token"] != before
+    terminal.run("logout")
+    one.put("c.png", picture("signed out"))
+    status, _, err = terminal.run(*words)
+    assert status == 1 and "run 'imagesync login'" in err and len(one.library()) == 2
 
 
 @pytest.mark.parametrize("seed", range(2))
