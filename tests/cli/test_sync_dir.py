@@ -81,7 +81,7 @@ def test_halves_of_a_photo_are_told_to_be_a_pair(device, library):
     for name in ["in/IMG_1.HEIC", "in/IMG_1.MOV", "IMG_1.MOV", "IMG_2.jpg", "IMG_2.png"]:
         device.put(name, name.encode())
     device.sync()
-    pairs = {upload["data"]: upload["pair"] for upload in library.uploads.values()}
+    pairs = {bytes(upload["data"]): upload["pair"] for upload in library.uploads.values()}
     assert pairs.pop(b"in/IMG_1.HEIC") == pairs.pop(b"in/IMG_1.MOV") is not None
     assert set(pairs.values()) == {None}
 
