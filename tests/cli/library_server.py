@@ -44,6 +44,7 @@ class Library:
         self.fault = lambda method, path: None
         self.cut_after = None  # of the next download or upload: bytes until the connection is cut
         self.streams = True
+        self.midway = lambda: None  # called when the first bytes of an upload have come
 
     # What happens in the library.
     def put(self, photo, state):
@@ -201,7 +202,8 @@ class Handler(BaseHTTPRequestHandler):
         upload = new_id()
         with self.library.lock:
             self.library.uploads[upload] = {"length": int(self.headers["Upload-Length"]),
-                                            "data": b"", "name": name, "photo": None}
+                                            "data": bytearray(), "name": name, "photo": None,
+                                            "pair": metadata.get("pair")}
         return self.answer(201, headers=[("Tus-Resumable", "1.0.0"), ("Content-Length", "0"),
                                          ("Location", f"/v1/uploads/{upload}")])
 
@@ -240,6 +242,8 @@ class Handler(BaseHTTPRequestHandler):
             piece = self.rfile.read1(min(length, 65536 if cut is None else min(cut, 65536)))
             if not piece:
                 return self.cut()
+            if not found["data"]:
+                self.library.midway()
             found["data"] += piece
             length -= len(piece)
             self.library.sent_bytes += len(piece)
@@ -264,7 +268,7 @@ class Handler(BaseHTTPRequestHandler):
             elif status == "deleted":
                 upload.update(photo=photo or new_id(), status="skipped")
             else:
-                upload.update(photo=library.add(upload["name"], upload["data"]), status="added")
+                upload.update(photo=library.add(upload["name"], bytes(upload["data"])), status="added")
         return None
 
     # Photos

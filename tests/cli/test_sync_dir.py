@@ -77,6 +77,15 @@ def test_a_new_name_wins_over_a_version_that_is_old(device, library):
     assert library.living()[photo]["name"] == "b.jpg" and library.living()[photo]["favourite"]
 
 
+def test_halves_of_a_photo_are_told_to_be_a_pair(device, library):
+    for name in ["in/IMG_1.HEIC", "in/IMG_1.MOV", "IMG_1.MOV", "IMG_2.jpg", "IMG_2.png"]:
+        device.put(name, name.encode())
+    device.sync()
+    pairs = {bytes(upload["data"]): upload["pair"] for upload in library.uploads.values()}
+    assert pairs.pop(b"in/IMG_1.HEIC") == pairs.pop(b"in/IMG_1.MOV") is not None
+    assert set(pairs.values()) == {None}
+
+
 def test_a_file_that_changed_is_a_new_photo_and_the_old_one_stays(device, library):
     path = device.put("a.jpg", b"before")
     device.sync()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from library_server import Library, serve
 from sync_device import Device, device, library, other, server  # noqa: F401 (fixtures)
 
 BIG = bytes(range(256)) * 4096 * 3  # 3 MiB
@@ -165,6 +166,54 @@ def test_killed_anywhere_it_comes_to_the_same_end(device, other, library, seed):
     assert sorted(device.files().values()) == library.contents()
 
 
+@pytest.fixture(scope="session")
+def kill_shim(tmp_path_factory):
+    made = tmp_path_factory.mktemp("shim") / "kill_shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", made, Path(__file__).with_name("kill_shim.c"),
+                    "-ldl"], check=True)
+    return str(made)
+
+
+def end_at(device, shim, at):
+    """A sync that ends at the at-th write to disk; whether it came so far."""
+    done = subprocess.run(device.command("--once"), timeout=60, check=False, capture_output=True,
+                          env={**device.env, "LD_PRELOAD": shim, "KILL_AT": str(at)})
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    return done.returncode != 0
+
+
+@pytest.mark.parametrize("first", range(1, 5))
+def test_ended_at_any_write_to_disk_it_comes_to_the_same_end(binary, clean_env, tmp_path, kill_shim,
+                                                             first):
+    at = first
+    while True:
+        library = Library()
+        server = serve(library)
+        try:
+            device = Device(binary, clean_env, tmp_path / str(at), server.url)
+            device.put("up.jpg", b"up")
+            down, gone = library.add("down.jpg", b"down"), library.add("gone.jpg", b"gone")
+            device.sync()
+            device.put("up 2.jpg", b"up 2")
+            (device.folder / "up.jpg").rename(device.folder / "moved.jpg")
+            library.add("down 2.jpg", b"down 2")
+            library.change(down, name="named.jpg")
+            library.trash(gone)
+            more = end_at(device, kill_shim, at)
+            device.sync()
+            device.sync()
+        finally:
+            server.shutdown()
+            server.server_close()
+        assert device.files() == {b"moved.jpg": b"up", b"up 2.jpg": b"up 2", b"named.jpg": b"down",
+                                  b"down 2.jpg": b"down 2"}, at
+        assert device.trash() == {b"gone.jpg": b"gone"} and library.wrong == []
+        assert library.names() == ["down 2.jpg", "moved.jpg", "named.jpg", "up 2.jpg"]
+        if not more:
+            break
+        at += 4
+
+
 def test_killed_while_renaming_and_deleting(device, library):
     for i in range(10):
         device.put(f"{i}.jpg", b"photo %d" % i)
@@ -204,20 +253,37 @@ def test_a_file_that_somebody_still_writes_waits(device, library):
 
 
 def test_a_file_that_changes_while_it_is_sent_arrives_as_it_became(device, library):
-    path = device.put("a.jpg", b"1" * (4 << 20))
+    path = device.put("a.jpg", b"1" * (32 << 20))  # more than lies between the two of them
     changed = []
 
-    def change(method, target):
-        if method == "PATCH" and not changed:
-            changed.append(target)
+    def change():
+        if not changed:
+            changed.append(path)
             with open(path, "r+b") as file:
-                file.seek(3 << 20)
                 file.write(b"2" * 1000)
+                file.seek(31 << 20)
+                file.write(b"2" * 1000)
+
+    library.midway = change
+    device.sync()
+    assert changed and library.contents() == [path.read_bytes()]
+
+
+def test_a_file_that_changes_while_its_photo_is_deleted_stays(device, library):
+    path = device.put("a.jpg", b"before")
+    device.sync()
+    library.purge(next(iter(library.living())))
+
+    def change(method, target):
+        if target == "/v1/changes":
+            path.write_bytes(b"edited in the last moment")
+            library.fault = lambda method, target: None
         return None
 
     library.fault = change
     device.sync()
-    assert changed and library.contents() == [path.read_bytes()]
+    assert device.files() == {b"a.jpg": b"edited in the last moment"} and device.trash() == {}
+    assert library.contents() == [b"edited in the last moment"]
 
 
 def test_unfinished_and_hidden_files_stay_here(device, library):

@@ -16,7 +16,7 @@
 
 typedef struct Ear {
     Listener *listener;
-    bool heard;
+    bool heard, within_line;
 } Ear;
 
 uint32_t backoff_ms(unsigned n) {
@@ -36,13 +36,19 @@ static void ring(Listener *listener) {
     (void)!write(listener->bell_fd, &one, sizeof(one));
 }
 
-/* Comments are heartbeats, and begin with a colon; whatever has "data" in it is news, also when a
- * line comes in two pieces: then the first line that follows rings. */
+/* A line that begins with a colon is a comment, which is what heartbeats are (HTML, 9.2.6); any
+ * other that says something is news. So is that the stream is there. */
 static int hear(void *userdata, unsigned status, Str bytes) {
     Ear *ear = userdata;
+    bool is_news = !ear->heard;
 
     (void)status;
-    if (!ear->heard || memchr(bytes.ptr, 'd', bytes.len)) {
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.ptr[i];
+        is_news = is_news || (!ear->within_line && c != ':' && c != '\r' && c != '\n');
+        ear->within_line = c != '\r' && c != '\n';
+    }
+    if (is_news) {
         ring(ear->listener);
     }
     ear->heard = true;

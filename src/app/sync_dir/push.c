@@ -93,22 +93,6 @@ static int check_batch(SyncDir *sync, SyncLink *link, StateFile *files, size_t n
     return r;
 }
 
-/* Files that have no photo yet, into `files`. */
-static int waiting_files(SyncDir *sync, StateFile **ret_files, size_t *ret_n) {
-    StateFile *files;
-    size_t n_all, n = 0;
-    int r = state_files(&sync->state, sync->arena, &files, &n_all);
-
-    for (size_t i = 0; r == 0 && i < n_all; i++) {
-        if (files[i].hashed && !files[i].photo[0] && !files[i].refused[0] && !files[i].arriving) {
-            files[n++] = files[i];
-        }
-    }
-    *ret_files = files;
-    *ret_n = n;
-    return r;
-}
-
 static int push_files(SyncDir *sync, SyncLink *link) {
     size_t n = 0, before = SIZE_MAX;
     int r = 0;
@@ -118,7 +102,7 @@ static int push_files(SyncDir *sync, SyncLink *link) {
         StateFile *files;
         size_t n_tasks = 0;
 
-        r = waiting_files(sync, &files, &n);
+        r = state_files_waiting(&sync->state, sync->arena, &files, &n);
         if (r < 0 || n == 0 || n >= before) {
             return r;
         }
@@ -191,15 +175,12 @@ static int rename_at_server(SyncLink *link, StateFile *file, const char *name) {
 static int push_names(SyncDir *sync, SyncLink *link) {
     StateFile *files;
     size_t n;
-    int r = state_files(&sync->state, sync->arena, &files, &n);
+    int r = state_files_renamed(&sync->state, sync->arena, &files, &n);
 
     for (size_t i = 0; r == 0 && i < n; i++) {
         _cleanup_(buf_done) Buf name = BUF_INIT;
         StateFile *file = &files[i];
         const char *slash = memrchr(file->path.ptr, '/', file->path.len);
-        if (!file->rename_due) {
-            continue;
-        }
         safe_name_sent(slash ? str_from(slash + 1) : file->path, &name);
         sync_link_reset(link);
         r = strcmp(file->name, buf_cstr(&name)) == 0

@@ -41,18 +41,19 @@ static void test_what_comes_is_not_passed_over(void **state) {
 }
 
 static void test_long_names_are_cut_between_characters(void **state) {
-    char name[600] = "", local[SAFE_NAME_SIZE];
+    _cleanup_(buf_done) Buf name = BUF_INIT;
+    char local[SAFE_NAME_SIZE];
 
     (void)state;
     for (size_t i = 0; i < 200; i++) {
-        memcpy(name + 2 * i, "\xc3\xa9", 2);
+        buf_add_str(&name, str_lit("\xc3\xa9"));
     }
-    memcpy(name + 400, ".jpeg", 6);
-    safe_name_local(name, 1, local);
+    buf_add_str(&name, str_lit(".jpeg"));
+    safe_name_local(name.data, 1, local);
     assert_int_equal(strlen(local), 255);
     assert_true(str_is_utf8(str_from(local)));
     assert_true(str_ends_with(str_from(local), str_lit(".jpeg")));
-    safe_name_local(name, 12, local);
+    safe_name_local(name.data, 12, local);
     assert_true(strlen(local) <= 255 && str_is_utf8(str_from(local)));
     assert_true(str_ends_with(str_from(local), str_lit(" (12).jpeg")));
 }

@@ -16,6 +16,7 @@ static const char schema[] =
     " name TEXT NOT NULL, version BIGINT NOT NULL, upload TEXT NOT NULL, refused TEXT NOT NULL,"
     " arriving BIGINT NOT NULL, rename_due BIGINT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS file_photo ON file (photo);"
+    "CREATE INDEX IF NOT EXISTS file_renamed ON file (rename_due) WHERE rename_due = 1;"
     "CREATE TABLE IF NOT EXISTS photo (id TEXT PRIMARY KEY, fate TEXT NOT NULL, name TEXT NOT NULL,"
     " size BIGINT NOT NULL, version BIGINT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS photo_fate ON photo (fate);";
@@ -30,6 +31,8 @@ enum {
     FACT_SET,
     FILES,
     FILES_OF,
+    FILES_WAITING,
+    FILES_RENAMED,
     FILE_PUT,
     FILE_REMOVE,
     PHOTO,
@@ -46,6 +49,13 @@ static const DbStatement statements[_STATEMENTS_MAX] = {
     [FACT_SET] = {"sync_fact_set", "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)", 2, 0},
     [FILES] = {"sync_files", "SELECT " FILE_COLUMNS " FROM file ORDER BY path", 0, 12},
     [FILES_OF] = {"sync_files_of", "SELECT " FILE_COLUMNS " FROM file WHERE photo = ?", 1, 12},
+    [FILES_WAITING] = {"sync_files_waiting",
+                       "SELECT " FILE_COLUMNS " FROM file WHERE photo = '' AND refused = ''"
+                       " AND arriving = 0 AND sha256 IS NOT NULL ORDER BY path",
+                       0, 12},
+    [FILES_RENAMED] = {"sync_files_renamed",
+                       "SELECT " FILE_COLUMNS " FROM file WHERE rename_due = 1 ORDER BY path", 0,
+                       12},
     [FILE_PUT] = {"sync_file_put",
                   "INSERT OR REPLACE INTO file (" FILE_COLUMNS
                   ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -240,6 +250,14 @@ int state_files_of(State *state, const char *photo, Arena *arena, StateFile **re
     const DbValue id = DB_TEXT(str_from(photo));
 
     return look_at_files(state, &(Look){FILES_OF, &id, arena, {0}}, ret_files, ret_n);
+}
+
+int state_files_waiting(State *state, Arena *arena, StateFile **ret_files, size_t *ret_n) {
+    return look_at_files(state, &(Look){FILES_WAITING, NULL, arena, {0}}, ret_files, ret_n);
+}
+
+int state_files_renamed(State *state, Arena *arena, StateFile **ret_files, size_t *ret_n) {
+    return look_at_files(state, &(Look){FILES_RENAMED, NULL, arena, {0}}, ret_files, ret_n);
 }
 
 static Step put_step(const StateFile *file) {

@@ -57,6 +57,10 @@ int state_files(State *state, Arena *arena, StateFile **ret_files, size_t *ret_n
 /* Those whose photo it is. */
 int state_files_of(State *state, const char *photo, Arena *arena, StateFile **ret_files,
                    size_t *ret_n);
+/* Those that have no photo yet, and may be sent. */
+int state_files_waiting(State *state, Arena *arena, StateFile **ret_files, size_t *ret_n);
+/* Those whose name the server has to be told. */
+int state_files_renamed(State *state, Arena *arena, StateFile **ret_files, size_t *ret_n);
 int state_files_put(State *state, const StateFile *files, size_t n);
 /* The file moved: takes its row away under the old path and puts it under the new. */
 int state_file_move(State *state, Str from, const StateFile *to);

@@ -9,6 +9,7 @@
  */
 
 #include "app/sync_dir/content_hash.h"
+#include "app/sync_dir/pair.h"
 #include "app/sync_dir/safe_name.h"
 #include "app/sync_dir/sync_dir.h"
 #include "base/error.h"
@@ -76,6 +77,20 @@ static const char *last_component(Str path) {
     return slash ? slash + 1 : path.ptr;
 }
 
+/* Both halves of a photo carry the same key, which says nothing of their folder. */
+static void add_pair(Upload *upload, Buf *text) {
+    Str stem = pair_stem(upload->file->path);
+    uint8_t digest[DIGEST_LEN];
+    char hex[DIGEST_HEX_SIZE];
+
+    if (pair_find(&upload->sync->scan, upload->file->path)) {
+        digest_hmac(str_from(upload->sync->folder.id), stem, digest);
+        hex_encode((Str){(const char *)digest, sizeof(digest)}, hex);
+        hex[DIGEST_LEN] = '\0';
+        add_base64(text, "pair", str_from(hex));
+    }
+}
+
 static const char *metadata(Upload *upload) {
     _cleanup_(buf_done) Buf text = BUF_INIT, name = BUF_INIT;
     char modified[24];
@@ -85,6 +100,7 @@ static const char *metadata(Upload *upload) {
     add_base64(&text, "filename", buf_str(&name));
     add_base64(&text, "lastmodified", str_from(modified));
     add_base64(&text, "deleted", str_lit("skip"));
+    add_pair(upload, &text);
     upload->file->name = arena_strdup(upload->link->arena, buf_str(&name));
     return arena_strdup(upload->link->arena, buf_str(&text));
 }
