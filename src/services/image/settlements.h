@@ -17,7 +17,7 @@ typedef struct Settlements Settlements;
 
 #define SETTLEMENTS_MAX 10000
 /* The longest that the user service keeps a reservation, whatever its settings say. */
-#define SETTLEMENTS_KEEP_MS (24 * 3600 * 1000ull)
+#define SETTLEMENTS_KEEP_MS (24ull * 3600 * 1000)
 
 typedef struct SettlementsOptions {
     Access *access;    /* outlives it */

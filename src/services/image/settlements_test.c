@@ -70,7 +70,7 @@ static void end(World *world) {
 }
 
 static AccessReservation reservation(void) {
-    return (AccessReservation){uuid_new(), uuid_new(), 2 * CREDIT};
+    return (AccessReservation){uuid_new(), uuid_new(), 2ull * CREDIT};
 }
 
 static void wait_for(FakeAccess *access, unsigned told) {
