@@ -117,7 +117,6 @@ static void keep_head(Checking *checking, const Uuid *user_id, const AuditEnd *e
 }
 
 static int look_for_account(DbTx *tx, void *userdata) {
-    _cleanup_(arena_freep) Arena *arena = arena_new();
     Checking *checking = userdata;
     _cleanup_(arena_freep) Arena *arena = arena_new(); /* the scratch of lists may be none yet */
     const DbValue *row;
