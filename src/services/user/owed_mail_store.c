@@ -57,7 +57,7 @@ int owed_mail_store_add(DbTx *tx, const Vault *vault, const MailMessage *message
         abort(); /* nothing but exhausted memory: the strings are UTF-8 */
     }
     random_bytes(bytes, sizeof(bytes));
-    sealed = vault_seal(vault_service_key(vault), COLUMN, id, str_from(text), arena);
+    sealed = column_seal(vault_service_key(vault), COLUMN, id, str_from(text), arena);
     return run(tx, OWED_MAIL_ADD,
                (DbValue[]){DB_BLOB(id), DB_BLOB(sealed), DB_INT(now_us),
                            DB_INT(now_us + OWED_MAIL_DAYS * DAY_US)});
@@ -69,7 +69,7 @@ static int open_message(const Vault *vault, Str sealed, Arena *arena, OwedMail *
     MailMessage message = {0};
     const char *where;
     Str text;
-    int r = vault_open(vault_service_key(vault), COLUMN, mail->id, sealed, arena, &text);
+    int r = column_open(vault_service_key(vault), COLUMN, mail->id, sealed, arena, &text);
 
     if (r != 0) {
         return r < 0 && r != -EBADMSG ? err_trace(r) : 0;
