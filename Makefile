@@ -78,8 +78,8 @@ bench:
 	@$(PYTHON) bench/tokens.py
 	@$(PYTHON) bench/blobs.py
 	@$(PYTHON) bench/jobs.py
-	@$(PYTHON) bench/events.py
 	@$(PYTHON) bench/streams.py
+	@$(PYTHON) bench/events.py
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 

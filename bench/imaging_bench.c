@@ -3,10 +3,13 @@
  * Renders one file with a made-up or a given matte and prints the milliseconds of each step:
  *   imaging_bench IN OUT [matte.f32 [recipe.json [repeat [threads]]]]
  * The matte is width x height floats of the model (1024 x 1024), or "-" for a soft ellipse.
+ *
+ * Or takes a photo into a library, and writes OUT.mezzanine and OUT.thumbnail:
+ *   imaging_bench ingest IN OUT [repeat [threads]]
  */
 #include "base/error.h"
 #include "base/fd.h"
-#include "imaging/render.h"
+#include "imaging/ingest.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -76,9 +79,9 @@ static void print_output(const RenderOutput *output, double cpu_ms) {
         (unsigned long long)(output->info.memory >> 20));
 }
 
-static int write_file(const char *path, const RenderOutput *output) {
+static int write_file(const char *path, const void *bytes, size_t len) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    int r = fd < 0 ? err_errno() : fd_write_all(fd, output->bytes, output->len);
+    int r = fd < 0 ? err_errno() : fd_write_all(fd, bytes, len);
 
     fd_close(fd);
     return r;
@@ -96,6 +99,55 @@ static int read_recipe(const char *text, Arena *arena, Recipe *recipe) {
     return r;
 }
 
+static int write_rendition(const char *out, const char *name, const IngestFile *file) {
+    _cleanup_(buf_done) Buf path = BUF_INIT;
+
+    buf_addf(&path, "%s.%s", out, name);
+    return write_file(buf_cstr(&path), file->encoded.bytes, file->encoded.len);
+}
+
+static int ingest_once(Str bytes, const char *out, const ImagingLimits *limits) {
+    IngestInput input = {bytes, limits, RENDER_INGEST_DEFAULT};
+    _cleanup_(ingest_output_done) IngestOutput output = {0};
+    clock_t cpu = clock();
+    struct rusage usage;
+    const char *detail;
+    int r = ingest_photo(&input, &output, &detail);
+
+    if (r != 0) {
+        fprintf(stderr, "%s: %s\n", r > 0 ? render_status_names[r] : "fault", detail);
+        return -EINVAL;
+    }
+    getrusage(RUSAGE_SELF, &usage);
+    printf("ingest of %ux%u: %ux%u %s %zu B, %ux%u %zu B, hash %016llx, taken %s by %s | decode "
+           "%.1f encode %.1f total %.1f ms, of all processors %.0f ms | peak %ld MB, estimated "
+           "%llu MB\n",
+           output.info.width, output.info.height, output.mezzanine.width, output.mezzanine.height,
+           output_format_names[output.mezzanine.format], output.mezzanine.encoded.len,
+           output.thumbnail.width, output.thumbnail.height, output.thumbnail.encoded.len,
+           (unsigned long long)output.hash, output.photo.taken, output.photo.model,
+           output.timings.decode, output.timings.encode, output.timings.total,
+           (double)(clock() - cpu) * 1000 / CLOCKS_PER_SEC, usage.ru_maxrss >> 10,
+           (unsigned long long)(render_ingest_memory(&input.sides, &output.info) >> 20));
+    r = write_rendition(out, "mezzanine", &output.mezzanine);
+    return r < 0 ? r : write_rendition(out, "thumbnail", &output.thumbnail);
+}
+
+static int run_ingest(int argc, char **argv) {
+    static const ImagingLimits limits = {100000000, 20000, 1000};
+    int repeat = argc > 4 ? (int)strtol(argv[4], NULL, 10) : 1;
+    _cleanup_(buf_done) Buf file = BUF_INIT;
+    int r = argc < 4 ? -EINVAL : read_file(argv[2], &file);
+
+    if (r == 0) {
+        r = imaging_start(argc > 5 ? (unsigned)strtol(argv[5], NULL, 10) : 2);
+    }
+    for (int i = 0; r == 0 && i < repeat; i++) {
+        r = ingest_once(buf_str(&file), argv[3], &limits);
+    }
+    return r < 0;
+}
+
 int main(int argc, char **argv) {
     Buf file = BUF_INIT, matte = BUF_INIT, background = BUF_INIT;
     Arena *arena = arena_new();
@@ -109,11 +161,15 @@ int main(int argc, char **argv) {
     int repeat = argc > 5 ? (int)strtol(argv[5], NULL, 10) : 1;
     const char *backdrop = getenv("IMAGING_BENCH_BACKGROUND");
 
+    if (argc > 1 && strcmp(argv[1], "ingest") == 0) {
+        return run_ingest(argc, argv);
+    }
     if (argc < 3 || read_file(argv[1], &file) < 0 ||
         (argc > 3 && strcmp(argv[3], "-") != 0 && read_file(argv[3], &matte) < 0) ||
         (argc > 4 && read_recipe(argv[4], arena, &recipe) < 0) ||
         (backdrop && read_file(backdrop, &background) < 0)) {
-        fprintf(stderr, "usage: imaging_bench IN OUT [MATTE|- [RECIPE [REPEAT [THREADS]]]]\n");
+        fprintf(stderr, "usage: imaging_bench IN OUT [MATTE|- [RECIPE [REPEAT [THREADS]]]]\n"
+                        "       imaging_bench ingest IN OUT [REPEAT [THREADS]]\n");
         return 2;
     }
     input.bytes = buf_str(&file);
@@ -141,7 +197,7 @@ int main(int argc, char **argv) {
             return 1;
         }
         print_output(&output, (double)(clock() - cpu) * 1000 / CLOCKS_PER_SEC);
-        r = write_file(argv[2], &output);
+        r = write_file(argv[2], output.bytes, output.len);
         render_output_done(&output);
         if (r < 0) {
             return 1;

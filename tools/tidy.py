@@ -24,6 +24,7 @@ ARROWS = {
 # A library header and the only folders that may include it.
 ONLY_IN = {
     "vips/": ["imaging"],
+    "libexif/": ["imaging"],
     "openvino/": ["inference"],
     "microhttpd.h": ["base"],
     "gnutls/": ["base"],
@@ -34,7 +35,7 @@ ONLY_IN = {
     "fido": ["services/user/passkey"],
     "cbor.h": ["services/user/passkey"],
     "idn2.h": ["services/user"],
-    "archive": ["services/user/privacy"],
+    "archive": ["services/user/privacy", "services/sync/photo"],
     "libpq-fe.h": ["adapters/db/postgres"],
     "libxml/": ["adapters/blobs/s3"],
     "amqp": ["adapters/queue/rabbitmq"],

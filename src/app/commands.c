@@ -11,8 +11,10 @@
 #include "app/login/login_command.h"
 #include "app/migrate_command.h"
 #include "app/models_command.h"
+#include "app/rebuild_command.h"
 #include "app/receipts_command.h"
 #include "app/serve.h"
+#include "app/sync_dir/command.h"
 #include "app/users_command.h"
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -109,6 +111,16 @@ static const char receipts_verify_details[] =
     "signed receipts with. Prints whose account it was, when it was erased, and how many rows. The "
     "exit status is 1 when it is no receipt of this server.\n";
 
+static const char rebuild_details[] =
+    "What a library holds, and the tables that find it, come of its log. This throws them away and "
+    "makes them again from the log, each library in one transaction: a server that runs meanwhile "
+    "answers as before, and what is written to that library waits. Nothing is done to files. An "
+    "object that does not open is named, and keeps no other from being made; the exit status is 1 "
+    "then. Ended midway, the library under way is as it was: run it again, or with --all go on "
+    "with --after.\n"
+    "\n"
+    "  imagesync rebuild --user ada@example.com\n";
+
 static const char login_details[] =
     "Prints a code and the address of a page. Open the page in a browser on any device, sign in "
     "there and type the code; this command then goes on by itself. What it is given is kept in "
@@ -121,6 +133,29 @@ static const char login_details[] =
 static const char logout_details[] =
     "The server takes back the access that 'imagesync login' was given. When it cannot be reached "
     "the access is forgotten here nonetheless, and the exit status is 1.\n";
+
+static const char sync_details[] =
+    "Keeps DIR and the library of whoever is signed in ('imagesync login') alike, until it is "
+    "ended: files that are put into DIR or a folder in it go to the library, photos that other "
+    "devices add come into DIR. What is known of DIR lies in DIR/.imagesync.\n"
+    "\n"
+    "Nothing is deleted in the library because a file is gone here (but see --delete-to-trash): "
+    "it is then not downloaded again. A photo that is deleted in the library takes its file into "
+    "DIR/.imagesync/trash; a file that was changed here meanwhile stays, and is a new photo. "
+    "Hidden files, unfinished ones (.part, .crdownload, .tmp, ~), files that somebody still writes "
+    "to and symbolic links are left alone. No file is overwritten: a second one becomes "
+    "'name (2).jpg'. Whenever it is ended, even by a power cut, it goes on where it was.\n"
+    "\n"
+    "The exit status is 1 when something could not be done, also with --once when the server "
+    "cannot be reached, and 3 when DIR is not what was synced there before (a disk that is not "
+    "mounted), is another account's, or in use by another sync.\n"
+    "\n"
+    "  imagesync sync ~/Pictures\n"
+    "  IMAGESYNC_TOKEN=... imagesync sync /srv/photos --once --server https://photos.example.com\n";
+
+static const char sync_status_details[] =
+    "How many files are in sync, wait, or are not sent and why, as of the last sync. Asks no "
+    "server.\n";
 
 const CliCommand cli_commands[] = {
     {.name = "cutout",
@@ -160,6 +195,23 @@ const CliCommand cli_commands[] = {
      .options = session_options,
      .options_size = sizeof(LoginOptions),
      .run = whoami_command},
+    {.name = "sync status",
+     .arguments = "DIR",
+     .summary = "Print how far a folder is in sync",
+     .details = sync_status_details,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = sync_dir_status_command},
+    {.name = "sync",
+     .arguments = "DIR",
+     .summary = "Keep a folder and your library alike",
+     .details = sync_details,
+     .options = sync_dir_options,
+     .options_size = sizeof(SyncDirOptions),
+     .options_init = &sync_dir_options_init,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = sync_dir_command},
     {.name = "models list",
      .arguments = "",
      .summary = "List the models that are installed",
@@ -280,6 +332,14 @@ const CliCommand cli_commands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .run = users_erase_command},
+    {.name = "rebuild",
+     .arguments = "",
+     .summary = "Make what libraries hold again from their logs",
+     .details = rebuild_details,
+     .options = rebuild_options,
+     .options_size = sizeof(RebuildOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = rebuild_command},
     {.name = "receipts verify",
      .arguments = "FILE",
      .summary = "Check the receipt of an erasure",

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "imaging/render.h"
+#include "imaging/ingest.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -139,6 +139,52 @@ static int handle_render(const ChildPacket *packet) {
     return r;
 }
 
+static ChildFile describe(const IngestFile *file) {
+    return (ChildFile){file->encoded.len, (int)file->format, file->width, file->height};
+}
+
+static int send_ingested(const ChildMessage *job, const IngestOutput *output, const int *fds) {
+    const Encoded *mezzanine = &output->mezzanine.encoded, *thumbnail = &output->thumbnail.encoded;
+    int r;
+
+    if ((r = fd_write_all(fds[0], mezzanine->bytes, mezzanine->len)) < 0 ||
+        (r = fd_write_all(fds[1], thumbnail->bytes, thumbnail->len)) < 0) {
+        return err_trace(r);
+    }
+    return child_send(&(ChildMessage){.op = CHILD_INGESTED,
+                                      .id = job->id,
+                                      .info = output->info,
+                                      .photo = output->photo,
+                                      .hash_high = (uint32_t)(output->hash >> 32),
+                                      .hash_low = (uint32_t)output->hash,
+                                      .mezzanine = describe(&output->mezzanine),
+                                      .thumbnail = describe(&output->thumbnail),
+                                      .timings = output->timings},
+                      NULL, 0);
+}
+
+static int handle_ingest(const ChildPacket *packet) {
+    const ChildMessage *job = &packet->message;
+    const ImagingLimits limits = {job->pixels_max, job->side_max, job->pages_max};
+    _cleanup_(map_done) Map input = MAP_INIT;
+    _cleanup_(ingest_output_done) IngestOutput output = {0};
+    const char *detail = NULL;
+    int r;
+
+    if (packet->packet.n_fds != 3) {
+        return err_trace(-EBADMSG);
+    }
+    r = map_range(packet->packet.fds[0], job->input_offset, job->input_len, &input);
+    if (r == 0) {
+        r = ingest_photo(&(IngestInput){.bytes = {input.data, input.len},
+                                        .limits = &limits,
+                                        .sides = job->ingest},
+                         &output, &detail);
+    }
+    return r != 0 ? refuse_render(job->id, r, detail)
+                  : send_ingested(job, &output, packet->packet.fds + 1);
+}
+
 static int handle_probe(const ChildPacket *packet) {
     const ChildMessage *job = &packet->message;
     const ImagingLimits limits = {job->pixels_max, job->side_max, job->pages_max};
@@ -170,6 +216,9 @@ static int serve(void) {
             break;
         case CHILD_RENDER:
             r = handle_render(&packet);
+            break;
+        case CHILD_INGEST:
+            r = handle_ingest(&packet);
             break;
         default:
             r = -EBADMSG;

@@ -59,6 +59,21 @@ static int read_string(const json_t *value, const JsonField *field, Arena *arena
     return 0;
 }
 
+static int read_chars(const json_t *value, const JsonField *field, void *at) {
+    Str text;
+
+    if (!json_is_string(value)) {
+        return -EINVAL;
+    }
+    text = (Str){json_string_value(value), json_string_length(value)};
+    if (text.len > (size_t)field->max || memchr(text.ptr, '\0', text.len)) {
+        return -EINVAL;
+    }
+    memcpy(at, text.ptr, text.len);
+    ((char *)at)[text.len] = '\0';
+    return 0;
+}
+
 static int read_enum(const json_t *value, const JsonField *field, void *at) {
     if (!json_is_string(value)) {
         return -EINVAL;
@@ -94,6 +109,8 @@ static int read_field(const json_t *value, const JsonField *field, Arena *arena,
         return 0;
     case JSON_FIELD_STR:
         return read_string(value, field, arena, at);
+    case JSON_FIELD_CHARS:
+        return read_chars(value, field, at);
     case JSON_FIELD_ENUM:
         return read_enum(value, field, at);
     case JSON_FIELD_OBJECT:
@@ -157,6 +174,8 @@ static json_t *write_field(const JsonField *field, const void *at) {
         return json_real(*(const double *)at);
     case JSON_FIELD_STR:
         return json_string(*(const char *const *)at);
+    case JSON_FIELD_CHARS:
+        return json_string(at);
     case JSON_FIELD_ENUM:
         return json_string(field->names[*(const int *)at]);
     case JSON_FIELD_OBJECT:

@@ -18,6 +18,7 @@ typedef enum JsonType {
     JSON_FIELD_I32,    /* int32_t, within min..max */
     JSON_FIELD_DOUBLE, /* double, within min..max; integers are accepted */
     JSON_FIELD_STR,    /* const char * in the arena, at most max bytes, no NUL inside */
+    JSON_FIELD_CHARS,  /* char[max + 1] in the struct itself, else as STR; never left out */
     JSON_FIELD_ENUM,   /* int: index in `names` (NULL-terminated) */
     JSON_FIELD_OBJECT, /* a struct at offset, read by `fields` */
 } JsonType;

@@ -11,6 +11,7 @@ typedef struct Sample {
     double share;
     const char *name;
     int kind;
+    char code[4];
 } Sample;
 
 static const char *const kinds[] = {"cat", "dog", NULL};
@@ -21,6 +22,7 @@ static const JsonField fields[] = {
     {"share", JSON_FIELD_DOUBLE, offsetof(Sample, share), .min = 0, .max = 1},
     {"name", JSON_FIELD_STR, offsetof(Sample, name), .max = 5},
     {"kind", JSON_FIELD_ENUM, offsetof(Sample, kind), .names = kinds},
+    {"code", JSON_FIELD_CHARS, offsetof(Sample, code), .max = 3},
     {0},
 };
 
@@ -33,7 +35,7 @@ static int read_text(const char *text, Arena *arena, Sample *sample, const char 
 
 static void reads_what_it_wrote(void **state) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
-    Sample out = {true, 3, 1ull << 40, 0.25, "Tom", 1}, in = {0};
+    Sample out = {true, 3, 1ull << 40, 0.25, "Tom", 1, "abc"}, in = {0};
     json_t *json = json_write(fields, &out);
     const char *where;
 
@@ -42,6 +44,7 @@ static void reads_what_it_wrote(void **state) {
     json_decref(json);
     assert_true(in.on && in.count == 3 && in.big == 1ull << 40 && in.share == 0.25 && in.kind == 1);
     assert_string_equal(in.name, "Tom");
+    assert_string_equal(in.code, "abc");
 }
 
 static void names_what_is_wrong(void **state) {
@@ -58,6 +61,8 @@ static void names_what_is_wrong(void **state) {
         {"{\"count\":1,\"share\":1.01}", "share"},
         {"{\"count\":1,\"name\":\"toolong\"}", "name"},
         {"{\"count\":1,\"kind\":\"cow\"}", "kind"},
+        {"{\"count\":1,\"code\":\"abcd\"}", "code"},
+        {"{\"count\":1,\"code\":1}", "code"},
         {"{\"count\":1,\"extra\":1}", "extra"},
     };
     _cleanup_(arena_freep) Arena *arena = arena_new();

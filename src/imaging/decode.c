@@ -3,12 +3,14 @@
 
 #include "base/error.h"
 #include "imaging/bmp.h"
+#include "imaging/srgb.h"
 
 #include <assert.h>
 #include <math.h>
 
-#define CUBE_SIDE      5 /* colours of each channel that a profile is judged by */
-#define SRGB_TOLERANCE 2
+/* A side that decoding gives at no cost is taken when it is at least so much of what is wanted. */
+#define FIT_NUMERATOR   15
+#define FIT_DENOMINATOR 16
 
 static const char detail_broken[] = "The picture is broken or ends too early.";
 
@@ -34,7 +36,8 @@ VipsImage *decode_open(Str bytes, ImageFormat format, int shrink) {
                                 VIPS_FAIL_ON_TRUNCATED, NULL);
         break;
     case IMAGE_FORMAT_WEBP:
-        r = vips_webpload_buffer(data, len, &image, "access", VIPS_ACCESS_SEQUENTIAL, NULL);
+        r = vips_webpload_buffer(data, len, &image, "scale", 1.0 / shrink, "access",
+                                 VIPS_ACCESS_SEQUENTIAL, NULL);
         break;
     case IMAGE_FORMAT_GIF:
         r = vips_gifload_buffer(data, len, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
@@ -62,101 +65,6 @@ VipsImage *decode_open(Str bytes, ImageFormat format, int shrink) {
     return image;
 }
 
-/* Whole numbers of 0..255 from floats; without this, conversion would cut their fractions off. */
-static VipsImage *to_nearest(VipsImage *image) {
-    _cleanup_(image_unrefp) VipsImage *from = image;
-    _cleanup_(image_unrefp) VipsImage *whole = NULL;
-    VipsImage *out = NULL;
-
-    if (vips_rint(from, &whole, NULL) || vips_cast(whole, &out, VIPS_FORMAT_UCHAR, NULL)) {
-        return NULL;
-    }
-    return out;
-}
-
-/* The colours of the embedded profile as 8-bit sRGB. NULL when it does not fit its picture. */
-static VipsImage *apply_profile(VipsImage *image) {
-    const char *otherwise = image->Type == VIPS_INTERPRETATION_CMYK ? "cmyk" : "srgb";
-    VipsImage *out = NULL;
-
-    return vips_icc_transform(image, &out, "srgb", "embedded", TRUE, "input_profile", otherwise,
-                              "intent", VIPS_INTENT_PERCEPTUAL, "depth", 8, NULL)
-               ? NULL
-               : out;
-}
-
-/* The same for 16 bits and alpha, which the transform would clip instead of scaling it. */
-static VipsImage *apply_profile_beside_alpha(VipsImage *image) {
-    _cleanup_(image_unrefp) VipsImage *colours = NULL;
-    _cleanup_(image_unrefp) VipsImage *shown = NULL;
-    _cleanup_(image_unrefp) VipsImage *alpha = NULL;
-    _cleanup_(image_unrefp) VipsImage *scaled = NULL;
-    int last = image->Bands - 1;
-    VipsImage *out = NULL;
-
-    if (vips_extract_band(image, &colours, 0, "n", last, NULL) ||
-        !(shown = apply_profile(colours)) || vips_extract_band(image, &alpha, last, NULL) ||
-        vips_linear1(alpha, &scaled, 1 / 257.0, 0, NULL)) {
-        return NULL;
-    }
-    scaled = to_nearest(TAKE_PTR(scaled));
-    return !scaled || vips_bandjoin2(shown, scaled, &out, NULL) ? NULL : out;
-}
-
-/*
- * Whether the embedded profile changes hardly any colour of a coarse cube: most photos carry sRGB's
- * under one of its many names, and transforming them is a slow way of changing nothing.
- */
-static bool is_srgb_profile(VipsImage *image) {
-    uint8_t cube[CUBE_SIDE * CUBE_SIDE * CUBE_SIDE][3];
-    _cleanup_(image_unrefp) VipsImage *raw = NULL;
-    _cleanup_(image_unrefp) VipsImage *colours = NULL;
-    _cleanup_(image_unrefp) VipsImage *shown = NULL;
-    _cleanup_(image_unrefp) VipsImage *flat = NULL;
-    const void *profile;
-    size_t len;
-
-    for (unsigned i = 0; i < ARRAY_LEN(cube); i++) {
-        cube[i][0] = (uint8_t)(i % CUBE_SIDE * 255 / (CUBE_SIDE - 1));
-        cube[i][1] = (uint8_t)(i / CUBE_SIDE % CUBE_SIDE * 255 / (CUBE_SIDE - 1));
-        cube[i][2] = (uint8_t)(i / CUBE_SIDE / CUBE_SIDE * 255 / (CUBE_SIDE - 1));
-    }
-    raw = vips_image_new_from_memory(cube, sizeof(cube), ARRAY_LEN(cube), 1, 3, VIPS_FORMAT_UCHAR);
-    if (image->Bands < 3 || vips_image_get_blob(image, VIPS_META_ICC_NAME, &profile, &len) ||
-        !raw || vips_copy(raw, &colours, "interpretation", VIPS_INTERPRETATION_sRGB, NULL)) {
-        return false;
-    }
-    vips_image_set_blob_copy(colours, VIPS_META_ICC_NAME, profile, len);
-    shown = apply_profile(colours);
-    flat = shown ? vips_image_copy_memory(shown) : NULL;
-    for (unsigned i = 0; flat && i < sizeof(cube); i++) {
-        if (abs(((const uint8_t *)VIPS_IMAGE_ADDR(flat, 0, 0))[i] - cube[i / 3][i % 3]) >
-            SRGB_TOLERANCE) {
-            return false;
-        }
-    }
-    return flat != NULL;
-}
-
-/* Any colour space to 8-bit sRGB, alpha kept; consumes `image`. NULL when that fails. */
-static VipsImage *to_srgb(VipsImage *image) {
-    _cleanup_(image_unrefp) VipsImage *from = image;
-    bool cmyk = from->Type == VIPS_INTERPRETATION_CMYK;
-    bool profile = vips_image_get_typeof(from, VIPS_META_ICC_NAME) != 0;
-    bool deep_alpha = from->BandFmt == VIPS_FORMAT_USHORT && vips_image_hasalpha(from);
-    VipsImage *out = NULL;
-
-    if ((cmyk || (profile && !is_srgb_profile(from))) && from->Coding == VIPS_CODING_NONE &&
-        from->BandFmt <= VIPS_FORMAT_USHORT) {
-        out = deep_alpha ? apply_profile_beside_alpha(from) : apply_profile(from);
-        if (out) {
-            return out;
-        }
-    }
-    vips_error_clear(); /* a profile that does not fit its picture is ignored */
-    return vips_colourspace(from, &out, VIPS_INTERPRETATION_sRGB, NULL) ? NULL : out;
-}
-
 /* Scales to exactly width x height, with regard to alpha; consumes `image`. */
 static VipsImage *scale_to(VipsImage *image, uint32_t width, uint32_t height) {
     _cleanup_(image_unrefp) VipsImage *from = image;
@@ -174,7 +82,7 @@ static VipsImage *scale_to(VipsImage *image, uint32_t width, uint32_t height) {
         vips_unpremultiply(scaled, &straight, NULL)) {
         return NULL;
     }
-    return to_nearest(TAKE_PTR(straight));
+    return srgb_to_nearest(TAKE_PTR(straight));
 }
 
 /* Exactly 3 or 4 bands of 8 bits; consumes `image`. */
@@ -222,7 +130,7 @@ static VipsImage *to_memory(VipsImage *image, int orientation) {
     _cleanup_(image_unrefp) VipsImage *flat = vips_image_copy_memory(from);
     _cleanup_(image_unrefp) VipsImage *turned = NULL;
 
-    if (!flat || orientation <= 1 || orientation > 8) {
+    if (!flat || orientation == 1) {
         return TAKE_PTR(flat);
     }
     g_clear_object(&from);
@@ -257,14 +165,14 @@ static int to_picture(VipsImage *image, Picture *ret_picture) {
     return 0;
 }
 
-static int read_orientation(VipsImage *image) {
+int decode_orientation(VipsImage *image) {
     int orientation = 1;
 
     if (vips_image_get_typeof(image, VIPS_META_ORIENTATION) &&
         vips_image_get_int(image, VIPS_META_ORIENTATION, &orientation)) {
         vips_error_clear();
     }
-    return orientation;
+    return orientation >= 1 && orientation <= 8 ? orientation : 1;
 }
 
 /* What of a picture is wanted, as it is shown: the middle `part_*` of it, at `width` x `height`. */
@@ -294,7 +202,7 @@ static VipsImage *cut_middle(VipsImage *image, const ImageInfo *info, const Want
 
 /* From an opened picture to all of its pixels, before they are turned; consumes `image`. */
 static VipsImage *run_pipeline(VipsImage *image, const ImageInfo *info, const Wanted *wanted) {
-    image = to_srgb(image);
+    image = srgb_from(image);
     if (image) {
         image = cut_middle(image, info, wanted);
     }
@@ -317,41 +225,92 @@ static int judge_failure(const char **reterr_detail) {
     return RENDER_UNREADABLE;
 }
 
-/* A JPEG is decoded at a fraction of its size when that still has more pixels than wanted. */
-static int decode_wanted(Str bytes, const ImageInfo *info, const Wanted *upright,
+/* From an opened picture to its upright pixels as they are wanted; consumes `image`. */
+static int decode_opened(VipsImage *image, const ImageInfo *info, const Wanted *upright,
                          Picture *ret_picture, const char **reterr_detail) {
-    uint32_t ratio =
-        MIN(upright->part_width / upright->width, upright->part_height / upright->height);
-    int shrink = ratio >= 8 ? 8 : ratio >= 4 ? 4 : ratio >= 2 ? 2 : 1;
-    _cleanup_(image_unrefp) VipsImage *image =
-        decode_open(bytes, (ImageFormat)info->format, shrink);
+    _cleanup_(image_unrefp) VipsImage *from = image;
+    int orientation = decode_orientation(from), r;
     ImageInfo stored = *info;
     Wanted wanted = *upright;
-    int orientation, r;
 
-    if (!image) {
-        *reterr_detail = detail_broken;
-        return RENDER_UNREADABLE;
-    }
-    orientation = read_orientation(image);
-    if (orientation >= 5 && orientation <= 8) {
+    if (orientation >= 5) {
         wanted =
             (Wanted){upright->part_height, upright->part_width, upright->height, upright->width};
         stored.width = info->height;
         stored.height = info->width;
     }
-    image = run_pipeline(TAKE_PTR(image), &stored, &wanted);
-    if (image) {
-        image = to_memory(TAKE_PTR(image), orientation);
+    from = run_pipeline(TAKE_PTR(from), &stored, &wanted);
+    if (from) {
+        from = to_memory(TAKE_PTR(from), orientation);
     }
-    if (!image) {
+    if (!from) {
         return judge_failure(reterr_detail);
     }
-    if ((uint32_t)image->Xsize != upright->width || (uint32_t)image->Ysize != upright->height) {
+    if ((uint32_t)from->Xsize != upright->width || (uint32_t)from->Ysize != upright->height) {
         return err_trace(-EIO);
     }
-    r = to_picture(image, ret_picture);
+    r = to_picture(from, ret_picture);
     return r < 0 ? err_trace(r) : 0;
+}
+
+/* Decoded at a fraction of its size when that still has more pixels than wanted. */
+static int decode_wanted(Str bytes, const ImageInfo *info, const Wanted *upright,
+                         Picture *ret_picture, const char **reterr_detail) {
+    uint32_t ratio =
+        MIN(upright->part_width / upright->width, upright->part_height / upright->height);
+    int shrink = ratio >= 8 ? 8 : ratio >= 4 ? 4 : ratio >= 2 ? 2 : 1;
+    VipsImage *image = decode_open(bytes, (ImageFormat)info->format, shrink);
+
+    if (!image) {
+        *reterr_detail = detail_broken;
+        return RENDER_UNREADABLE;
+    }
+    return decode_opened(image, info, upright, ret_picture, reterr_detail);
+}
+
+/* The mean of each block of pixels, which is what JPEG gives; consumes `image`. */
+static VipsImage *shrink_by(VipsImage *image, unsigned shrink) {
+    _cleanup_(image_unrefp) VipsImage *from = image;
+    VipsImage *out = NULL;
+
+    /* Beside alpha the colours would need weights: that is left to scaling. */
+    if (shrink == 1 || vips_image_hasalpha(from) || from->Coding != VIPS_CODING_NONE) {
+        return TAKE_PTR(from);
+    }
+    if (vips_shrink(from, &out, shrink, shrink, NULL)) {
+        vips_error_clear();
+        return NULL;
+    }
+    return out;
+}
+
+VipsImage *decode_open_fit(Str bytes, const ImageInfo *info, uint32_t side_max) {
+    uint64_t longer = MAX(info->width, info->height), shorter = MIN(info->width, info->height);
+    uint64_t enough = (uint64_t)side_max * FIT_NUMERATOR / FIT_DENOMINATOR;
+    VipsImage *image;
+    unsigned shrink = 8;
+
+    while (shrink > 1 && (longer / shrink < enough || longer <= side_max || shorter < shrink)) {
+        shrink /= 2;
+    }
+    image = decode_open(bytes, (ImageFormat)info->format, (int)shrink);
+    if (image && info->format != IMAGE_FORMAT_JPEG && info->format != IMAGE_FORMAT_WEBP) {
+        image = shrink_by(image, shrink);
+    }
+    return image;
+}
+
+int decode_fit(VipsImage *image, const ImageInfo *info, uint32_t side_max, Picture *ret_picture,
+               const char **reterr_detail) {
+    bool turned = decode_orientation(image) >= 5;
+    uint32_t width = (uint32_t)(turned ? image->Ysize : image->Xsize);
+    uint32_t height = (uint32_t)(turned ? image->Xsize : image->Ysize);
+    Wanted wanted = {info->width, info->height, width, height};
+
+    if (MAX(width, height) > side_max) {
+        picture_fit(info->width, info->height, side_max, &wanted.width, &wanted.height);
+    }
+    return decode_opened(image, info, &wanted, ret_picture, reterr_detail);
 }
 
 int picture_scale(Picture *picture, uint32_t width, uint32_t height) {

@@ -5,40 +5,10 @@
 
 #include <lcms2.h>
 
-/* Marks the top left quarter of a 60 x 40 picture, as shown, red. */
-static VipsImage *marked(int orientation) {
-    VipsImage *black, *shown, *turned, *flipped, *typed;
-    double red[] = {250, 10, 10};
-
-    vips_black(&black, 60, 40, "bands", 3, NULL);
-    shown = vips_image_copy_memory(black);
-    vips_draw_rect(shown, red, 3, 0, 0, 30, 20, "fill", TRUE, NULL);
-    /* The inverse of what the viewer does: turn back, then mirror back. */
-    vips_rot(shown, &turned,
-             orientation == 3                       ? VIPS_ANGLE_D180
-             : orientation == 5 || orientation == 6 ? VIPS_ANGLE_D270
-             : orientation == 7 || orientation == 8 ? VIPS_ANGLE_D90
-                                                    : VIPS_ANGLE_D0,
-             NULL);
-    if (orientation == 2 || orientation == 4 || orientation == 5 || orientation == 7) {
-        vips_flip(turned, &flipped,
-                  orientation == 2 ? VIPS_DIRECTION_HORIZONTAL : VIPS_DIRECTION_VERTICAL, NULL);
-    } else {
-        flipped = g_object_ref(turned);
-    }
-    g_object_unref(turned);
-    vips_copy(flipped, &typed, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
-    vips_image_set_int(typed, VIPS_META_ORIENTATION, orientation);
-    g_object_unref(flipped);
-    g_object_unref(shown);
-    g_object_unref(black);
-    return typed;
-}
-
 static void test_orientations_are_applied(void **state) {
     (void)state;
     for (int orientation = 1; orientation <= 8; orientation++) {
-        Buf file = test_encode(marked(orientation), ".jpg[Q=95]");
+        Buf file = test_encode(test_marked(60, 40, orientation), ".jpg[Q=95]");
         const char *detail;
         ImageInfo info;
         Picture picture;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The estimate that jobs are admitted by bounds what they really take. */
+#include "imaging/ingest.h"
 #include "imaging/testing.h"
 
 #include <malloc.h>
@@ -54,6 +55,29 @@ static void check(VipsImage *image, const char *suffix, const Recipe *recipe, St
     buf_done(&file);
 }
 
+/* The same of an ingest; consumes the image. */
+static void check_ingest(VipsImage *image, const char *suffix) {
+    Buf file = test_encode(image, suffix);
+    IngestInput input = {buf_str(&file), &test_limits, RENDER_INGEST_DEFAULT};
+    uint64_t estimate, took, before;
+    IngestOutput output;
+    const char *detail;
+
+    forget_peak();
+    before = resident("VmRSS");
+    assert_int_equal(ingest_photo(&input, &output, &detail), 0);
+    took = clean + resident("VmHWM") - before;
+    estimate = render_ingest_memory(&input.sides, &output.info);
+    print_message("%-32s ingested %4lu of %4lu MB\n", suffix, (unsigned long)(took >> 20),
+                  (unsigned long)(estimate >> 20));
+    assert_true(took < estimate);
+    if (output.info.width > RENDER_INGEST_DEFAULT.mezzanine_max) {
+        assert_true(estimate < render_memory(&RECIPE_INIT, &output.info));
+    }
+    ingest_output_done(&output);
+    buf_done(&file);
+}
+
 static VipsImage *with_alpha(VipsInterpretation space) {
     VipsImage *photo = test_photo(WIDTH, HEIGHT), *both, *out, *flat;
 
@@ -83,6 +107,36 @@ static void test_each_format_in(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
         check(test_photo(WIDTH, HEIGHT), suffixes[i], &recipe, (Str){0});
     }
+}
+
+/* Large where that is quick to write, so that the picture, not the process, makes the difference.
+ */
+static void test_ingests(void **state) {
+    static const struct {
+        const char *suffix;
+        int factor;
+    } files[] = {
+        {".jpg", 2},
+        {".jpg[interlace,subsample-mode=off]", 2},
+        {".png[compression=1]", 2},
+        {".png[interlace,compression=1]", 2},
+        {".tif", 2},
+        {".tif[tile,tile-width=2000,tile-height=1504]", 2},
+        {".webp[effort=0]", 1},
+        {".gif[effort=1]", 1},
+        {".heic[effort=0]", 1},
+        {".avif[effort=0]", 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        check_ingest(test_photo(files[i].factor * WIDTH, files[i].factor * HEIGHT),
+                     files[i].suffix);
+    }
+    check_ingest(with_alpha(VIPS_INTERPRETATION_sRGB), ".png");
+    check_ingest(with_alpha(VIPS_INTERPRETATION_sRGB), ".webp[effort=0]");
+    check_ingest(with_alpha(VIPS_INTERPRETATION_RGB16), ".png[interlace,bitdepth=16]");
+    check_ingest(with_alpha(VIPS_INTERPRETATION_RGB16), ".tif");
 }
 
 static void test_alpha_and_deep_samples(void **state) {
@@ -165,7 +219,7 @@ int main(void) {
 #ifndef IMAGESYNC_SANITIZED
         cmocka_unit_test(test_each_format_in),  cmocka_unit_test(test_alpha_and_deep_samples),
         cmocka_unit_test(test_each_format_out), cmocka_unit_test(test_wide_margins),
-        cmocka_unit_test(test_pictures_behind),
+        cmocka_unit_test(test_pictures_behind), cmocka_unit_test(test_ingests),
 #endif
     };
 

@@ -27,6 +27,15 @@ static inline void picture_done(Picture *picture) {
     *picture = PICTURE_INIT;
 }
 
+/* The size of a picture of width x height whose longer side becomes `side_max`; no side below 1. */
+static inline void picture_fit(uint32_t width, uint32_t height, uint32_t side_max,
+                               uint32_t *ret_width, uint32_t *ret_height) {
+    uint64_t longer = MAX(width, height);
+
+    *ret_width = (uint32_t)MAX((width * (uint64_t)side_max + longer / 2) / longer, 1U);
+    *ret_height = (uint32_t)MAX((height * (uint64_t)side_max + longer / 2) / longer, 1U);
+}
+
 /* Keeps that part only, in place. */
 void picture_cut(Picture *picture, const Rect *part);
 /* Lays the picture on white and drops its alpha. */

@@ -48,6 +48,25 @@ static uint64_t memory_per_pixel(ImageFormat format, const VipsImage *image) {
     return RENDER_MEMORY_PER_PIXEL + extra;
 }
 
+/* Of HEIC and AVIF all that is held is in their pixels' memory, of TIFF a tile. */
+static bool is_streamed(ImageFormat format, VipsImage *image) {
+    int scans = 1;
+
+    switch (format) {
+    case IMAGE_FORMAT_JPEG:
+        return vips_image_get_typeof(image, "jpeg-multiscan") &&
+               vips_image_get_int(image, "jpeg-multiscan", &scans) == 0 && scans == 0;
+    case IMAGE_FORMAT_PNG:
+        return !vips_image_get_typeof(image, "interlaced");
+    case IMAGE_FORMAT_TIFF:
+    case IMAGE_FORMAT_HEIC:
+    case IMAGE_FORMAT_AVIF:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int read_header(Str bytes, ImageInfo *info, const char **reterr_detail) {
     _cleanup_(image_unrefp) VipsImage *image = NULL;
 
@@ -68,6 +87,7 @@ static int read_header(Str bytes, ImageInfo *info, const char **reterr_detail) {
     info->height = (uint32_t)image->Ysize;
     info->pages = (uint32_t)vips_image_get_n_pages(image);
     info->has_alpha = vips_image_hasalpha(image);
+    info->streamed = is_streamed((ImageFormat)info->format, image);
     if (vips_image_get_orientation_swap(image)) {
         info->width = (uint32_t)image->Ysize;
         info->height = (uint32_t)image->Xsize;

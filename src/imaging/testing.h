@@ -37,6 +37,36 @@ static inline VipsImage *test_photo(int width, int height) {
     return image;
 }
 
+/* Marks the top left quarter of a picture, width x height as shown, red. */
+static inline VipsImage *test_marked(int width, int height, int orientation) {
+    VipsImage *black, *shown, *turned, *flipped, *typed;
+    double red[] = {250, 10, 10};
+
+    vips_black(&black, width, height, "bands", 3, NULL);
+    shown = vips_image_copy_memory(black);
+    vips_draw_rect(shown, red, 3, 0, 0, width / 2, height / 2, "fill", TRUE, NULL);
+    /* The inverse of what the viewer does: turn back, then mirror back. */
+    vips_rot(shown, &turned,
+             orientation == 3                       ? VIPS_ANGLE_D180
+             : orientation == 5 || orientation == 6 ? VIPS_ANGLE_D270
+             : orientation == 7 || orientation == 8 ? VIPS_ANGLE_D90
+                                                    : VIPS_ANGLE_D0,
+             NULL);
+    if (orientation == 2 || orientation == 4 || orientation == 5 || orientation == 7) {
+        vips_flip(turned, &flipped,
+                  orientation == 2 ? VIPS_DIRECTION_HORIZONTAL : VIPS_DIRECTION_VERTICAL, NULL);
+    } else {
+        flipped = g_object_ref(turned);
+    }
+    g_object_unref(turned);
+    vips_copy(flipped, &typed, "interpretation", VIPS_INTERPRETATION_sRGB, NULL);
+    vips_image_set_int(typed, VIPS_META_ORIENTATION, orientation);
+    g_object_unref(flipped);
+    g_object_unref(shown);
+    g_object_unref(black);
+    return typed;
+}
+
 /* The bytes of an image in the format of `suffix` (".jpg[Q=90]"); consumes the image. */
 static inline Buf test_encode(VipsImage *image, const char *suffix) {
     Buf buf = BUF_INIT;

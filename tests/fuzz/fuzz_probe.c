@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes: format detection, header limits, and for small pictures the whole decoding. */
+/* Any bytes: format detection, header limits, and for small pictures the whole decoding and taking
+ * in. */
 #include "imaging/decode.h"
+#include "imaging/ingest.h"
 
 #include <stdlib.h>
 
@@ -35,5 +37,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         abort();
     }
     picture_done(&picture);
+    if (r == 0) {
+        IngestInput input = {bytes, &limits, {64, 16}};
+        IngestOutput output;
+        r = ingest_photo(&input, &output, &detail);
+        if (r != RENDER_UNREADABLE) { /* as a half, what can be read as a whole cannot always be */
+            if (r != 0 || !photo_info_valid(&output.photo) || output.mezzanine.width > 64 ||
+                output.thumbnail.height > 16) {
+                abort();
+            }
+            ingest_output_done(&output);
+        }
+    }
     return 0;
 }

@@ -50,6 +50,34 @@ def probe():
             file = io.BytesIO()
             picture.convert(mode).save(file, kind)
             yield file.getvalue()
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF"):
+        file = io.BytesIO()
+        picture.save(file, kind, exif=next(exif()))
+        yield file.getvalue()
+
+
+def exif():
+    """What cameras write, and what breaks readers: both orders of bytes, Apple's notes, loops."""
+    note = (b"Apple iOS\0\0\1MM\0\1\0\x11\0\2\0\0\0\x25\0\0\0\x20\0\0\0\0"
+            b"0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9\0")
+    for order in "<>":
+        tags = Image.Exif()
+        tags.endian = order
+        tags[0x010F], tags[0x0110], tags[0x0112] = "Apple", "iPhone 15 Pro", 6
+        tags.get_ifd(0x8769).update({
+            0x829A: (1, 125), 0x829D: 1.78, 0x8827: 64, 0x9003: "2026:05:17 14:03:09",
+            0x9004: "2026:05:17 14:03:09", 0x9011: "+02:00", 0x9012: "-03:30", 0x9291: "12",
+            0x920A: 6.765, 0xA434: "back camera", 0x927C: note})
+        tags.get_ifd(0x8825).update({
+            1: "S", 2: (33.0, 51.0, 24.0), 3: "E", 4: (151.0, 12.5, 0.0), 5: b"\1", 6: 12.5})
+        block = tags.tobytes()
+        yield block
+        yield block[6:]
+        for maker in (b"Canon", b"NIKON", b"OLYMP\0", b"FUJIFILM", b"PENTAX \0", b"SONY DSC"):
+            yield block.replace(b"Apple iOS", maker.ljust(9, b"\0"))
+    for head in (b"II*\0\x10\0\0\0CR\2\0", b"II*\0\x08\0\0\0\0\0\x08\0\0\0", b"\0\0\0\x18ftypheic",
+                 b"FUJIFILMCCD-RAW ", b"MM\0*\0\0\0\x08\0\1\x87\x69\0\4\0\0\0\1\0\0\0\x08\0\0\0\0"):
+        yield head
 
 
 # RFC 7515, appendices A.2 and A.3, and a set with their keys and that of RFC 8037, appendix A.
@@ -109,7 +137,7 @@ def webauthn():
                 yield b"j" + json.dumps(one).encode()
 
 
-TARGETS = {"fuzz_form": form, "fuzz_jwt": jwt, "fuzz_probe": probe,
+TARGETS = {"fuzz_exif": exif, "fuzz_form": form, "fuzz_jwt": jwt, "fuzz_probe": probe,
            "fuzz_webauthn": webauthn}
 
 

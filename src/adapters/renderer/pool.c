@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 
+#include <assert.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -66,8 +67,10 @@ static void give_up_waiting(Pool *pool) {
 static void keep_up(Pool *pool) {
     uint64_t now_ms = clock_mono_ms();
 
-    if (!pool->stopping) {
+    if (!pool->stopping && pool->options.model) {
         inference_keep_up(pool, now_ms);
+    }
+    if (!pool->stopping) {
         for (unsigned i = 0; i < pool->options.workers; i++) {
             worker_keep_up(pool, &pool->workers[i], now_ms);
         }
@@ -94,7 +97,7 @@ static int next_due(const Pool *pool) {
             due = MIN(due, worker->start_at_ms);
         }
     }
-    if (pool->inference.process.pid == 0) {
+    if (pool->options.model && pool->inference.process.pid == 0) {
         due = MIN(due, pool->inference.start_at_ms);
     }
     return due > now_ms ? (int)(due - now_ms) : 0;
@@ -154,15 +157,19 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
     }
     job->arena = arena_new();
     job->render = *render;
+    if (render->op != RENDER_RENDER) {
+        job->render.background.fd = -1;
+    }
     job->model =
-        arena_strdup(job->arena, str_from(render->model ? render->model : pool->options.model));
+        render->model ? arena_strdup(job->arena, str_from(render->model)) : pool->options.model;
     job->render.request_id =
         arena_strdup(job->arena, str_from(render->request_id ? render->request_id : ""));
     job->done = done;
     job->userdata = userdata;
     job->submitted_us = job->waiting_us = clock_mono_us();
-    job->background_known = render->background.fd < 0;
+    job->background_known = job->render.background.fd < 0;
     job->result.output_fd = -1;
+    job->result.mezzanine = job->result.thumbnail = RENDER_FILE_NONE;
     job->result.detail = "";
     return job;
 }
@@ -170,10 +177,13 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
 /* What can be said at once. True: the job goes on. */
 static bool admit(Pool *pool, Job *job) {
     job->result.status = RENDER_OK;
-    if (!model_name_valid(job->model)) {
+    if (job->model && !model_name_valid(job->model)) {
         job->result.status = RENDER_UNKNOWN_MODEL;
         job->result.detail = "The model is not installed.";
-    } else if (job->render.op == RENDER_RENDER && job->render.memory > pool->options.memory_max) {
+    } else if (!pool->options.model && job_needs_model(job)) {
+        job->result.status = RENDER_UNKNOWN_MODEL;
+        job->result.detail = "Nothing is cut out here: there is no model.";
+    } else if (job->render.op != RENDER_PROBE && job->render.memory > pool->options.memory_max) {
         job->result.status = RENDER_TOO_LARGE;
         job->result.detail = "The picture needs more memory than is allowed.";
     } else if (pool->draining || pool->stopping) {
@@ -190,12 +200,18 @@ static bool admit(Pool *pool, Job *job) {
     return job->result.status == RENDER_OK;
 }
 
+static bool side_valid(uint32_t side) {
+    return side >= 1 && side <= RENDER_INGEST_SIDE_MAX;
+}
+
 static int submit(Renderer *self, const RenderJob *render, RenderDone *done, void *userdata,
                   uint64_t *ret_ticket) {
     Pool *pool = pool_of(self);
     Job *job = job_new(pool, render, done, userdata);
     bool goes_on;
 
+    assert(render->op != RENDER_INGEST ||
+           (side_valid(render->ingest.mezzanine_max) && side_valid(render->ingest.thumbnail_max)));
     if (!job) {
         return err_trace(-ENOMEM);
     }
@@ -267,7 +283,7 @@ static void stats(Renderer *self, RendererStats *ret_stats) {
     found.memory_max = pool->options.memory_max;
     found.worker_restarts = pool->worker_restarts;
     found.inference_restarts = pool->inference_restarts;
-    found.ready = pool->inference.ready && found.workers_alive > 0;
+    found.ready = (pool->inference.ready || !pool->options.model) && found.workers_alive > 0;
     pthread_mutex_unlock(&pool->mutex);
     *ret_stats = found;
 }
@@ -346,7 +362,7 @@ static void init(Pool *pool, const PoolOptions *options) {
     pool->inference.process = PROCESS_NONE;
     for (unsigned i = 0; i < WORKERS_MAX; i++) {
         pool->workers[i].process = PROCESS_NONE;
-        pool->workers[i].output = pool->workers[i].tensor = -1;
+        pool->workers[i].output = pool->workers[i].thumbnail = pool->workers[i].tensor = -1;
     }
     if (options->matte_cache_max > 0) {
         pool->mattes = matte_cache_new(options->matte_cache_max);

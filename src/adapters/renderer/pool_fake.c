@@ -156,7 +156,9 @@ static void render(Arena *arena, const ChildMessage *job, const IpcPacket *packe
             NULL, 0);
         return;
     }
-    find_matte(arena, job, packet->fds[1], what);
+    if (job->recipe.square == 0 || is(what, "matte-anyway")) {
+        find_matte(arena, job, packet->fds[1], what);
+    }
     if (job->has_background) {
         char behind[WORD_MAX] = {0};
         if (packet->n_fds != 4 ||
@@ -167,6 +169,51 @@ static void render(Arena *arena, const ChildMessage *job, const IpcPacket *packe
     }
     write_output(what, packet->fds[2], &done);
     say(&done, packet->fds, is(what, "with-fd") ? 1 : 0);
+}
+
+/* Two results; the word says what is wrong with the second, or with all of it. */
+static void ingest(const ChildMessage *job, const IpcPacket *packet) {
+    ChildFile file = {.len = 6, .format = OUTPUT_FORMAT_JPEG, .width = 2, .height = 3};
+    ChildMessage done = {.op = CHILD_INGESTED,
+                         .id = job->id,
+                         .info = {.width = 2, .height = 3, .pages = 1, .memory = 1},
+                         .photo = {.orientation = 6, .make = "Fake"},
+                         .hash_high = 0xfedcba98,
+                         .hash_low = 0x76543210,
+                         .mezzanine = file,
+                         .thumbnail = file};
+    char word[WORD_MAX] = {0};
+    const char *what;
+
+    if (packet->n_fds != 3 ||
+        fd_pread_all(packet->fds[0], word, MIN(job->input_len, sizeof(word) - 1),
+                     job->input_offset) < 0) {
+        _exit(1);
+    }
+    what = resolve(word);
+    if (is(what, "hang")) {
+        hang();
+    }
+    speak_raw(what);
+    if (fd_write_all(packet->fds[1], "mezzan", 6) < 0) {
+        _exit(1);
+    }
+    done.output_len = 6;
+    write_output(what, packet->fds[2], &done);
+    done.thumbnail.len = done.output_len;
+    if (is(what, "too-wide")) {
+        done.thumbnail.width = job->ingest.thumbnail_max + 1;
+    } else if (is(what, "auto")) {
+        done.mezzanine.format = OUTPUT_FORMAT_AUTO;
+    } else if (is(what, "done")) {
+        done.op = CHILD_DONE;
+        done.format = OUTPUT_FORMAT_PNG;
+        done.width = done.height = done.input_width = done.input_height = 1;
+    } else if (is(what, "matte")) {
+        say(&(ChildMessage){.op = CHILD_MATTE, .id = job->id}, NULL, 0);
+        hang();
+    }
+    say(&done, NULL, 0);
 }
 
 static void probe(const ChildMessage *job, const IpcPacket *packet) {
@@ -192,6 +239,8 @@ static _Noreturn void worker(void) {
         hear(arena, &job, &packet);
         if (job.op == CHILD_RENDER) {
             render(arena, &job, &packet);
+        } else if (job.op == CHILD_INGEST) {
+            ingest(&job, &packet);
         } else {
             probe(&job, &packet);
         }

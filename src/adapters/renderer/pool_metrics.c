@@ -5,7 +5,7 @@
 
 struct PoolMetrics {
     Metric *jobs[_RENDER_STATUS_MAX];
-    Metric *seconds, *inference_seconds;
+    Metric *seconds, *inference_seconds, *ingest_seconds;
     Metric *queued, *running, *memory, *ready;
     Metric *worker_restarts, *inference_restarts;
 };
@@ -26,6 +26,8 @@ struct PoolMetrics *pool_metrics_new(Metrics *metrics) {
                                       "From submission to result, of jobs that went well");
     self->inference_seconds = metrics_histogram(metrics, "imagesync_inference_seconds", "",
                                                 "Of one picture in the model");
+    self->ingest_seconds = metrics_histogram(metrics, "imagesync_ingest_seconds", "",
+                                             "From submission to result, of photos taken in");
     self->queued = metrics_gauge(metrics, "imagesync_render_queued", "", "Jobs that wait");
     self->running = metrics_gauge(metrics, "imagesync_render_running", "", "Jobs in a worker");
     self->memory = metrics_gauge(metrics, "imagesync_render_memory_bytes", "",
@@ -48,6 +50,9 @@ void pool_metrics_job(struct PoolMetrics *self, const RenderResult *result) {
         if (!result->matte_kept) {
             metric_observe(self->inference_seconds, result->timings.inference / 1000.0);
         }
+    }
+    if (result->status == RENDER_OK && result->mezzanine.fd >= 0) {
+        metric_observe(self->ingest_seconds, result->timings.total / 1000.0);
     }
 }
 

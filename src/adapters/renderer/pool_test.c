@@ -1,163 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "adapters/renderer/pool.h"
-
-#include "base/clock.h"
-#include "base/fd.h"
-#include "base/test.h"
-
-#include <dirent.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <unistd.h>
-
-/* Path of pool_fake, from the command line. */
-static const char *fake;
-
-/* Results as they come, for the test's thread to wait for. */
-typedef struct Sink {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    unsigned n;
-    RenderStatus status[256];
-    uintptr_t label[256];
-    RenderResult last;
-} Sink;
-
-typedef struct Ask {
-    Sink *sink;
-    uintptr_t label;
-} Ask;
-
-typedef struct Fixture {
-    Renderer *renderer;
-    Sink sink;
-    Ask asks[256];
-    unsigned n_asks;
-    int inputs[256];
-    char folder[64];
-} Fixture;
-
-static PoolOptions options_default(void) {
-    return (PoolOptions){.binary = fake,
-                         .workers = 1,
-                         .worker_threads = 1,
-                         .models_dir = "/",
-                         .model = "fake",
-                         .queue_max = 250,
-                         .memory_max = 1000,
-                         .job_timeout_ms = 20000,
-                         .job_cpu_s = 20,
-                         .pixels_max = 1,
-                         .side_max = 1,
-                         .pages_max = 1,
-                         .log_level = "off"};
-}
-
-static Fixture *open_pool(const PoolOptions *options) {
-    Fixture *f = calloc(1, sizeof(*f));
-
-    pthread_mutex_init(&f->sink.mutex, NULL);
-    pthread_cond_init(&f->sink.changed, NULL);
-    snprintf(f->folder, sizeof(f->folder), "/tmp/pool_test.XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    assert_int_equal(renderer_pool_new(options, &f->renderer), 0);
-    return f;
-}
-
-static void close_pool(Fixture *f) {
-    char command[128];
-
-    renderer_free(f->renderer);
-    for (unsigned i = 0; i < f->n_asks; i++) {
-        fd_close(f->inputs[i]);
-    }
-    snprintf(command, sizeof(command), "rm -rf %s", f->folder);
-    assert_int_equal(system(command), 0);
-    free(f);
-}
-
-static void on_done(const RenderResult *result, void *userdata) {
-    Ask *ask = userdata;
-    Sink *sink = ask->sink;
-
-    pthread_mutex_lock(&sink->mutex);
-    sink->status[sink->n] = result->status;
-    sink->label[sink->n++] = ask->label;
-    sink->last = *result;
-    sink->last.detail = NULL;
-    pthread_cond_broadcast(&sink->changed);
-    pthread_mutex_unlock(&sink->mutex);
-}
-
-static RenderSource source_of(const char *word) {
-    int fd;
-
-    assert_int_equal(fd_memory_new("input", &fd), 0);
-    assert_int_equal(fd_write_all(fd, word, strlen(word)), 0);
-    assert_int_equal(fd_memory_seal(fd), 0);
-    return (RenderSource){.fd = fd, .len = strlen(word)};
-}
-
-static uint64_t submit(Fixture *f, const char *word, const RenderJob *with) {
-    RenderJob job = with ? *with : (RenderJob){.op = RENDER_RENDER, .memory = 100};
-    Ask *ask = &f->asks[f->n_asks];
-    uint64_t ticket;
-
-    job.input = source_of(word);
-    if (job.background.len == 0) {
-        job.background.fd = -1;
-    }
-    f->inputs[f->n_asks] = job.input.fd;
-    *ask = (Ask){&f->sink, f->n_asks++};
-    job.recipe = RECIPE_INIT;
-    assert_int_equal(renderer_submit(f->renderer, &job, on_done, ask, &ticket), 0);
-    return ticket;
-}
-
-static RenderStatus wait_for(Fixture *f, unsigned n) {
-    RenderStatus status;
-
-    pthread_mutex_lock(&f->sink.mutex);
-    while (f->sink.n < n) {
-        pthread_cond_wait(&f->sink.changed, &f->sink.mutex);
-    }
-    status = f->sink.status[n - 1];
-    pthread_mutex_unlock(&f->sink.mutex);
-    return status;
-}
-
-/* Until so many jobs are in workers; the pool has no call to wait for that. */
-static void wait_running(Fixture *f, uint32_t n) {
-    RendererStats stats;
-
-    do {
-        renderer_stats(f->renderer, &stats);
-        usleep(500);
-    } while (stats.running < n);
-}
-
-static RenderStatus outcome(const PoolOptions *options, const char *word) {
-    Fixture *f = open_pool(options);
-    RenderStatus status;
-
-    submit(f, word, NULL);
-    status = wait_for(f, 1);
-    close_pool(f);
-    return status;
-}
-
-/* The same after "once:FILE:", so that the second try goes well. */
-static RenderStatus outcome_once(const PoolOptions *options, const char *prefix, const char *word) {
-    Fixture *f = open_pool(options);
-    char text[128];
-    RenderStatus status;
-
-    snprintf(text, sizeof(text), "%sonce:%s/x:%s", prefix, f->folder, word);
-    submit(f, text, NULL);
-    status = wait_for(f, 1);
-    close_pool(f);
-    return status;
-}
+#include "adapters/renderer/pool_testing.h"
 
 static void renders_and_probes(void **state) {
     PoolOptions options = options_default();
@@ -180,20 +22,6 @@ static void renders_and_probes(void **state) {
     assert_true(stats.ready);
     assert_int_equal(stats.memory_admitted, 0);
     assert_int_equal(stats.worker_restarts, 0);
-    close_pool(f);
-}
-
-static void knows_which_models_there_are(void **state) {
-    PoolOptions options = options_default();
-    Fixture *f = open_pool(&options);
-
-    (void)state;
-    submit(f, "ok", &(RenderJob){.memory = 1, .op = RENDER_RENDER, .model = "fake-2"});
-    assert_int_equal(wait_for(f, 1), RENDER_OK);
-    submit(f, "ok", &(RenderJob){.memory = 1, .op = RENDER_RENDER, .model = "other"});
-    assert_int_equal(wait_for(f, 2), RENDER_UNKNOWN_MODEL);
-    submit(f, "ok", &(RenderJob){.memory = 1, .op = RENDER_RENDER, .model = "../fake"});
-    assert_int_equal(wait_for(f, 3), RENDER_UNKNOWN_MODEL);
     close_pool(f);
 }
 
@@ -475,7 +303,11 @@ static void many_jobs_leave_nothing_behind(void **state) {
     wait_running(f, 0);
     before = count_entries("/proc/self/fd") - f->n_asks;
     for (unsigned i = 1; i <= 200; i++) {
-        submit(f, i % 50 == 0 ? "crash" : "ok", NULL);
+        if (i % 3 == 0) {
+            submit_ingest(f, i % 51 == 0 ? "too-wide" : "ok", 1);
+        } else {
+            submit(f, i % 50 == 0 ? "crash" : "ok", NULL);
+        }
     }
     wait_for(f, 201);
     renderer_drain(f->renderer, 5000);
@@ -487,7 +319,6 @@ static void many_jobs_leave_nothing_behind(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(renders_and_probes),
-        cmocka_unit_test(knows_which_models_there_are),
         cmocka_unit_test(a_worker_that_fails_costs_one_retry),
         cmocka_unit_test(an_inference_process_that_fails_is_replaced),
         cmocka_unit_test(late_jobs_are_killed_and_not_retried),
@@ -503,6 +334,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_binary_that_cannot_start_does_not_hold_jobs),
         cmocka_unit_test(many_jobs_leave_nothing_behind),
     };
-    fake = argc > 1 ? argv[1] : "./pool_fake";
+    pool_testing_fake = argc > 1 ? argv[1] : pool_testing_fake;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,10 @@ Job *queue_remove(Pool *pool, uint64_t ticket) {
     return NULL;
 }
 
+bool job_needs_model(const Job *job) {
+    return job->render.op == RENDER_RENDER && job->render.recipe.square == 0;
+}
+
 const RenderSource *job_to_probe(const Job *job) {
     if (job->render.op == RENDER_PROBE || job->render.memory == 0) {
         return &job->render.input;
@@ -49,8 +53,23 @@ const RenderSource *job_to_probe(const Job *job) {
     return job->background_known ? NULL : &job->render.background;
 }
 
+uint64_t job_memory(const Job *job, const ImageInfo *info) {
+    uint64_t memory = job->render.op == RENDER_INGEST
+                          ? render_ingest_memory(&job->render.ingest, info)
+                          : render_memory(&job->render.recipe, info);
+
+    return MAX(memory, (uint64_t)1);
+}
+
 static bool fits(const Pool *pool, const Job *job) {
     return job->render.memory <= pool->options.memory_max - pool->memory_admitted;
+}
+
+/* The size that its pixels are to have for the model; NULL: not known yet. */
+static const ModelSize *size_for(Pool *pool, const Job *job) {
+    static const ModelSize any = {0};
+
+    return job_needs_model(job) ? inference_model(pool, job->model) : &any;
 }
 
 /*
@@ -66,7 +85,7 @@ static Job *pick(Pool *pool, const ModelSize **ret_model) {
         if (job_to_probe(job)) {
             return take(pool, place);
         }
-        if (closed || !(*ret_model = inference_model(pool, job->model))) {
+        if (closed || !(*ret_model = size_for(pool, job))) {
             continue;
         }
         if (fits(pool, job)) {
@@ -120,6 +139,8 @@ void job_finish(Pool *pool, Job *job, RenderStatus status, const char *detail) {
 
 void job_free(Job *job) {
     fd_close(job->result.output_fd);
+    fd_close(job->result.mezzanine.fd);
+    fd_close(job->result.thumbnail.fd);
     arena_free(job->arena);
     free(job);
 }

@@ -59,22 +59,37 @@ void worker_keep_up(Pool *pool, Worker *worker, uint64_t now_ms) {
 
 /* Memory that both the worker and the inference process map; neither can resize it. */
 static int prepare_tensor(Worker *worker, const ModelSize *model) {
+    uint32_t width, height;
     int r;
 
     assert(model);
-    if (worker->tensor >= 0 && worker->tensor_width == model->width &&
-        worker->tensor_height == model->height) {
+    if (worker->tensor >= 0 && (model->width == 0 || (worker->tensor_width == model->width &&
+                                                      worker->tensor_height == model->height))) {
         return 0;
     }
+    width = MAX(model->width, 1u);
+    height = MAX(model->height, 1u);
     worker->tensor = fd_close(worker->tensor);
-    r = fd_memory_new_sized("tensor", tensor_layout(model->width, model->height).size,
-                            &worker->tensor);
+    r = fd_memory_new_sized("tensor", tensor_layout(width, height).size, &worker->tensor);
     if (r < 0) {
         return r;
     }
-    worker->tensor_width = model->width;
-    worker->tensor_height = model->height;
+    worker->tensor_width = width;
+    worker->tensor_height = height;
     return 0;
+}
+
+static int send_ingest(Worker *worker, ChildMessage *message, const RenderJob *render) {
+    int r;
+
+    if ((r = fd_memory_new("mezzanine", &worker->output)) < 0 ||
+        (r = fd_memory_new("thumbnail", &worker->thumbnail)) < 0) {
+        return r;
+    }
+    message->op = CHILD_INGEST;
+    message->ingest = render->ingest;
+    return process_send(&worker->process, message,
+                        (int[]){render->input.fd, worker->output, worker->thumbnail}, 3);
 }
 
 static int send_job(Pool *pool, Worker *worker, Job *job, const ModelSize *model) {
@@ -98,12 +113,15 @@ static int send_job(Pool *pool, Worker *worker, Job *job, const ModelSize *model
         message.input_len = source->len;
         return process_send(&worker->process, &message, &source->fd, 1);
     }
+    if (render->op == RENDER_INGEST) {
+        return send_ingest(worker, &message, render);
+    }
     if ((r = prepare_tensor(worker, model)) < 0 ||
         (r = fd_memory_new("rendition", &worker->output)) < 0) {
         return r;
     }
-    message.model_width = model->width;
-    message.model_height = model->height;
+    message.model_width = worker->tensor_width;
+    message.model_height = worker->tensor_height;
     return process_send(
         &worker->process, &message,
         (int[]){render->input.fd, worker->tensor, worker->output, render->background.fd},
@@ -114,7 +132,7 @@ void worker_give(Pool *pool, Worker *worker, Job *job, const ModelSize *model) {
     uint64_t now_us = clock_mono_us();
     int r;
 
-    job->probing = !model;
+    job->probing = job_to_probe(job) != NULL;
     job->matte = MATTE_NONE;
     job->matte_status = RENDER_OK;
     job->started_us = now_us;
@@ -138,6 +156,7 @@ static Job *detach(Pool *pool, Worker *worker) {
     Job *job = TAKE_PTR(worker->job);
 
     worker->output = fd_close(worker->output);
+    worker->thumbnail = fd_close(worker->thumbnail);
     pool->running--;
     pool->memory_admitted -= job->probing ? 0 : job->render.memory;
     job->waiting_us = clock_mono_us();
@@ -200,7 +219,7 @@ static bool matte_from_cache(Pool *pool, Worker *worker) {
 static int on_matte(Pool *pool, Worker *worker) {
     Job *job = worker->job;
 
-    if (job->probing || job->matte != MATTE_NONE) {
+    if (job->probing || !job_needs_model(job) || job->matte != MATTE_NONE) {
         return -EBADMSG;
     }
     if (matte_from_cache(pool, worker)) {
@@ -222,7 +241,7 @@ static int on_probed(Pool *pool, Worker *worker, const ChildMessage *message) {
     job = detach(pool, worker);
     if (job->render.op == RENDER_PROBE || job->render.memory == 0) {
         job->result.info = message->info;
-        job->render.memory = MAX(render_memory(&job->render.recipe, &message->info), (uint64_t)1);
+        job->render.memory = job_memory(job, &message->info);
     } else {
         /* Some codecs hold all of it, however little is seen in the end. */
         job->background_known = true;
@@ -239,29 +258,35 @@ static int on_probed(Pool *pool, Worker *worker, const ChildMessage *message) {
 }
 
 /* Makes sure that what was written can never change, before anybody looks at it. */
-static int take_output(Worker *worker, const ChildMessage *message) {
+static int take_output(int *fd, uint64_t len, int format, int *ret_fd) {
     struct stat status;
 
-    if (message->output_len > OUTPUT_LEN_MAX || message->format == OUTPUT_FORMAT_AUTO ||
-        fd_memory_seal(worker->output) < 0 || fstat(worker->output, &status) < 0 ||
-        (uint64_t)status.st_size != message->output_len) {
+    if (len > OUTPUT_LEN_MAX || format == OUTPUT_FORMAT_AUTO || fd_memory_seal(*fd) < 0 ||
+        fstat(*fd, &status) < 0 || (uint64_t)status.st_size != len) {
         return -EBADMSG;
     }
-    worker->job->result.output_fd = TAKE_FD(worker->output);
+    *ret_fd = TAKE_FD(*fd);
     return 0;
+}
+
+static void count_time(Pool *pool, const Job *job) {
+    double ms = (double)(clock_mono_us() - job->started_us) / 1000.0;
+
+    pool->job_ms += (ms - pool->job_ms) * JOB_MEAN_WEIGHT;
 }
 
 static int on_done(Pool *pool, Worker *worker, const ChildMessage *message) {
     Job *job = worker->job;
     RenderResult *result = &job->result;
-    double ms = (double)(clock_mono_us() - job->started_us) / 1000.0;
 
-    if (job->probing || job->matte == MATTE_WAITING || job->matte == MATTE_RUNNING ||
-        job->matte_status != RENDER_OK || take_output(worker, message) < 0) {
+    if (job->probing || job->render.op != RENDER_RENDER || job->matte == MATTE_WAITING ||
+        job->matte == MATTE_RUNNING || job->matte_status != RENDER_OK ||
+        take_output(&worker->output, message->output_len, message->format, &result->output_fd) <
+            0) {
         return -EBADMSG;
     }
     job = detach(pool, worker);
-    pool->job_ms += (ms - pool->job_ms) * JOB_MEAN_WEIGHT;
+    count_time(pool, job);
     result->output_len = message->output_len;
     result->info = message->info;
     result->format = (OutputFormat)message->format;
@@ -272,6 +297,47 @@ static int on_done(Pool *pool, Worker *worker, const ChildMessage *message) {
     result->input_height = message->input_height;
     result->subject = (RecipeSubject)message->subject;
     result->uncertainty = message->uncertainty;
+    result->timings = message->timings;
+    job_finish(pool, job, RENDER_OK, NULL);
+    return 0;
+}
+
+static int take_file(int *fd, const ChildFile *said, uint32_t side_max, RenderFile *ret_file) {
+    RenderFile file = {.len = said->len,
+                       .format = (OutputFormat)said->format,
+                       .width = said->width,
+                       .height = said->height};
+    int r = MAX(said->width, said->height) > side_max
+                ? -EBADMSG
+                : take_output(fd, said->len, said->format, &file.fd);
+
+    if (r == 0) {
+        *ret_file = file;
+    }
+    return r;
+}
+
+static int on_ingested(Pool *pool, Worker *worker, const ChildMessage *message) {
+    Job *job = worker->job;
+    RenderResult *result = &job->result;
+    const RenderIngest *sides = &job->render.ingest;
+    RenderFile mezzanine = RENDER_FILE_NONE, thumbnail;
+
+    if (job->probing || job->render.op != RENDER_INGEST ||
+        take_file(&worker->output, &message->mezzanine, sides->mezzanine_max, &mezzanine) < 0) {
+        return -EBADMSG;
+    }
+    if (take_file(&worker->thumbnail, &message->thumbnail, sides->thumbnail_max, &thumbnail) < 0) {
+        fd_close(mezzanine.fd); /* the job has another try, with new files */
+        return -EBADMSG;
+    }
+    job = detach(pool, worker);
+    count_time(pool, job);
+    result->info = message->info;
+    result->photo = message->photo;
+    result->hash = (uint64_t)message->hash_high << 32 | message->hash_low;
+    result->mezzanine = mezzanine;
+    result->thumbnail = thumbnail;
     result->timings = message->timings;
     job_finish(pool, job, RENDER_OK, NULL);
     return 0;
@@ -324,6 +390,8 @@ static int on_packet(Pool *pool, Worker *worker, const IpcPacket *packet) {
         return on_probed(pool, worker, &message);
     case CHILD_DONE:
         return on_done(pool, worker, &message);
+    case CHILD_INGESTED:
+        return on_ingested(pool, worker, &message);
     case CHILD_REFUSED:
         return on_refused(pool, worker, &message);
     default:
@@ -402,5 +470,6 @@ void worker_check_time(Pool *pool, Worker *worker, uint64_t now_ms) {
 void worker_end(Worker *worker) {
     process_end(&worker->process);
     worker->output = fd_close(worker->output);
+    worker->thumbnail = fd_close(worker->thumbnail);
     worker->tensor = fd_close(worker->tensor);
 }

@@ -18,6 +18,14 @@ int form_add(FormBuilder *builder, Str name, const Str *filename, Str value);
 /* Notes the sentence and returns the code. */
 int form_fail(FormBuilder *builder, int code, const char *detail);
 
+/* What the headers of a part of multipart/form-data say (RFC 7578, section 4.2). */
+typedef struct PartHeaders {
+    bool named, is_file;
+    Str name, filename; /* in the arena */
+} PartHeaders;
+/* Of the text between a boundary's line and the blank one. 0 or FORM_E_*. */
+int form_read_part_headers(FormBuilder *builder, Str text, PartHeaders *ret_headers);
+
 /* Each adds the fields of a body: 0 or FORM_E_*. */
 int form_read_multipart(FormBuilder *builder, Str content_type, Str body);
 int form_read_urlencoded(FormBuilder *builder, Str body);

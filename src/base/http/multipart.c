@@ -133,11 +133,6 @@ static bool extended_value(Arena *arena, Str value, Str *ret_text) {
     return true;
 }
 
-typedef struct PartHeaders {
-    bool named, is_file;
-    Str name, filename;
-} PartHeaders;
-
 static int read_disposition(FormBuilder *builder, Str value, PartHeaders *headers) {
     Str parameters = value, type, extended;
 
@@ -162,7 +157,7 @@ static bool is_identity_encoding(Str value) {
            str_equal_nocase(value, str_lit("7bit"));
 }
 
-static int read_part_headers(FormBuilder *builder, Str text, PartHeaders *ret_headers) {
+int form_read_part_headers(FormBuilder *builder, Str text, PartHeaders *ret_headers) {
     Str name, value;
 
     *ret_headers = (PartHeaders){0};
@@ -199,7 +194,7 @@ static int read_part(FormBuilder *builder, Multipart *multipart) {
         return form_fail(builder, FORM_E_MALFORMED,
                          "The headers of a part do not end, or are longer than 8 KiB.");
     }
-    r = read_part_headers(builder, (Str){head.ptr, end}, &headers);
+    r = form_read_part_headers(builder, (Str){head.ptr, end}, &headers);
     if (r != 0) {
         return r;
     }

@@ -13,9 +13,9 @@
 
 #define AT(member) offsetof(ChildMessage, member)
 
-static const char *const op_names[] = {"start",    "ready", "probe",    "render",   "matte",
-                                       "probed",   "done",  "refused",  "describe", "model",
-                                       "no_model", "infer", "inferred", NULL};
+static const char *const op_names[] = {
+    "start", "ready",   "probe",    "render", "ingest",   "matte", "probed",   "ingested",
+    "done",  "refused", "describe", "model",  "no_model", "infer", "inferred", NULL};
 
 static const JsonField start_fields[] = {
     {"log_level", JSON_FIELD_STR, AT(log_level), .max = 16},
@@ -56,6 +56,12 @@ static const JsonField render_fields[] = {
     MODEL_SIZE_FIELDS,
     {0},
 };
+
+#define INGEST_SIDE_FIELD(side)                                                                    \
+    { #side, JSON_FIELD_U32, AT(ingest.side), true, .min = 1, .max = RENDER_INGEST_SIDE_MAX }
+
+static const JsonField ingest_fields[] = {
+    PICTURE_FIELDS, INGEST_SIDE_FIELD(mezzanine_max), INGEST_SIDE_FIELD(thumbnail_max), {0}};
 
 static const JsonField matte_fields[] = {
     {"id", JSON_FIELD_U64, AT(id), true},
@@ -101,6 +107,28 @@ static const JsonField done_fields[] = {
     {0},
 };
 
+static const JsonField file_fields[] = {
+    {"len", JSON_FIELD_U64, offsetof(ChildFile, len), true, .min = 1, .max = OUTPUT_MAX},
+    {"format", JSON_FIELD_ENUM, offsetof(ChildFile, format), true, .names = output_format_names},
+    {"width", JSON_FIELD_U32, offsetof(ChildFile, width), true, .min = 1,
+     .max = RENDER_INGEST_SIDE_MAX},
+    {"height", JSON_FIELD_U32, offsetof(ChildFile, height), true, .min = 1,
+     .max = RENDER_INGEST_SIDE_MAX},
+    {0},
+};
+
+static const JsonField ingested_fields[] = {
+    {"id", JSON_FIELD_U64, AT(id), true},
+    {"info", JSON_FIELD_OBJECT, AT(info), true, .fields = image_info_fields},
+    {"photo", JSON_FIELD_OBJECT, AT(photo), true, .fields = photo_info_fields},
+    {"hash_high", JSON_FIELD_U32, AT(hash_high), true},
+    {"hash_low", JSON_FIELD_U32, AT(hash_low), true},
+    {"mezzanine", JSON_FIELD_OBJECT, AT(mezzanine), true, .fields = file_fields},
+    {"thumbnail", JSON_FIELD_OBJECT, AT(thumbnail), true, .fields = file_fields},
+    {"timings", JSON_FIELD_OBJECT, AT(timings), true, .fields = timings_fields},
+    {0},
+};
+
 static const JsonField refused_fields[] = {
     {"id", JSON_FIELD_U64, AT(id), true},
     {"status", JSON_FIELD_ENUM, AT(status), true, .names = render_status_names},
@@ -124,6 +152,7 @@ static const JsonField inferred_fields[] = {
 
 static const JsonField *const op_fields[] = {
     [CHILD_START] = start_fields,       [CHILD_READY] = ready_fields,
+    [CHILD_INGEST] = ingest_fields,     [CHILD_INGESTED] = ingested_fields,
     [CHILD_PROBE] = probe_fields,       [CHILD_RENDER] = render_fields,
     [CHILD_MATTE] = matte_fields,       [CHILD_PROBED] = probed_fields,
     [CHILD_DONE] = done_fields,         [CHILD_REFUSED] = refused_fields,
@@ -185,7 +214,8 @@ int child_message_read(const json_t *json, Arena *arena, ChildMessage *ret_messa
         }
         json_object_del(rest, "recipe");
     }
-    if (json_read(rest, op_fields[message.op], arena, &message, &where) < 0) {
+    if (json_read(rest, op_fields[message.op], arena, &message, &where) < 0 ||
+        (message.op == CHILD_INGESTED && !photo_info_valid(&message.photo))) {
         return err_trace(-EBADMSG);
     }
     *ret_message = message;

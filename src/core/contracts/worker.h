@@ -7,6 +7,7 @@
  * socket closes.
  *
  * Worker:     > start   < ready   then for each job   > probe    < probed | refused
+ *                                                     > ingest   < ingested | refused
  *                                                     > render   < done | refused, and between
  *                                                                < matte  > matte  at most once
  * Inference:  > start   < model | no_model (of the default)   < ready
@@ -36,8 +37,10 @@ typedef enum ChildOp {
     CHILD_READY,
     CHILD_PROBE,
     CHILD_RENDER,
+    CHILD_INGEST,
     CHILD_MATTE,
     CHILD_PROBED,
+    CHILD_INGESTED,
     CHILD_DONE,
     CHILD_REFUSED,
     CHILD_DESCRIBE,
@@ -47,11 +50,19 @@ typedef enum ChildOp {
     CHILD_INFERRED,
 } ChildOp;
 
+/* What a worker has written into one of the files of an ingest. */
+typedef struct ChildFile {
+    uint64_t len;
+    int format; /* OutputFormat */
+    uint32_t width, height;
+} ChildFile;
+
 /*
  * One struct for all messages; each op writes and reads its own members (child_message_write() has
  * the list). Descriptors: PROBE input; RENDER input, tensor, output and, with has_background,
- * background; INFER tensor. The output is an empty memory file that the worker writes, and must
- * not have mapped when it says DONE. Nobody hands a descriptor to the pool.
+ * background; INGEST input, mezzanine, thumbnail; INFER tensor. The last three but the tensor are
+ * empty memory files that the worker writes, and must not have mapped when it says DONE or
+ * INGESTED. Nobody hands a descriptor to the pool.
  */
 typedef struct ChildMessage {
     int op; /* ChildOp */
@@ -63,13 +74,16 @@ typedef struct ChildMessage {
     uint64_t memory_max;                        /* worker: address space, bytes; 0: no limit */
     const char *models_dir, *model, *cache_dir; /* inference; cache_dir may be NULL */
 
-    /* PROBE, RENDER */
+    /* PROBE, RENDER, INGEST */
     uint64_t input_offset, input_len;
     bool has_background;
     uint64_t background_offset, background_len;
     uint64_t pixels_max;
     uint32_t side_max, pages_max;
     Recipe recipe;
+
+    /* INGEST */
+    RenderIngest ingest;
 
     /* RENDER, MODEL, INFER; `model` goes with the last two, DESCRIBE and NO_MODEL */
     uint32_t model_width, model_height;
@@ -79,8 +93,13 @@ typedef struct ChildMessage {
     const char *detail;
     double inference_ms;
 
-    /* PROBED, DONE */
+    /* PROBED, DONE, INGESTED */
     ImageInfo info;
+
+    /* INGESTED, with `timings` below */
+    PhotoInfo photo;
+    uint32_t hash_high, hash_low; /* JSON has no integers of 64 bits without a sign */
+    ChildFile mezzanine, thumbnail;
 
     /* DONE */
     uint64_t output_len;

@@ -10,6 +10,7 @@ const JsonField image_info_fields[] = {
     {"height", JSON_FIELD_U32, offsetof(ImageInfo, height), true, .min = 1, .max = 1e6},
     {"pages", JSON_FIELD_U32, offsetof(ImageInfo, pages), true},
     {"has_alpha", JSON_FIELD_BOOL, offsetof(ImageInfo, has_alpha), true},
+    {"streamed", JSON_FIELD_BOOL, offsetof(ImageInfo, streamed), true},
     {"memory", JSON_FIELD_U64, offsetof(ImageInfo, memory), true, .max = 1e15},
     {0},
 };

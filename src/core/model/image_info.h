@@ -25,6 +25,7 @@ typedef struct ImageInfo {
     uint32_t width, height; /* pixels, as shown (after the orientation tag is applied) */
     uint32_t pages;         /* frames or pages; only the first is used */
     bool has_alpha;
+    bool streamed;   /* row by row, else its codec holds all of it (progressive, interlaced ...) */
     uint64_t memory; /* at most what rendering it at full size to JPEG, PNG or ZIP takes */
 } ImageInfo;
 

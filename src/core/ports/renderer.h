@@ -8,6 +8,8 @@
  */
 
 #include "core/model/image_info.h"
+#include "core/model/photo_hash.h"
+#include "core/model/photo_info.h"
 #include "core/model/recipe.h"
 
 /* What a pixel takes while it is rendered, in bytes: two or three copies of it. */
@@ -19,6 +21,18 @@
  */
 uint64_t render_memory(const Recipe *recipe, const ImageInfo *info);
 
+/* What a library keeps of a photo beside the original: two renditions, never scaled up. */
+typedef struct RenderIngest {
+    uint32_t
+        mezzanine_max; /* pixels on the longer side, 1...RENDER_INGEST_SIDE_MAX; the mezzanine */
+    uint32_t thumbnail_max; /* may have down to 15/16 of it, where that saves much work */
+} RenderIngest;
+#define RENDER_INGEST_SIDE_MAX 4096
+#define RENDER_INGEST_DEFAULT  ((RenderIngest){.mezzanine_max = 2048, .thumbnail_max = 512})
+
+/* The same as render_memory() of RENDER_INGEST. */
+uint64_t render_ingest_memory(const RenderIngest *ingest, const ImageInfo *info);
+
 /* What became of a job. */
 typedef enum RenderStatus {
     RENDER_OK,
@@ -29,7 +43,7 @@ typedef enum RenderStatus {
     RENDER_NO_FOREGROUND,         /* no subject was found */
     RENDER_ROI_EXCEEDS_BOUNDS,    /* the recipe's region does not lie in the picture */
     RENDER_ROI_EMPTY,             /* the recipe's region has no pixel */
-    RENDER_UNKNOWN_MODEL,         /* no model of that name is installed */
+    RENDER_UNKNOWN_MODEL,         /* no model of that name is installed, or none at all */
     RENDER_BUSY,                  /* the queue is full; come back after retry_after_s */
     RENDER_TIMEOUT,               /* it took longer than a job may */
     RENDER_CRASHED,               /* its worker died, and again when it was tried once more */
@@ -50,6 +64,11 @@ typedef struct RenderSource {
 typedef enum RenderOp {
     RENDER_PROBE,  /* only read the header: fills `info` */
     RENDER_RENDER, /* the whole recipe */
+    /*
+     * Only what a library needs, in one decode: fills `info`, `photo`, `hash`, `mezzanine` and
+     * `thumbnail`. Needs no model; the recipe, the model and the background count for nothing.
+     */
+    RENDER_INGEST,
 } RenderOp;
 
 typedef struct RenderJob {
@@ -57,11 +76,13 @@ typedef struct RenderJob {
     RenderSource input;
     RenderSource background; /* fd < 0: none */
     Recipe recipe;
+    RenderIngest ingest;    /* RENDER_INGEST */
     const char *model;      /* NULL: the default model. Copied. */
     const char *request_id; /* for the log. Copied. */
     int priority;           /* higher first; equal ones in order of arrival */
-    uint64_t memory;        /* render_memory() of a probe; 0: the renderer probes by itself. The
-                               background's, which it probes itself, comes on top. */
+    uint64_t memory;        /* render_memory() or render_ingest_memory() of a probe; 0: the
+                               renderer probes by itself. The background's, which it probes
+                               itself, comes on top. */
 } RenderJob;
 
 /* Milliseconds spent in each step; zero where a step was not needed. */
@@ -69,11 +90,20 @@ typedef struct RenderTimings {
     double queue, decode, inference, refine, compose, encode, total;
 } RenderTimings;
 
+/* A rendition of an ingest: upright, sRGB, JPEG or (when it is not opaque) WebP, no metadata. */
+typedef struct RenderFile {
+    int fd; /* sealed memory file, -1 when there is none; take it with TAKE_FD() */
+    uint64_t len;
+    OutputFormat format;
+    uint32_t width, height;
+} RenderFile;
+#define RENDER_FILE_NONE ((RenderFile){.fd = -1})
+
 typedef struct RenderResult {
     RenderStatus status;
     const char *detail;     /* a sentence for the person who sent the picture; may be "" */
     uint32_t retry_after_s; /* RENDER_BUSY */
-    ImageInfo info;         /* RENDER_PROBE and RENDER_RENDER, when it got that far */
+    ImageInfo info;         /* all operations, when it got that far */
     int output_fd;          /* sealed memory file, -1 when there is none; take it with TAKE_FD() */
     uint64_t output_len;
     OutputFormat format;                /* what was written; never auto */
@@ -83,19 +113,25 @@ typedef struct RenderResult {
     RecipeSubject subject;              /* what it seems to be */
     double uncertainty;                 /* 0 sure ... 1 unsure */
     bool matte_kept; /* the same pixels were shown to the model before; nothing was inferred */
+    PhotoInfo photo; /* RENDER_INGEST, as the next three */
+    uint64_t hash;   /* core/model/photo_hash.h */
+    RenderFile mezzanine, thumbnail;
     RenderTimings timings;
 } RenderResult;
 
 /* `result` and what it points to live only during the call. Must not block. */
 typedef void RenderDone(const RenderResult *result, void *userdata);
-/* (const, but output_fd may be taken through `TAKE_FD(((RenderResult *)result)->output_fd)`.) */
+/*
+ * (const, but output_fd may be taken through `TAKE_FD(((RenderResult *)result)->output_fd)`, and so
+ * may mezzanine.fd and thumbnail.fd.)
+ */
 
 typedef struct Renderer Renderer;
 typedef struct RendererStats {
     uint32_t queued, running, workers_alive;
     uint64_t memory_admitted, memory_max;
     uint64_t worker_restarts, inference_restarts;
-    bool ready; /* the model is loaded and a worker is up */
+    bool ready; /* the model is loaded, where there is one, and a worker is up */
 } RendererStats;
 
 struct Renderer {

@@ -16,9 +16,9 @@ enum {
 
 const DbStatement blob_store_statements[_BLOB_STATEMENT_MAX] = {
     [BLOB_ADD] = {"blob_add",
-                  "INSERT INTO sync_blob (user_id, blob_id, size, key_sealed, created_us)"
-                  " VALUES (?, ?, ?, ?, ?)",
-                  5, 0},
+                  "INSERT INTO sync_blob (user_id, blob_id, size, key_sealed, created_us, name)"
+                  " VALUES (?, ?, ?, ?, ?, ?)",
+                  6, 0},
     [BLOB_GET] = {"blob_get",
                   "SELECT size, key_sealed FROM sync_blob WHERE user_id = ? AND blob_id = ?", 2, 2},
     [BLOB_REMOVE] = {"blob_remove", "DELETE FROM sync_blob WHERE user_id = ? AND blob_id = ?", 2,
@@ -66,7 +66,8 @@ int blob_store_add(DbTx *tx, const UserKey *key, const StoredBlob *blob, int64_t
                              (Str){(const char *)blob->key, sizeof(blob->key)}, arena);
     int r = db_exec(tx, &blob_store_statements[BLOB_ADD],
                     (DbValue[]){DB_BLOB(uuid_str(&key->user_id)), DB_BLOB(uuid_str(&blob->id)),
-                                DB_INT(blob->size), DB_BLOB(sealed), DB_INT(now_us)},
+                                DB_INT(blob->size), DB_BLOB(sealed), DB_INT(now_us),
+                                DB_TEXT(str_from(blob->name))},
                     NULL);
 
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);

@@ -6,6 +6,7 @@
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
 #include "base/log.h"
+#include "core/events/event_log.h"
 #include "services/sync/mutation.h"
 
 static bool only_reads(SyncCall *call) {
@@ -56,6 +57,7 @@ SyncFailure sync_call_admit(SyncService *service, HttpRequest *request, SyncCall
         call->detail = "Send this from the site's own pages; programs send a token, and no cookie.";
         return SYNC_FAILURE_CROSS_SITE;
     }
+    call->credential = shown;
     if (shown.len == 0) {
         return SYNC_FAILURE_SIGNED_OUT;
     }
@@ -89,10 +91,22 @@ static const char *challenge(SyncCall *call, SyncFailure failure) {
                : "Bearer realm=\"imagesync\"";
 }
 
+#define HEADERS_MAX 12
+
+static size_t add_headers(const SyncCall *call, HttpHeader headers[HEADERS_MAX]) {
+    size_t n = 0;
+
+    headers[n++] = (HttpHeader){"Cache-Control", "no-store"};
+    for (const HttpHeader *more = call->headers; more && more->name; more++) {
+        headers[n++] = *more;
+    }
+    return n;
+}
+
 static void respond_failure(SyncCall *call, SyncFailure failure) {
     const SyncFailureInfo *info = sync_failure_info(failure);
-    HttpHeader headers[4] = {{"Cache-Control", "no-store"}};
-    size_t n = 1;
+    HttpHeader headers[HEADERS_MAX] = {0};
+    size_t n = add_headers(call, headers);
 
     if (call->retry_after_s > 0) {
         headers[n++] =
@@ -111,23 +125,26 @@ static void respond_failure(SyncCall *call, SyncFailure failure) {
 
 void sync_call_respond(SyncCall *call, SyncFailure failure) {
     _cleanup_(freep) char *text = NULL;
-    HttpHeader headers[3] = {{"Cache-Control", "no-store"}};
+    HttpHeader headers[HEADERS_MAX] = {0};
+    size_t n;
 
     if (failure != SYNC_FAILURE_NONE) {
         respond_failure(call, failure);
         return;
     }
+    n = add_headers(call, headers);
     if (call->version > 0) {
-        headers[1] =
+        headers[n] =
             (HttpHeader){"ETag", arena_printf(call->arena, "\"%lld\"", (long long)call->version)};
     }
     if (call->body) {
         text = json_dumps(call->body, JSON_COMPACT);
     }
-    http_respond(call->request, &(HttpResponse){.status = text ? call->status : 204,
-                                                .content_type = text ? "application/json" : NULL,
-                                                .headers = headers,
-                                                .body = str_from(text)});
+    http_respond(call->request,
+                 &(HttpResponse){.status = text || call->status != 200 ? call->status : 204,
+                                 .content_type = text ? "application/json" : NULL,
+                                 .headers = headers,
+                                 .body = str_from(text)});
 }
 
 void sync_call_run(SyncService *service, HttpRequest *request, SyncHandler *handle) {
@@ -193,6 +210,7 @@ typedef struct Run {
     void *userdata;
     const Mutation *mutation; /* NULL: the request does not name itself */
     SyncFailure failure;
+    int64_t seq; /* how far the log goes with what was written; 0: nothing was */
 } Run;
 
 enum {
@@ -233,6 +251,20 @@ static int run(DbTx *tx, void *userdata) {
     return run->mutation ? err_trace(mutation_keep(tx, run->call, run->mutation)) : 0;
 }
 
+static int run_write(DbTx *tx, void *userdata) {
+    Run *whole = userdata;
+    EventHead head;
+    int r;
+
+    whole->seq = 0;
+    r = run(tx, whole);
+    if (r == 0) {
+        r = event_log_head(tx, &whole->call->caller.user_id, SYNC_TOPIC, whole->call->arena, &head);
+        whole->seq = r == 0 ? head.seq : 0;
+    }
+    return r;
+}
+
 SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata) {
     Mutation mutation;
     Run whole = {.call = call, .work = work, .userdata = userdata};
@@ -243,7 +275,17 @@ SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata) {
         return SYNC_FAILURE_INVALID_FIELD;
     }
     whole.mutation = r == 0 ? &mutation : NULL;
-    r = db_write(call->service->options.db, run, &whole, NULL);
+    r = db_write(call->service->options.db, run_write, &whole, NULL);
+    if (r == 0) {
+        event_feed_announce(call->service->feed, &call->caller.user_id, SYNC_TOPIC, whole.seq);
+    }
+    return r < 0 ? sync_call_fault(call, r) : whole.failure;
+}
+
+SyncFailure sync_call_write_plain(SyncCall *call, SyncWork *work, void *userdata) {
+    Run whole = {.call = call, .work = work, .userdata = userdata};
+    int r = db_write(call->service->options.db, run, &whole, NULL);
+
     return r < 0 ? sync_call_fault(call, r) : whole.failure;
 }
 

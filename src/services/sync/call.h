@@ -20,15 +20,17 @@ typedef struct SyncCall {
     Arena *arena; /* the request's */
     int64_t now_us;
     AccessCaller caller;
-    UserKey key; /* of the library; wiped when the request has been answered */
+    Str credential; /* what was shown; lives as long as the request */
+    UserKey key;    /* of the library; wiped when the request has been answered */
 
     /* The answer's. */
     unsigned status;    /* 200 unless the handler says otherwise; 204: no body */
-    json_t *body;       /* a new reference; NULL: 204 */
+    json_t *body;       /* a new reference; NULL: none, and 204 for 200 */
     json_t *problem;    /* members that a problem has besides its own; a new reference or NULL */
     const char *detail; /* of a failure: what is wrong and what to do, or NULL */
-    uint32_t retry_after_s; /* of a failure; 0: none */
-    int64_t version;        /* sent as ETag when > 0 */
+    uint32_t retry_after_s;    /* of a failure; 0: none */
+    int64_t version;           /* sent as ETag when > 0 */
+    const HttpHeader *headers; /* more of them; ends with name NULL, at most 8; or NULL */
 } SyncCall;
 
 /*
@@ -67,5 +69,7 @@ SyncFailure sync_call_fault(SyncCall *call, int r);
  */
 typedef int SyncWork(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failure);
 SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata);
+/* The same for a request that nobody has signed in for: its Idempotency-Key means nothing. */
+SyncFailure sync_call_write_plain(SyncCall *call, SyncWork *work, void *userdata);
 /* The same for what only reads. */
 SyncFailure sync_call_look(SyncCall *call, SyncWork *work, void *userdata);

@@ -2,6 +2,7 @@
 #include "services/sync/objects.h"
 
 #include "base/error.h"
+#include "services/sync/index.h"
 
 enum {
     OBJECT_GET,
@@ -78,20 +79,22 @@ int object_get(DbTx *tx, const Library *library, const char *kind, const Uuid *i
     return err_trace(r);
 }
 
+int object_put_row(DbTx *tx, const Event *event) {
+    int r = db_exec(tx, &object_statements[OBJECT_PUT],
+                    (DbValue[]){DB_BLOB(uuid_str(&event->user_id)), DB_TEXT(str_from(event->kind)),
+                                DB_BLOB(uuid_str(&event->object_id)), DB_INT(event->version),
+                                DB_INT(event->seq), DB_INT(event->removed), DB_INT(event->at_us),
+                                DB_BLOB(event->sealed)},
+                    NULL);
+
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
 /* The event, and the row that it comes to. */
 static int write_event(DbTx *tx, Event *event, Arena *arena) {
     int r = event_log_append(tx, event, arena);
 
-    if (r < 0) {
-        return err_trace(r);
-    }
-    r = db_exec(tx, &object_statements[OBJECT_PUT],
-                (DbValue[]){DB_BLOB(uuid_str(&event->user_id)), DB_TEXT(str_from(event->kind)),
-                            DB_BLOB(uuid_str(&event->object_id)), DB_INT(event->version),
-                            DB_INT(event->seq), DB_INT(event->removed), DB_INT(event->at_us),
-                            DB_BLOB(event->sealed)},
-                NULL);
-    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+    return r < 0 ? err_trace(r) : object_put_row(tx, event);
 }
 
 static Event event_of(const Library *library, const char *kind, const Uuid *id, int64_t version) {
@@ -109,6 +112,7 @@ int object_put(DbTx *tx, const Library *library, const char *kind, const Uuid *i
                const json_t *state, Object *ret_object) {
     _cleanup_(freep) char *text = json_dumps(state, JSON_COMPACT | JSON_SORT_KEYS);
     Event event = event_of(library, kind, id, version + 1);
+    Object object;
     int r;
 
     if (strlen(text) > OBJECT_STATE_MAX) {
@@ -121,14 +125,20 @@ int object_put(DbTx *tx, const Library *library, const char *kind, const Uuid *i
     if (r < 0) {
         return err_trace(r);
     }
-    *ret_object =
-        (Object){*id, event.version, event.seq, event.at_us, json_incref((json_t *)state)};
+    object = (Object){*id, event.version, event.seq, event.at_us, (json_t *)state};
+    r = index_apply(tx, library, kind, &object);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    json_incref(object.state);
+    *ret_object = object;
     return 0;
 }
 
 int object_remove(DbTx *tx, const Library *library, const char *kind, const Uuid *id,
                   int64_t version, Object *ret_object) {
     Event event = event_of(library, kind, id, version + 1);
+    Object object;
     int r;
 
     event.removed = true;
@@ -136,8 +146,24 @@ int object_remove(DbTx *tx, const Library *library, const char *kind, const Uuid
     if (r < 0) {
         return err_trace(r);
     }
-    *ret_object = (Object){*id, event.version, event.seq, event.at_us, NULL};
+    object = (Object){*id, event.version, event.seq, event.at_us, NULL};
+    r = index_apply(tx, library, kind, &object);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    *ret_object = object;
     return 0;
+}
+
+int object_of_row(const Library *library, const char *kind, const Uuid *id, const DbValue row[4],
+                  Object *ret_object) {
+    Object object = {*id, row[0].integer, row[1].integer, row[2].integer, NULL};
+    int r = open_state(library, kind, row[3].bytes, &object);
+
+    if (r == 0) {
+        *ret_object = object;
+    }
+    return err_trace(r);
 }
 
 int object_of_event(const Library *library, const Event *event, Object *ret_object) {

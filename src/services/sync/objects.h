@@ -4,7 +4,8 @@
 /*
  * The objects of a library: photos, albums, edits. Each has a kind, an id, a version and a state in
  * JSON. A change writes the next event of the user's log, with the whole new state, and the row of
- * the table sync_object, which is what the log comes to and is made again from it by a rebuild. An
+ * the table sync_object, which is what the log comes to and is made again from it by a rebuild, as
+ * are the projections (index.h), which follow each change. An
  * object that is removed leaves a tombstone in both, so that nothing of its id comes back.
  *
  * Calls run in a transaction of the caller's. JSON that is given is borrowed, that is returned is a
@@ -17,6 +18,8 @@
 #include <jansson.h>
 
 #define OBJECT_PHOTO     "photo"
+#define OBJECT_EDIT      "edit"
+#define OBJECT_ALBUM     "album"
 #define OBJECT_STATE_MAX ((size_t)256 << 10) /* bytes of its JSON */
 
 enum {
@@ -55,6 +58,14 @@ int object_put(DbTx *tx, const Library *library, const char *kind, const Uuid *i
 /* Writes the tombstone. */
 int object_remove(DbTx *tx, const Library *library, const char *kind, const Uuid *id,
                   int64_t version, Object *ret_object);
+
+/* Opens a row of sync_object that is no tombstone: version, seq, changed_us, state_sealed, which
+ * somebody has read together with others. The arena is the library's. */
+int object_of_row(const Library *library, const char *kind, const Uuid *id, const DbValue row[4],
+                  Object *ret_object);
+
+/* The row that an event comes to, when it is the object's last: for a rebuild. 0 or a fault. */
+int object_put_row(DbTx *tx, const Event *event);
 
 /* Opens the state of an event that is no tombstone. */
 int object_of_event(const Library *library, const Event *event, Object *ret_object);

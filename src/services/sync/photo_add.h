@@ -20,7 +20,10 @@ typedef struct PhotoDraft {
 } PhotoDraft;
 
 enum {
-    PHOTO_E_KNOWN = 1, /* photo_add(): the library has that content: its photo is given */
+    PHOTO_E_KNOWN = 1, /* photo_add(): the library has that content, perhaps in the trash: its photo
+                          is given; photo_set_trashed() of photo/photos.h takes it out */
+    PHOTO_E_NONE,      /* photo_content_find(): that content was never there */
+    PHOTO_E_REMOVED,   /* photo_content_find(): it was, and was removed for good */
 };
 
 extern const DbStatement photo_add_statements[];
@@ -30,6 +33,12 @@ extern const size_t photo_add_statements_len;
 void photo_content(const UserKey *key, const uint8_t sha256[32],
                    uint8_t ret_content[LIBRARY_HASH_LEN]);
 
-/* In a transaction. Whoever calls moves the outbox of jobs after the commit. 0, a condition, or a
- * fault. */
+/* The photo of a content, also from the trash. In a transaction. 0, PHOTO_E_NONE, PHOTO_E_REMOVED,
+ * or a fault. */
+int photo_content_find(DbTx *tx, const Library *library, const uint8_t content[LIBRARY_HASH_LEN],
+                       Object *ret_photo);
+
+/* In a transaction. A content that was removed for good is added anew: whoever sends what it finds
+ * by itself, and not because somebody wants it, asks photo_content_find() first. Whoever calls
+ * moves the outbox of jobs after the commit. 0, a condition, or a fault. */
 int photo_add(DbTx *tx, const Library *library, const PhotoDraft *draft, Object *ret_photo);

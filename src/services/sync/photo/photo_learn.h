@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * What somebody has found out about a photo's file goes into its state; and photos that belong
+ * together find each other: the picture and the film of a Live Photo, a raw file and its JPEG, by
+ * their names but for the endings. Calls run in a transaction of the caller's.
+ */
+
+#include "services/sync/blob_store.h"
+#include "services/sync/objects.h"
+#include "services/sync/photo/render.h"
+
+enum {
+    PHOTO_LEARN_E_SETTLED = 1, /* it is no more, or not "processing" any more: nothing is done */
+};
+
+/* What was learned: a rendering that is RENDER_OK and its stored files; or why it is unreadable. */
+typedef struct Lesson {
+    const Rendering *rendering;
+    const StoredBlob *mezzanine, *thumbnail;
+    const char *reason; /* NULL: it is readable */
+} Lesson;
+
+extern const DbStatement photo_learn_statements[];
+extern const size_t photo_learn_statements_len;
+
+/* 0, PHOTO_LEARN_E_SETTLED, or a fault. */
+int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Lesson *lesson);
+
+/* Whether the owner wants to keep where photos were taken: not unless told. */
+int library_keeps_places(DbTx *tx, const Library *library, bool *ret_keeps);
+int library_keep_places(DbTx *tx, const Library *library, bool keeps);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "services/sync/photo/zip.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/http/stream.h"
+#include "base/log.h"
+#include "services/sync/photo/download.h"
+#include "services/sync/photo/photo_index.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <langinfo.h>
+#include <locale.h>
+
+#define PIECE_LEN ((size_t)256 << 10)
+
+typedef struct Zip {
+    SyncService *service;
+    UserKey key;
+    Uuid *ids;
+    size_t n_ids, next;
+    json_t *names; /* that are used, folded to lower case */
+    struct archive *archive;
+    locale_t utf8; /* the library writes names in the locale's encoding */
+    Buf out;       /* written, and not sent yet: from out_at on */
+    size_t out_at;
+    bool ended;
+
+    /* The photo under way; size 0: none. */
+    Arena *arena;
+    StoredBlob blob;
+    uint64_t at;
+    const char *name;
+    int64_t taken_s;
+    char *piece;
+} Zip;
+
+static void zip_done(void *state) {
+    Zip *zip = state;
+
+    (void)archive_write_fail(zip->archive); /* else it would write what is left */
+    (void)archive_write_free(zip->archive);
+    freelocale(zip->utf8);
+    stored_blob_done(&zip->blob);
+    user_key_done(&zip->key);
+    json_decref(zip->names);
+    arena_free(zip->arena);
+    buf_done(&zip->out);
+    free(zip->piece);
+    free(zip->ids);
+    free(zip);
+}
+
+static la_ssize_t take(struct archive *library, void *userdata, const void *bytes, size_t len) {
+    Zip *zip = userdata;
+
+    (void)library;
+    buf_add(&zip->out, bytes, len);
+    return (la_ssize_t)len;
+}
+
+static int open_archive(Zip *zip) {
+    struct archive *archive = zip->archive;
+
+    return archive_write_set_format_zip(archive) == ARCHIVE_OK &&
+                   archive_write_zip_set_compression_store(archive) == ARCHIVE_OK &&
+                   archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
+                   archive_write_open(archive, zip, NULL, take, NULL) == ARCHIVE_OK
+               ? 0
+               : err_trace(-ENOMEM);
+}
+
+/* "a.jpg", and for the next one of that name "a (2).jpg". */
+static const char *own_name(Zip *zip, const char *name) {
+    Str stem = name_stem(str_from(name));
+    const char *own = name;
+
+    for (unsigned i = 2;; i++) {
+        char *folded = arena_strdup(zip->arena, str_from(own));
+        for (char *c = folded; *c; c++) {
+            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + ('a' - 'A')) : *c;
+        }
+        if (!json_object_get(zip->names, folded)) {
+            json_object_set_new(zip->names, folded, json_true());
+            return own;
+        }
+        own = arena_printf(zip->arena, "%.*s (%u)%s", (int)stem.len, stem.ptr, i, name + stem.len);
+    }
+}
+
+static int find_photo(DbTx *tx, void *userdata) {
+    Zip *zip = userdata;
+    Library library = {.key = &zip->key, .now_us = clock_unix_us(), .arena = zip->arena};
+    _cleanup_(object_done) Object photo = {0};
+    const char *name;
+    Uuid blob_id;
+    int r = object_get(tx, &library, OBJECT_PHOTO, &zip->ids[zip->next], &photo);
+
+    zip->name = NULL;
+    if (r != 0 || photo_trashed_us(photo.state) != 0) {
+        return r < 0 ? err_trace(r) : 0;
+    }
+    if (!state_uuid(photo.state, "blob", &blob_id)) {
+        return err_trace(-EBADMSG);
+    }
+    r = blob_store_get(tx, &zip->key, &blob_id, zip->arena, &zip->blob);
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EBADMSG);
+    }
+    name = json_string_value(json_object_get(photo.state, "name"));
+    zip->name = arena_strdup(zip->arena, str_from(name ? name : "photo"));
+    zip->taken_s = photo_local_s(photo.state);
+    return 0;
+}
+
+static int write_header(Zip *zip) {
+    struct archive_entry *entry = archive_entry_new();
+    locale_t before = uselocale(zip->utf8);
+    int r;
+
+    archive_entry_set_pathname(entry, own_name(zip, zip->name));
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_perm(entry, 0644);
+    archive_entry_set_mtime(entry, (time_t)zip->taken_s, 0);
+    archive_entry_set_size(entry, (la_int64_t)zip->blob.size);
+    r = archive_write_header(zip->archive, entry);
+    uselocale(before);
+    archive_entry_free(entry);
+    return r == ARCHIVE_OK ? 0 : err_trace(-EIO);
+}
+
+/* The next photo's head, or the archive's end. */
+static int begin_next(Zip *zip) {
+    int r;
+
+    if (zip->next == zip->n_ids) {
+        zip->ended = true;
+        return archive_write_close(zip->archive) == ARCHIVE_OK ? 0 : err_trace(-EIO);
+    }
+    arena_free(zip->arena);
+    zip->arena = arena_new();
+    r = db_read(zip->service->options.db, NULL, find_photo, zip);
+    zip->next++;
+    if (r < 0 || !zip->name) {
+        return err_trace(r);
+    }
+    zip->at = 0;
+    return write_header(zip);
+}
+
+static int add_piece(Zip *zip) {
+    size_t n = (size_t)MIN((uint64_t)PIECE_LEN, zip->blob.size - zip->at);
+    int r = sealed_blob_read(zip->service->options.blobs, str_from(zip->blob.name), zip->blob.key,
+                             zip->blob.size, zip->at, zip->piece, n);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    zip->at += n;
+    return archive_write_data(zip->archive, zip->piece, n) == (la_ssize_t)n ? 0 : err_trace(-EIO);
+}
+
+static int read_zip(void *state, uint64_t offset, void *bytes, size_t max, size_t *ret_n) {
+    Zip *zip = state;
+    int r = 0;
+
+    (void)offset; /* in order */
+    if (zip->out_at == zip->out.len) {
+        zip->out.len = zip->out_at = 0;
+    }
+    while (r == 0 && zip->out.len == 0 && !zip->ended) {
+        r = zip->at < zip->blob.size ? add_piece(zip) : begin_next(zip);
+    }
+    if (r < 0) {
+        log_error("an archive of photos was broken off", LOG_STR("error", strerrordesc_np(-r)));
+        return err_trace(r);
+    }
+    *ret_n = MIN(max, zip->out.len - zip->out_at);
+    if (*ret_n > 0) {
+        memcpy(bytes, zip->out.data + zip->out_at, *ret_n);
+    }
+    zip->out_at += *ret_n;
+    return 0;
+}
+
+void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key, Uuid *ids,
+                 size_t n_ids, const char *archive_name) {
+    Arena *arena = http_request_arena(request);
+    const HttpHeader headers[] = {
+        {"Cache-Control", "no-store"},
+        {"X-Robots-Tag", "noindex, nofollow"},
+        {"Content-Disposition", content_disposition("attachment", archive_name, arena)},
+        {0}};
+    const HttpResponse head = {
+        .status = 200, .content_type = "application/zip", .headers = headers};
+    Zip *zip = calloc(1, sizeof(*zip));
+
+    if (!zip) {
+        abort();
+    }
+    *zip = (Zip){.service = service,
+                 .key = *key,
+                 .ids = ids,
+                 .n_ids = n_ids,
+                 .names = json_object(),
+                 .archive = archive_write_new(),
+                 .utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0),
+                 .arena = arena_new(),
+                 .piece = malloc(PIECE_LEN)};
+    if (!zip->piece || !zip->archive || !zip->utf8 || open_archive(zip) < 0) {
+        abort(); /* nothing but exhausted memory */
+    }
+    http_respond_reader(request, &head, HTTP_LEN_UNKNOWN,
+                        &(HttpReader){.read = read_zip,
+                                      .done = zip_done,
+                                      .state = zip,
+                                      .executor = service->options.upload_executor});
+}
+
+int zip_album_ids(DbTx *tx, const Library *library, const Uuid *album_id, Uuid **ret_ids,
+                  size_t *ret_n) {
+    PhotoQuery query = {.after = {.sort_us = INT64_MAX},
+                        .from_us = INT64_MIN,
+                        .to_us = INT64_MAX,
+                        .n_terms = 1,
+                        .terms = {term_of(library->key, false, TERM_ALBUM, uuid_str(album_id))}};
+    _cleanup_(freep) Uuid *ids = NULL;
+    size_t n = 0, n_rows;
+
+    memset(query.after.id.bytes, 0xFF, sizeof(query.after.id.bytes));
+    do {
+        _cleanup_(arena_freep) Arena *arena = arena_new();
+        Library page = *library;
+        PhotoRow *rows;
+        page.arena = arena;
+        int r = photo_index_find(tx, &page, &query, PHOTOS_READ_MAX, &rows, &n_rows);
+        if (r < 0) {
+            return err_trace(r);
+        }
+        Uuid *more = realloc(ids, (n + n_rows + 1) * sizeof(*ids));
+        if (!more) {
+            abort();
+        }
+        ids = more;
+        for (size_t i = 0; i < n_rows; i++) {
+            ids[n++] = rows[i].place.id;
+            query.after = rows[i].place;
+        }
+    } while (n_rows == PHOTOS_READ_MAX && n < ZIP_PHOTOS_MAX);
+    *ret_ids = TAKE_PTR(ids);
+    *ret_n = n;
+    return 0;
+}
+
+static bool has_id(const Uuid *ids, size_t n, const Uuid *id) {
+    for (size_t i = 0; i < n; i++) {
+        if (uuid_equal(&ids[i], id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool zip_read_ids(const json_t *list, size_t max, Uuid **ret_ids, size_t *ret_n) {
+    size_t n_list = json_array_size(list), n = 0;
+    _cleanup_(freep) Uuid *ids = calloc(n_list + 1, sizeof(*ids));
+
+    if (!ids) {
+        abort();
+    }
+    if (!json_is_array(list) || n_list < 1 || n_list > max) {
+        return false;
+    }
+    for (size_t i = 0; i < n_list; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text || uuid_parse(str_from(text), &ids[n]) < 0) {
+            return false;
+        }
+        n += !has_id(ids, n, &ids[n]);
+    }
+    *ret_ids = TAKE_PTR(ids);
+    *ret_n = n;
+    return true;
+}
