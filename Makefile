@@ -79,6 +79,7 @@ bench:
 	@$(PYTHON) bench/blobs.py
 	@$(PYTHON) bench/jobs.py
 	@$(PYTHON) bench/streams.py
+	@$(PYTHON) bench/library.py
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 
