@@ -80,6 +80,7 @@ bench:
 	@$(PYTHON) bench/jobs.py
 	@$(PYTHON) bench/streams.py
 	@$(PYTHON) bench/uploads.py
+	@$(PYTHON) bench/library.py
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 

@@ -2,12 +2,10 @@
 #include "app/audit_command.h"
 
 #include "app/file_io.h"
-#include "app/key_access.h"
+#include "app/user_argument.h"
 #include "base/crypto/digest.h"
 #include "base/error.h"
-#include "services/user/account_store.h"
 #include "services/user/audit_check.h"
-#include "services/user/text.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,41 +23,6 @@ const CliOption audit_verify_options[] = {
              "present ones to it."},
     {0},
 };
-
-typedef struct Lookup {
-    const Vault *vault;
-    Arena *arena;
-    const char *email;
-    Uuid user_id;
-} Lookup;
-
-static int find_user(DbTx *tx, void *userdata) {
-    Lookup *lookup = userdata;
-    uint8_t hash[VAULT_HASH_LEN];
-
-    vault_hash_email(lookup->vault, str_from(lookup->email), hash);
-    return account_store_find_id(tx, hash, lookup->arena, &lookup->user_id);
-}
-
-/* EXIT_OK, or said why not. */
-static int read_user(const CliCall *call, const KeyAccess *access, const char *text,
-                     Uuid *ret_user) {
-    Lookup lookup = {.vault = access->vault, .arena = call->arena};
-    int r;
-
-    if (uuid_parse(str_from(text), ret_user) == 0) {
-        return EXIT_OK;
-    }
-    if (email_canonical(str_from(text), call->arena, &lookup.email) < 0) {
-        return cli_usage(call->command, "--user '%s' is neither an id nor an address", text);
-    }
-    r = db_read(access->db, NULL, find_user, &lookup);
-    if (r != 0) {
-        return cli_no_start("%s", r < 0 ? strerrordesc_np(-r) : "nobody has that address");
-    }
-    *ret_user = lookup.user_id;
-    return EXIT_OK;
-}
 
 static const char *name_user(const Uuid *user_id, char text[UUID_TEXT_SIZE]) {
     if (uuid_is_nil(user_id)) {
@@ -210,7 +173,7 @@ int audit_verify_command(const CliCall *call) {
     check.db = access.db;
     check.vault = access.vault;
     if (options->user) {
-        status = read_user(call, &access, options->user, &user);
+        status = user_argument_read(call, &access, "--user", options->user, &user);
         if (status != EXIT_OK) {
             return status;
         }

@@ -11,6 +11,7 @@
 #include "app/login/login_command.h"
 #include "app/migrate_command.h"
 #include "app/models_command.h"
+#include "app/rebuild_command.h"
 #include "app/receipts_command.h"
 #include "app/serve.h"
 #include "app/users_command.h"
@@ -108,6 +109,16 @@ static const char receipts_verify_details[] =
     "has ever "
     "signed receipts with. Prints whose account it was, when it was erased, and how many rows. The "
     "exit status is 1 when it is no receipt of this server.\n";
+
+static const char rebuild_details[] =
+    "What a library holds, and the tables that find it, come of its log. This throws them away and "
+    "makes them again from the log, each library in one transaction: a server that runs meanwhile "
+    "answers as before, and what is written to that library waits. Nothing is done to files. An "
+    "object that does not open is named, and keeps no other from being made; the exit status is 1 "
+    "then. Ended midway, the library under way is as it was: run it again, or with --all go on "
+    "with --after.\n"
+    "\n"
+    "  imagesync rebuild --user ada@example.com\n";
 
 static const char login_details[] =
     "Prints a code and the address of a page. Open the page in a browser on any device, sign in "
@@ -280,6 +291,14 @@ const CliCommand cli_commands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .run = users_erase_command},
+    {.name = "rebuild",
+     .arguments = "",
+     .summary = "Make what libraries hold again from their logs",
+     .details = rebuild_details,
+     .options = rebuild_options,
+     .options_size = sizeof(RebuildOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
+     .run = rebuild_command},
     {.name = "receipts verify",
      .arguments = "FILE",
      .summary = "Check the receipt of an erasure",

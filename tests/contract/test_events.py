@@ -27,7 +27,8 @@ def run(program, *arguments):
 
 
 @pytest.mark.parametrize("isolation", ["read committed", "serializable"])
-@pytest.mark.parametrize("suite", ["event_log_contract", "event_feed_contract"])
+@pytest.mark.parametrize("suite", ["event_log_contract", "event_feed_contract",
+                                   "event_relay_contract"])
 def test_suite_on_postgres(server, suite, isolation):
     server.query(f"ALTER SYSTEM SET default_transaction_isolation = '{isolation}'")
     server.query("SELECT pg_reload_conf()")

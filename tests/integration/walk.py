@@ -174,10 +174,15 @@ def quoted(text):
                    else f"%{byte:02X}" for byte in text.encode("utf-8", "surrogatepass")) or "%20"
 
 
+def has_no_end(item):
+    """An answer that goes on until somebody hangs up."""
+    return "text/event-stream" in item["responses"].get("200", {}).get("content", {})
+
+
 def operations():
     return [Operation(method, path, item, items.get("parameters", ()))
             for path, items in DOCUMENT["paths"].items()
-            for method, item in items.items() if method != "parameters"]
+            for method, item in items.items() if method != "parameters" and not has_no_end(item)]
 
 
 OPERATIONS = operations()

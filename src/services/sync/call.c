@@ -6,6 +6,7 @@
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
 #include "base/log.h"
+#include "core/events/event_log.h"
 #include "services/sync/mutation.h"
 
 static bool only_reads(SyncCall *call) {
@@ -56,6 +57,7 @@ SyncFailure sync_call_admit(SyncService *service, HttpRequest *request, SyncCall
         call->detail = "Send this from the site's own pages; programs send a token, and no cookie.";
         return SYNC_FAILURE_CROSS_SITE;
     }
+    call->credential = shown;
     if (shown.len == 0) {
         return SYNC_FAILURE_SIGNED_OUT;
     }
@@ -208,6 +210,7 @@ typedef struct Run {
     void *userdata;
     const Mutation *mutation; /* NULL: the request does not name itself */
     SyncFailure failure;
+    int64_t seq; /* how far the log goes with what was written; 0: nothing was */
 } Run;
 
 enum {
@@ -248,6 +251,20 @@ static int run(DbTx *tx, void *userdata) {
     return run->mutation ? err_trace(mutation_keep(tx, run->call, run->mutation)) : 0;
 }
 
+static int run_write(DbTx *tx, void *userdata) {
+    Run *whole = userdata;
+    EventHead head;
+    int r;
+
+    whole->seq = 0;
+    r = run(tx, whole);
+    if (r == 0) {
+        r = event_log_head(tx, &whole->call->caller.user_id, SYNC_TOPIC, whole->call->arena, &head);
+        whole->seq = r == 0 ? head.seq : 0;
+    }
+    return r;
+}
+
 SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata) {
     Mutation mutation;
     Run whole = {.call = call, .work = work, .userdata = userdata};
@@ -258,7 +275,10 @@ SyncFailure sync_call_write(SyncCall *call, SyncWork *work, void *userdata) {
         return SYNC_FAILURE_INVALID_FIELD;
     }
     whole.mutation = r == 0 ? &mutation : NULL;
-    r = db_write(call->service->options.db, run, &whole, NULL);
+    r = db_write(call->service->options.db, run_write, &whole, NULL);
+    if (r == 0) {
+        event_feed_announce(call->service->feed, &call->caller.user_id, SYNC_TOPIC, whole.seq);
+    }
     return r < 0 ? sync_call_fault(call, r) : whole.failure;
 }
 

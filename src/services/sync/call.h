@@ -20,7 +20,8 @@ typedef struct SyncCall {
     Arena *arena; /* the request's */
     int64_t now_us;
     AccessCaller caller;
-    UserKey key; /* of the library; wiped when the request has been answered */
+    Str credential; /* what was shown; lives as long as the request */
+    UserKey key;    /* of the library; wiped when the request has been answered */
 
     /* The answer's. */
     unsigned status;    /* 200 unless the handler says otherwise; 204: no body */

@@ -3,6 +3,7 @@
 
 /* What the files of this service share: its state and its handlers. */
 
+#include "core/events/event_feed.h"
 #include "services/sync/keys.h"
 #include "services/sync/service.h"
 
@@ -17,6 +18,9 @@ struct SyncService {
     struct PasswordHasher *passwords; /* of links */
     struct UploadWriters *writers;    /* upload/upload_writer.h */
     struct Sweep *sweep;              /* upload/sweep.h */
+    EventFeed *feed;                  /* who waits for changes */
+    struct ChangeStreams *streams;
+    struct SyncRetention *retention;
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
@@ -29,7 +33,7 @@ HttpHandler share_add_handle, share_list_handle, share_get_handle, share_delete_
 HttpHandler shared_get_handle, shared_photo_handle, shared_zip_handle, shared_unlock_handle;
 HttpHandler zip_album_handle, zip_picked_handle;
 HttpHandler edit_list_handle, edit_add_handle, edit_get_handle, edit_put_handle, edit_delete_handle;
-HttpHandler changes_get_handle, objects_get_handle;
+HttpHandler changes_get_handle, changes_stream_handle, objects_get_handle;
 HttpHandler album_create_handle, album_list_handle, album_get_handle, album_patch_handle,
     album_remove_handle;
 HttpHandler device_cursor_put_handle, device_list_handle;

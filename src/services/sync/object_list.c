@@ -41,16 +41,35 @@ static int event_of_row(const Library *library, const DbValue *row, Event *ret_e
                                                : -EBADMSG;
 }
 
-static int read_rows(DbTx *tx, const Library *library, const char *kind, const ObjectCursor *after,
-                     size_t max, DbRows *ret_rows) {
+int object_list_rows(DbTx *tx, const Library *library, const char *kind, const ObjectCursor *after,
+                     size_t max, Event **ret_rows, size_t *ret_n) {
     const bool begun = after->kind[0] != '\0';
     const DbValue id = DB_BLOB(begun ? uuid_str(&after->id) : str_lit(""));
+    DbRows rows;
+    Event *events;
     int r = db_query(tx, &object_list_statements[kind ? LIST_KIND : LIST_ALL],
                      (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)),
                                  DB_TEXT(str_from(kind ? kind : after->kind)), id, DB_INT(max)},
-                     max, library->arena, ret_rows);
+                     max, library->arena, &rows);
 
-    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    events = arena_alloc(library->arena, (rows.n_rows + 1) * sizeof(*events));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        r = event_of_row(library, db_rows_at(&rows, i, 0), &events[i]);
+        if (r < 0) {
+            return err_trace(r);
+        }
+    }
+    *ret_rows = events;
+    *ret_n = rows.n_rows;
+    return 0;
+}
+
+void object_cursor_set(ObjectCursor *cursor, const Event *row) {
+    memcpy(cursor->kind, row->kind, strlen(row->kind) + 1);
+    cursor->id = row->object_id;
 }
 
 int object_list(DbTx *tx, const Library *library, const char *kind, const ObjectCursor *after,
@@ -61,31 +80,21 @@ int object_list(DbTx *tx, const Library *library, const char *kind, const Object
     bool more = true;
 
     while (more && n < max && bytes < LIST_BYTES_MAX) {
-        size_t wanted = MIN(max - n, (size_t)CHUNK);
-        DbRows rows;
-        Event event;
-        int r = read_rows(tx, library, kind, &at, wanted, &rows);
+        size_t i, n_rows, wanted = MIN(max - n, (size_t)CHUNK);
+        Event *rows;
+        int r = object_list_rows(tx, library, kind, &at, wanted, &rows, &n_rows);
         if (r < 0) {
             return err_trace(r);
         }
-        more = rows.n_rows == wanted;
-        for (size_t i = 0; i < rows.n_rows; i++) {
-            r = event_of_row(library, db_rows_at(&rows, i, 0), &event);
-            if (r < 0) {
-                return err_trace(r);
-            }
-            if (bytes >= LIST_BYTES_MAX) {
-                more = true;
-                break;
-            }
-            bytes += event.sealed.len;
-            n++;
-            memcpy(at.kind, event.kind, strlen(event.kind) + 1);
-            at.id = event.object_id;
-            if (!event.removed) {
-                json_array_append_new(objects, change_json(library, &event));
+        for (i = 0; i < n_rows && bytes < LIST_BYTES_MAX; i++) {
+            bytes += rows[i].sealed.len;
+            object_cursor_set(&at, &rows[i]);
+            if (!rows[i].removed) {
+                json_array_append_new(objects, change_json(library, &rows[i]));
             }
         }
+        n += i;
+        more = i < n_rows || n_rows == wanted;
     }
     *ret_objects = TAKE_PTR(objects);
     *ret_next = at;

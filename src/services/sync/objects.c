@@ -79,20 +79,22 @@ int object_get(DbTx *tx, const Library *library, const char *kind, const Uuid *i
     return err_trace(r);
 }
 
+int object_put_row(DbTx *tx, const Event *event) {
+    int r = db_exec(tx, &object_statements[OBJECT_PUT],
+                    (DbValue[]){DB_BLOB(uuid_str(&event->user_id)), DB_TEXT(str_from(event->kind)),
+                                DB_BLOB(uuid_str(&event->object_id)), DB_INT(event->version),
+                                DB_INT(event->seq), DB_INT(event->removed), DB_INT(event->at_us),
+                                DB_BLOB(event->sealed)},
+                    NULL);
+
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
 /* The event, and the row that it comes to. */
 static int write_event(DbTx *tx, Event *event, Arena *arena) {
     int r = event_log_append(tx, event, arena);
 
-    if (r < 0) {
-        return err_trace(r);
-    }
-    r = db_exec(tx, &object_statements[OBJECT_PUT],
-                (DbValue[]){DB_BLOB(uuid_str(&event->user_id)), DB_TEXT(str_from(event->kind)),
-                            DB_BLOB(uuid_str(&event->object_id)), DB_INT(event->version),
-                            DB_INT(event->seq), DB_INT(event->removed), DB_INT(event->at_us),
-                            DB_BLOB(event->sealed)},
-                NULL);
-    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+    return r < 0 ? err_trace(r) : object_put_row(tx, event);
 }
 
 static Event event_of(const Library *library, const char *kind, const Uuid *id, int64_t version) {

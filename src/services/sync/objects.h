@@ -64,6 +64,9 @@ int object_remove(DbTx *tx, const Library *library, const char *kind, const Uuid
 int object_of_row(const Library *library, const char *kind, const Uuid *id, const DbValue row[4],
                   Object *ret_object);
 
+/* The row that an event comes to, when it is the object's last: for a rebuild. 0 or a fault. */
+int object_put_row(DbTx *tx, const Event *event);
+
 /* Opens the state of an event that is no tombstone. */
 int object_of_event(const Library *library, const Event *event, Object *ret_object);
 

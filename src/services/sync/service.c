@@ -14,7 +14,10 @@
 #include "services/sync/photo/photo_learn.h"
 #include "services/sync/photo/trash.h"
 #include "services/sync/photo_add.h"
+#include "services/sync/rebuild.h"
+#include "services/sync/retention.h"
 #include "services/sync/share/share_store.h"
+#include "services/sync/stream/streams.h"
 #include "services/sync/upload/orphans.h"
 #include "services/sync/upload/sweep.h"
 #include "services/sync/upload/tus_patch.h"
@@ -66,6 +69,10 @@ static const HttpRoute routes[] = {
     {"PUT", "/v1/edits/{id}", edit_put_handle, EDIT_BODY_MAX, .blocks = true},
     {.method = "DELETE", .path = "/v1/edits/{id}", .handle = edit_delete_handle, .blocks = true},
     {.method = "GET", .path = "/v1/changes", .handle = changes_get_handle, .blocks = true},
+    {.method = "GET",
+     .path = "/v1/changes/stream",
+     .handle = changes_stream_handle,
+     .blocks = true},
     {.method = "GET", .path = "/v1/objects", .handle = objects_get_handle, .blocks = true},
     {"POST", "/v1/albums", album_create_handle, SMALL_BODY_MAX, .blocks = true},
     {.method = "GET", .path = "/v1/albums", .handle = album_list_handle, .blocks = true},
@@ -113,7 +120,10 @@ static int check_statements(SyncService *service, const char **reterr) {
         r = queue_outbox_check(db, &name);
     }
     if (r == 0) {
-        r = index_check(db, &name);
+        r = rebuild_check(db, &name);
+    }
+    if (r == 0) {
+        r = retention_check(db, &name);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
         r = db_check(db, all[i].statements, all[i].n, &name);
@@ -166,6 +176,14 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
     }
     service->keys = library_keys_new(options->access);
     service->writers = upload_writers_new((unsigned)options->settings->uploads_at_once);
+    r = event_feed_new(options->db, &(EventFeedOptions){.metrics = options->metrics},
+                       &service->feed);
+    if (r == 0) {
+        r = change_streams_new(service, &service->streams);
+    }
+    if (r < 0) {
+        return err_trace(r);
+    }
     add_routes(service);
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/library",
                                           .routes = service->routes,
@@ -181,6 +199,9 @@ int sync_service_start(SyncService *service) {
     if (r == 0) {
         r = sweep_start(service, &service->sweep);
     }
+    if (r == 0) {
+        r = retention_start(service, &service->retention);
+    }
     if (r == 0 && service->options.renderer) {
         r = ingest_start(service, (unsigned)service->options.settings->ingest_threads,
                          &service->ingest);
@@ -192,10 +213,17 @@ void sync_service_stop(SyncService *service) {
     service->ingest = ingest_stop(service->ingest);
     service->trash = trash_stop(service->trash);
     service->sweep = sweep_stop(service->sweep);
+    service->retention = retention_stop(service->retention);
+    change_streams_stop(service->streams);
 }
 
 SyncService *sync_service_free(SyncService *service) {
     if (service) {
+        if (service->streams) {
+            change_streams_stop(service->streams);
+        }
+        change_streams_free(service->streams);
+        event_feed_free(service->feed);
         library_keys_free(service->keys);
         password_hasher_free(service->passwords);
         upload_writers_free(service->writers);

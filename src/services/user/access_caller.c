@@ -3,10 +3,10 @@
 /* Who calls another service, and what their library is sealed with (core/contracts/access.h). */
 
 #include "base/clock.h"
-#include "base/crypto/digest.h"
 #include "base/error.h"
 #include "services/user/access.h"
 #include "services/user/account_store.h"
+#include "services/user/library_key.h"
 #include "services/user/oidc/oidc.h"
 #include "services/user/sessions.h"
 
@@ -68,25 +68,19 @@ typedef struct KeyWork {
     UserService *service;
     const Uuid *user_id;
     Arena *arena;
-    UserKey key;
+    UserKey *ret_key;
 } KeyWork;
 
 static int read_key(DbTx *tx, void *userdata) {
     KeyWork *work = userdata;
 
-    return account_store_key(tx, work->service->vault, work->user_id, work->arena, &work->key);
+    return library_key_of(tx, work->service->vault, work->user_id, work->arena, work->ret_key);
 }
 
 int user_access_library_key(Access *self, const Uuid *user_id, UserKey *ret_key) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
-    KeyWork work = {.service = service_of(self), .user_id = user_id, .arena = arena};
+    KeyWork work = {service_of(self), user_id, arena, ret_key};
     int r = db_read(work.service->options.db, NULL, read_key, &work);
 
-    if (r == 0) {
-        ret_key->user_id = *user_id;
-        digest_hkdf((Str){(const char *)work.key.bytes, sizeof(work.key.bytes)}, (Str){0},
-                    str_lit("imagesync/library"), ret_key->bytes, sizeof(ret_key->bytes));
-    }
-    user_key_done(&work.key);
     return r == ACCOUNT_E_NONE ? ACCESS_E_NONE : err_trace(r);
 }

@@ -95,7 +95,8 @@ SyncFailure visit_begin(SyncService *service, HttpRequest *request, bool before_
                               .status = 200}};
     if (share_token_parse(str_from(http_request_param(request, "token")), &call->caller.user_id,
                           &visit->share.id, secret_hash) < 0) {
-        return SYNC_FAILURE_NOT_FOUND;
+        call->detail = "That is no link, or not all of it.";
+        return SYNC_FAILURE_INVALID_FIELD;
     }
     r = library_key_get(service->keys, &call->caller.user_id, &call->key);
     if (r != 0) {

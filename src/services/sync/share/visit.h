@@ -14,9 +14,9 @@ typedef struct Visit {
 void visit_done(Visit *visit);
 
 /*
- * Opens the link in the path. NOT_FOUND: there is none, it was taken back, has expired, or its
- * owner is no more. PASSWORD_REQUIRED, unless `before_password`. Whatever it says, visit_done()
- * follows, and the call can be answered with it.
+ * Opens the link in the path. INVALID_FIELD: it is none. NOT_FOUND: there is none, it was taken
+ * back, has expired, or its owner is no more. PASSWORD_REQUIRED, unless `before_password`. Whatever
+ * it says, visit_done() follows, and the call can be answered with it.
  */
 SyncFailure visit_begin(SyncService *service, HttpRequest *request, bool before_password,
                         Visit *ret_visit);

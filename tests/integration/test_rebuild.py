@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a library holds is made again from its log, and is what it was; and what is old goes."""
+
+import subprocess
+import threading
+
+import pytest
+
+from backends import rows, running
+from harness import BINARY, eventually
+from library import change, listed, photo_of, picture, send
+from people import Person, problem
+from test_accounts import CHEAP
+from test_changes import all_objects, changes, made, rename
+
+BACKENDS = ["embedded", "servers"]
+
+
+@pytest.fixture
+def server(backend, tmp_path):
+    with running(backend, tmp_path, **CHEAP) as server:
+        yield server
+
+
+def rebuild(server, *words):
+    return subprocess.run([BINARY, "rebuild", *words, "--data", server.data],
+                          env=server.environment, capture_output=True, text=True, timeout=120)
+
+
+def blob(server, column, user_id):
+    """How the two dialects write a condition on a user's id."""
+    text = user_id.replace("-", "")
+    return f"{column} = x'{text}'" if server.embedded else f"{column} = '\\x{text}'"
+
+
+def library_of(person):
+    """Some of everything, with a past."""
+    albums = [made(person, f"Album {i}") for i in range(4)]
+    for i in range(5):
+        albums[0] = rename(person, albums[0], f"Again {i}").json()
+    person.call("DELETE", f"/v1/albums/{albums[1]['id']}")
+    photos = [send(person, picture(seed, (64, 48)), f"Strand {seed}.jpg", "image/x-none")[0]
+              for seed in range(5)]
+    for i, photo_id in enumerate(photos):
+        while True:  # the server may look into the file just now
+            reply = change(person, photo_of(person, photo_id), caption=f"Meer {i}", favourite=i == 2,
+                           tags=["Sommer", f"t{i}"], albums=[albums[2]["id"]])
+            if reply.status_code == 200:
+                break
+    person.call("DELETE", f"/v1/photos/{photos[4]}")
+    reply = person.call("POST", "/v1/edits", {"photo": photos[0], "recipe": {"operations": []}})
+    assert reply.status_code == 201, reply.text
+    return albums, photos
+
+
+QUERIES = ["", "?favourite=true", "?tag=Sommer", "?text=meer", "?text=strand", "?trashed=true",
+           "?limit=2"]
+
+
+def told(person):
+    """Each answer of the interface, byte for byte."""
+    paths = ["/v1/library", "/v1/albums", "/v1/objects", "/v1/objects?limit=2", "/v1/changes",
+             *("/v1/photos" + query for query in QUERIES)]
+    for each in all_objects(person)[0]:
+        paths.append(f"/v1/{each['kind']}s/{each['id']}")
+        if each["kind"] == "photo":
+            paths += [f"/v1/photos/{each['id']}/edits"]
+    answers = {path: person.call("GET", path) for path in paths}
+    assert {reply.status_code for reply in answers.values()} == {200}, answers
+    return {path: (reply.content, reply.headers.get("ETag")) for path, reply in answers.items()}
+
+
+def settle(person):
+    """Until nothing works on the photos any more, where somebody does."""
+    eventually(lambda: all(each["state"]["status"] != "processing" for each in all_objects(person)[0]
+                           if each["kind"] == "photo"), 3)
+
+
+def test_it_is_what_it_was(server):
+    ada, bob = Person(server), Person(server)
+    library_of(ada)
+    library_of(bob)
+    settle(ada), settle(bob)
+    before = told(ada), told(bob)
+
+    # All that is wrong in the tables is gone afterwards; the server runs meanwhile.
+    rows(server, "UPDATE sync_object SET version = version + 7, changed_us = 5")
+    rows(server, "DELETE FROM sync_object WHERE kind = 'album'")
+    for table in ("sync_photo", "sync_term", "sync_edit"):
+        rows(server, f"DELETE FROM {table} WHERE {blob(server, 'user_id', ada.id)}")
+    done = rebuild(server, "--user", ada.address)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{ada.id}: 9 objects from "), done.stdout
+    assert told(ada) == before[0]
+    assert bob.call("GET", "/v1/albums").json()["albums"] == [], "another's is left alone"
+
+    done = rebuild(server, "--all")
+    assert done.returncode == 0, done.stderr
+    assert (told(ada), told(bob)) == before
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and sorted(lines) == lines
+    assert rebuild(server, "--all", "--after", lines[0][:36]).stdout == lines[1] + "\n"
+
+
+def test_writing_goes_on_meanwhile(server):
+    ada = Person(server)
+    library_of(ada)
+    ending, failures = threading.Event(), []
+
+    def write():
+        n = 0
+        while not ending.is_set():
+            reply = ada.call("POST", "/v1/albums", {"name": f"Meanwhile {n}"})
+            n += 1
+            if reply.status_code not in (201, 503):
+                failures.append(reply.text)
+            if ada.call("GET", "/v1/photos?favourite=true").json()["photos"] == []:
+                failures.append("the favourite was away")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(5):
+            done = rebuild(server, "--user", ada.id)
+            assert done.returncode == 0, done.stderr
+    finally:
+        ending.set()
+        writer.join()
+    assert not failures
+    settle(ada)
+    before = told(ada)
+    assert rebuild(server, "--all").returncode == 0
+    assert told(ada) == before
+
+
+def test_what_does_not_open_keeps_nothing_else_from_being_made(server):
+    ada = Person(server)
+    albums, photos = library_of(ada)
+    settle(ada)
+    before = told(ada)
+    broken = photo_of(ada, photos[3])
+    spoilt = "x'00010203'" if server.embedded else "'\\x00010203'"
+    rows(server, f"UPDATE event SET sealed = {spoilt} WHERE seq = {broken['seq']}")
+    rows(server, "DELETE FROM sync_object")
+    done = rebuild(server, "--user", ada.address)
+    assert done.returncode == 1
+    assert f"the photo {photos[3]} does not open" in done.stdout
+    assert listed(ada) == [photo_id for photo_id in reversed(photos[:3])]
+    after = {each["id"]: each for each in all_objects(ada)[0]}
+    assert after[photos[3]]["unreadable"] is True and "state" not in after[photos[3]]
+    assert "removed" not in after[photos[3]], "which would have devices remove it"
+    path = f"/v1/albums/{albums[0]['id']}"
+    assert (ada.call("GET", path).content, '"6"') == before[path]
+    assert any(change.get("unreadable") for change in changes(ada).json()["changes"])
+
+
+def test_the_command_line_is_wrong(server):
+    for words in ((), ("--user", "x"), ("--all", "--user", "a@example.com"),
+                  ("--user", "a@example.com", "--after", "x"), ("--all", "--after", "x")):
+        assert rebuild(server, *words).returncode == 2, words
+
+
+def test_who_was_away_too_long_reads_everything_anew(server):
+    """As if all that was done so far had been done a hundred days ago."""
+    ada = Person(server)
+    albums = [made(ada, f"Album {i}") for i in range(3)]
+    albums[0] = rename(ada, albums[0], "again").json()
+    ada.call("DELETE", f"/v1/albums/{albums[1]['id']}")
+    ada.call("PUT", "/v1/devices/me/cursor", {"seq": 2})
+    key = {"Idempotency-Key": "01890000-0000-7000-8000-000000000000"}
+    first = made(ada, "asked once", headers=key)
+    assert made(ada, "asked once", headers=key) == first
+    then = 100 * 86400 * 1000000
+    for table, column in (("event", "at_us"), ("sync_mutation", "created_us"),
+                          ("sync_device", "seen_us"), ("sync_object", "changed_us")):
+        rows(server, f"UPDATE {table} SET {column} = {column} - {then}")
+    first = ada.call("GET", f"/v1/albums/{first['id']}").json()
+    young = made(ada, "of today")
+    young = rename(ada, young, "changed today").json()
+    server.stop()
+    server.start()
+
+    assert eventually(lambda: changes(ada, 4).status_code == 410)
+    assert eventually(lambda: ada.call("GET", "/v1/devices").json() == {"devices": []})
+    reply = changes(ada, 4)
+    assert problem(reply) == (410, "cursor_too_old")
+    horizon = reply.json()["horizon"]
+    assert horizon == 5 and ada.call("GET", "/v1/library").json()["horizon"] == 5
+    assert problem(ada.call("GET", "/v1/changes/stream?since=4")) == (410, "cursor_too_old")
+
+    objects, seq = all_objects(ada)
+    names = {each["state"]["name"] for each in objects}
+    assert names == {"again", "Album 2", "asked once", "changed today"} and seq == 8
+    assert changes(ada, seq).json()["changes"] == []
+    assert changes(ada, 5).json()["changes"] == [first, young]
+    # It is forgotten that this was asked before.
+    assert made(ada, "asked once", headers=key)["id"] != first["id"]
+    # The log still comes to the same.
+    before = told_albums(ada)
+    assert rebuild(server, "--all").returncode == 0
+    assert told_albums(ada) == before
+    assert problem(ada.call("GET", f"/v1/albums/{albums[1]['id']}")) == (404, "not_found")
+
+
+def told_albums(person):
+    return [person.call("GET", path).content for path in ("/v1/albums", "/v1/objects", "/v1/library")]
