@@ -81,6 +81,8 @@ bench:
 	@$(PYTHON) bench/streams.py
 	@$(PYTHON) bench/events.py
 	@$(PYTHON) bench/changes.py
+	@$(PYTHON) bench/uploads.py
+	@$(PYTHON) bench/library.py
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 
