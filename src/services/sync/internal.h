@@ -20,6 +20,7 @@ struct SyncService {
     EventFeed *feed;                  /* who waits for changes */
     struct ChangeStreams *streams;
     struct SyncRetention *retention;
+    struct Sweep *sweep;              /* upload/sweep.h */
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
