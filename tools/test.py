@@ -43,14 +43,14 @@ def meson_suite(name, folder, options=(), full_only=False, environment=None):
                  environment=environment or {})
 
 
-def pytest_suite(folder, full_only=False, arguments=(), note="", files=()):
+def pytest_suite(folder, full_only=False, arguments=(), note="", files=(), environment=None):
     report = REPORTS / f"{folder.replace('/', '-')}{'-' + note.replace(' ', '-') if note else ''}.xml"
     paths = [f"{folder}/{name}" for name in files] or [folder]
     return Suite(f"{folder}{', ' + note if note else ''}",
                  [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths,
                   f"--junit-xml={report}", *arguments],
                  junit=report, full_only=full_only,
-                 environment=BINARY)
+                 environment={**BINARY, **(environment or {})})
 
 
 def suites():
@@ -81,6 +81,9 @@ def suites():
                          "accounts", "attacks", "attempts", "erasure", "oidc", "passkeys",
                          "passwords", "removebg", "segment", "cutout_api", "openapi", "urls",
                          "bad_input")]),
+        pytest_suite("tests/integration", full_only=True, note="a file of 2 GB",
+                     arguments=["-k", "large"], files=["test_upload_cuts.py"],
+                     environment={"IMAGESYNC_LARGE": "1"}),
         pytest_suite("tests/clients"),
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
