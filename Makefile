@@ -80,6 +80,8 @@ bench:
 	@$(PYTHON) bench/jobs.py
 	@$(PYTHON) bench/streams.py
 	@$(PYTHON) bench/library.py
+	@$(PYTHON) bench/events.py
+	@$(PYTHON) bench/changes.py
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 

@@ -31,12 +31,3 @@ CREATE INDEX sync_upload_name ON sync_upload (blob_name);
 -- What is in the store under a name that no row has is nobody's.
 ALTER TABLE sync_blob ADD COLUMN name TEXT NOT NULL DEFAULT '';
 CREATE INDEX sync_blob_name ON sync_blob (name);
-
--- What is done in the background, and by which process.
-CREATE TABLE sync_chore (
-    name TEXT NOT NULL,
-    holder BYTEA NOT NULL,
-    until_us BIGINT NOT NULL, -- for so long it is the holder's
-    due_us BIGINT NOT NULL,
-    PRIMARY KEY (name)
-);

@@ -11,7 +11,8 @@ from backends import running
 from people import Person, problem
 from test_accounts import CHEAP
 from uploading import (
-    JPEG, OCTETS, PATH, TUS, check, create, created, head, jpeg, metadata, offset, patch, uploaded)
+    JPEG, OCTETS, PATH, TUS, check, create, created, head, jpeg, metadata, offset, original, patch,
+    uploaded)
 
 BACKENDS = ["embedded", "servers"]
 
@@ -44,9 +45,30 @@ def test_a_file_becomes_a_photo_once(ada):
     photo, status = uploaded(ada, data, filename="a.jpg")
     assert status == "added"
     assert check(ada, data, jpeg()) == [("known", photo), ("unknown", None)]
+    assert original(ada, photo) == data
     assert uploaded(ada, data) == (photo, "known")
     # Others have libraries of their own.
     assert check(Person(ada.server), data) == [("unknown", None)]
+
+
+def test_what_was_deleted_comes_back_only_when_it_is_wanted(ada):
+    """A device that sends all it finds must not bring back what another one deleted."""
+    data = jpeg()
+    photo, _ = uploaded(ada, data, filename="gone.jpg")
+    path = f"/v1/photos/{photo}"
+    ada.call("DELETE", path)
+    assert check(ada, data) == [("deleted", photo)]
+    assert uploaded(ada, data, deleted="skip") == (photo, "skipped")
+    assert "trashed" in ada.call("GET", path).json()["state"]
+    assert uploaded(ada, data, deleted="restore") == (photo, "restored")
+    assert "trashed" not in ada.call("GET", path).json()["state"]
+    ada.call("DELETE", path)
+    assert ada.call("DELETE", path + "?purge=1").status_code == 200
+    assert check(ada, data) == [("deleted", photo)]
+    assert uploaded(ada, data, deleted="skip") == (photo, "skipped")
+    assert ada.call("GET", path).status_code == 404
+    again, status = uploaded(ada, data)
+    assert status == "added" and again != photo and original(ada, again) == data
 
 
 def test_with_its_creation(ada):
@@ -152,15 +174,17 @@ def test_parts_that_are_not_whole_or_another_s(ada):
 
 
 def test_the_halves_of_a_pair_know_each_other(ada):
-    """By what the library's log has of them: each is changed once more than it was made."""
-    before = ada.call("GET", "/v1/library").json()["seq"]
     film = b"\0\0\0\x14ftypqt  " + jpeg(500)
     photo, _ = uploaded(ada, jpeg(), filename="IMG_1.HEIC", pair="one")
     other, status = uploaded(ada, film, filename="IMG_1.MOV", pair="one")
-    assert status == "added" and other != photo
-    assert ada.call("GET", "/v1/library").json()["seq"] == before + 4
-    uploaded(ada, jpeg(), pair="two")
-    assert ada.call("GET", "/v1/library").json()["seq"] == before + 5
+    alone, _ = uploaded(ada, jpeg(), pair="two")
+
+    def state(of):
+        return ada.call("GET", f"/v1/photos/{of}").json()["state"]
+
+    assert status == "added" and state(other)["type"] == "video/quicktime"
+    assert (state(photo)["pair"], state(other)["pair"]) == (other, photo)
+    assert "pair" not in state(alone)
 
 
 def test_clients_behind_strict_proxies(ada):

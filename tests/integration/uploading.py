@@ -82,11 +82,22 @@ def check(person, *files):
     return [(found["status"], found.get("photo")) for found in reply.json()["files"]]
 
 
+def original(person, photo):
+    """The file as it is in the store."""
+    reply = person.http.get(f"{person.server.url}/v1/photos/{photo}/original", timeout=120)
+    assert reply.status_code == 200, reply.text
+    return reply.content
+
+
 def begin_patch(person, where, at, length, data):
-    """A connection on which that much of a PATCH was sent."""
+    """A connection on which that much of a PATCH was sent, to a server that is reading it."""
     to = socket.create_connection(("127.0.0.1", person.server.port), timeout=60)
     head_lines = [f"PATCH {where} HTTP/1.1", "Host: localhost", "Tus-Resumable: 1.0.0",
                   f"Authorization: {person.http.headers['Authorization']}",
-                  f"Upload-Offset: {at}", f"Content-Type: {OCTETS}", f"Content-Length: {length}"]
-    to.sendall("\r\n".join(head_lines).encode() + b"\r\n\r\n" + data)
+                  f"Upload-Offset: {at}", f"Content-Type: {OCTETS}", f"Content-Length: {length}",
+                  "Expect: 100-continue"]
+    to.sendall("\r\n".join(head_lines).encode() + b"\r\n\r\n")
+    answer = to.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 100 "), answer
+    to.sendall(data)
     return to

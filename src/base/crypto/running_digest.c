@@ -67,6 +67,5 @@ void running_digest_resume(const uint8_t state[RUNNING_DIGEST_STATE_LEN],
     }
     memcpy(&len, state + sizeof(ret_digest->h), sizeof(len));
     ret_digest->len = be64toh(len);
-    memcpy(ret_digest->rest, state + sizeof(ret_digest->h) + sizeof(len),
-           sizeof(ret_digest->rest));
+    memcpy(ret_digest->rest, state + sizeof(ret_digest->h) + sizeof(len), sizeof(ret_digest->rest));
 }

@@ -13,7 +13,7 @@
 
 typedef struct RunningDigest {
     uint32_t h[8];
-    uint64_t len; /* of all bytes so far; at most 2^61 - 1 */
+    uint64_t len;     /* of all bytes so far; at most 2^61 - 1 */
     uint8_t rest[64]; /* the last len % 64 */
 } RunningDigest;
 

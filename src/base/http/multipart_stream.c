@@ -21,8 +21,8 @@ struct MultipartStream {
     Arena *arena; /* of the part */
     FormBuilder builder;
     State state;
-    bool in_part;  /* LINE: a part ends if this is a boundary */
-    size_t skip;   /* bytes of the buffer that are the line end before the data */
+    bool in_part; /* LINE: a part ends if this is a boundary */
+    size_t skip;  /* bytes of the buffer that are the line end before the data */
     size_t n_parts;
     const char *detail;
     Buf buffer;
@@ -112,7 +112,8 @@ static int read_data(MultipartStream *stream) {
     return STEP_MORE;
 }
 
-/* Whether what begins the buffer is a boundary's line, of that length; -1: it cannot be told yet. */
+/* Whether what begins the buffer is a boundary's line, of that length; -1: it cannot be told yet.
+ */
 static int line_end(const MultipartStream *stream, bool *ret_is_last, size_t *ret_len) {
     const Buf *buffer = &stream->buffer;
     size_t at = stream->delimiter_len;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * multipart/form-data (RFC 7578) that is read as it arrives, so that a file in it may be larger than
- * memory. What is held back is at most a delimiter, or the headers of a part. Not thread-safe.
+ * multipart/form-data (RFC 7578) that is read as it arrives, so that a file in it may be larger
+ * than memory. What is held back is at most a delimiter, or the headers of a part. Not thread-safe.
  */
 
 #include "base/arena.h"

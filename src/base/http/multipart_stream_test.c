@@ -67,9 +67,10 @@ static void expect(Str body, const char *text) {
 static void test_parts_at_every_cut(void **state) {
     (void)state;
     expect(str_lit("--x y\r\n" PART("name=a") "1\r\n--x y--\r\n"), "a=1;");
-    expect(str_lit("before\r\n--x y \t\r\n" PART("name=a; filename=\"b c\"") "12\r\n3"
-                   "\r\n--x y\r\nContent-Type: image/jpeg\r\n" PART("name=d; filename=e")
-                   "\r\n--x y--after --x y\r\n"),
+    expect(str_lit("before\r\n--x y \t\r\n" PART(
+               "name=a; filename=\"b c\"") "12\r\n3"
+                                           "\r\n--x y\r\nContent-Type: image/jpeg\r\n" PART(
+                                               "name=d; filename=e") "\r\n--x y--after --x y\r\n"),
            "a(b c)=12\r\n3;d(e)=;");
     expect(str_lit("--x y\r\n" PART("name=a") "\r\n\r\n--x y--"), "a=\r\n;");
 }
@@ -106,8 +107,7 @@ static void test_what_is_refused(void **state) {
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
         Seen seen = {0};
         bool is_whole;
-        assert_int_equal(read_cut(str_from(bodies[i]), 0, &seen, &is_whole),
-                         MULTIPART_E_MALFORMED);
+        assert_int_equal(read_cut(str_from(bodies[i]), 0, &seen, &is_whole), MULTIPART_E_MALFORMED);
         buf_done(&seen.text);
     }
     assert_null(multipart_stream_new(NULL, &sink));

@@ -18,6 +18,8 @@
 #include "services/sync/retention.h"
 #include "services/sync/share/share_store.h"
 #include "services/sync/stream/streams.h"
+#include "services/sync/upload/orphans.h"
+#include "services/sync/upload/sweep.h"
 #include "services/sync/upload/tus_patch.h"
 #include "services/sync/upload/upload_writer.h"
 #include "services/sync/upload/uploads.h"
@@ -105,6 +107,8 @@ static int check_statements(SyncService *service, const char **reterr) {
                {object_statements, object_statements_len},
                {photo_add_statements, photo_add_statements_len},
                {upload_statements, upload_statements_len},
+               {orphan_statements, orphan_statements_len},
+               {sweep_statements, sweep_statements_len},
                {photo_learn_statements, photo_learn_statements_len},
                {share_statements, share_statements_len},
                {trash_statements, trash_statements_len}};
@@ -171,7 +175,6 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
         return err_trace(r);
     }
     service->keys = library_keys_new(options->access);
-    service->writers = upload_writers_new((unsigned)options->settings->uploads_at_once);
     r = event_feed_new(options->db, &(EventFeedOptions){.metrics = options->metrics},
                        &service->feed);
     if (r == 0) {
@@ -180,6 +183,7 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
     if (r < 0) {
         return err_trace(r);
     }
+    service->writers = upload_writers_new((unsigned)options->settings->uploads_at_once);
     add_routes(service);
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/library",
                                           .routes = service->routes,
@@ -193,20 +197,24 @@ int sync_service_start(SyncService *service) {
     int r = trash_start(service, &service->trash);
 
     if (r == 0) {
-        r = retention_start(service, &service->retention);
+        r = sweep_start(service, &service->sweep);
     }
     if (r == 0 && service->options.renderer) {
         r = ingest_start(service, (unsigned)service->options.settings->ingest_threads,
                          &service->ingest);
     }
+    if (r == 0) {
+        r = retention_start(service, &service->retention);
+    }
     return err_trace(r);
 }
 
 void sync_service_stop(SyncService *service) {
-    service->ingest = ingest_stop(service->ingest);
-    service->trash = trash_stop(service->trash);
     service->retention = retention_stop(service->retention);
     change_streams_stop(service->streams);
+    service->ingest = ingest_stop(service->ingest);
+    service->trash = trash_stop(service->trash);
+    service->sweep = sweep_stop(service->sweep);
 }
 
 SyncService *sync_service_free(SyncService *service) {

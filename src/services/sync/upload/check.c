@@ -17,8 +17,8 @@ typedef struct Check {
 
 static json_t *answer_of(const char *sha256, int found, const Object *photo) {
     json_t *answer = json_pack("{s:s}", "sha256", sha256);
-    bool is_deleted = found == PHOTO_E_REMOVED ||
-                      (found == 0 && json_object_get(photo->state, "trashed"));
+    bool is_deleted =
+        found == PHOTO_E_REMOVED || (found == 0 && json_object_get(photo->state, "trashed"));
     char id[UUID_TEXT_SIZE];
 
     json_object_set_new(answer, "status",

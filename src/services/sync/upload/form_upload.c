@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* POST /v1/photos: files of a form (curl -F file=@photo.jpg), each a photo. One that cannot be taken
- * does not keep the others out. */
+/* POST /v1/photos: files of a form (curl -F file=@photo.jpg), each a photo. One that cannot be
+ * taken does not keep the others out. */
 
 #include "base/error.h"
 #include "base/http/multipart_stream.h"

@@ -44,8 +44,8 @@ static size_t add_all(const SyncCall *call, const TusAnswer *answer, HttpHeader 
     size_t n = 0;
 
     if (upload->length != UPLOAD_LENGTH_UNKNOWN) {
-        headers[n++] = (HttpHeader){"Upload-Length",
-                                    arena_printf(call->arena, "%" PRIu64, upload->length)};
+        headers[n++] =
+            (HttpHeader){"Upload-Length", arena_printf(call->arena, "%" PRIu64, upload->length)};
     }
     if (upload->about.metadata) {
         headers[n++] = (HttpHeader){"Upload-Metadata", upload->about.metadata};
@@ -67,8 +67,7 @@ void tus_answer(SyncCall *call, const TusAnswer *answer) {
         (HttpHeader){"Upload-Expires", http_date(answer->upload->expires_us, call->arena)};
     if (answer->is_new) {
         uuid_text(&answer->upload->id, id);
-        headers[n++] =
-            (HttpHeader){"Location", arena_printf(call->arena, UPLOADS_PATH "/%s", id)};
+        headers[n++] = (HttpHeader){"Location", arena_printf(call->arena, UPLOADS_PATH "/%s", id)};
     }
     if (answer->in_full) {
         n += add_all(call, answer, headers + n);
@@ -78,8 +77,7 @@ void tus_answer(SyncCall *call, const TusAnswer *answer) {
         headers[n++] = (HttpHeader){"Photo-Id", arena_strdup(call->arena, str_from(id))};
         headers[n++] = (HttpHeader){"Photo-Status", answer->end->status};
     }
-    http_respond(call->request,
-                 &(HttpResponse){.status = answer->status, .headers = headers});
+    http_respond(call->request, &(HttpResponse){.status = answer->status, .headers = headers});
     sync_call_done(call);
 }
 

@@ -123,8 +123,7 @@ int tus_metadata(HttpRequest *request, UploadAbout *ret_about, const char **rete
 /* A path or address whose last part is the id. */
 static bool read_part(Str url, const char *base, Uuid *ret_id) {
     Str path = str_from(base);
-    const char *at =
-        url.len > 0 ? memmem(url.ptr, url.len, path.ptr, path.len) : NULL;
+    const char *at = url.len > 0 ? memmem(url.ptr, url.len, path.ptr, path.len) : NULL;
     size_t skip;
 
     if (!at) {

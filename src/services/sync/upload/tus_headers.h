@@ -8,11 +8,11 @@
 #include "services/sync/upload/upload_store.h"
 
 #define TUS_VERSION      "1.0.0"
-#define TUS_EXTENSIONS                                                                             \
-    "creation,creation-with-upload,expiration,checksum,termination,concatenation"
 #define TUS_METADATA_MAX ((size_t)4096) /* bytes of the header */
 #define TUS_KEYS_MAX     20
 #define TUS_PARTS_MAX    1000
+
+#define TUS_EXTENSIONS "creation,creation-with-upload,expiration,checksum,termination,concatenation"
 
 enum {
     TUS_E_ABSENT = 1, /* the header was not sent */

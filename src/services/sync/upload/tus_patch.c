@@ -83,6 +83,8 @@ const HttpBodyStream tus_patch_body = {patch_begin, tus_send_piece, patch_end};
 /* For clients whose network lets no other methods through. */
 static void *override_begin(HttpRequest *request, void *context) {
     const char *method = http_request_header(request, "X-HTTP-Method-Override");
+    SyncFailure failure;
+    SyncCall call;
 
     if (method && strcmp(method, "PATCH") == 0) {
         return patch_begin(request, context);
@@ -95,8 +97,12 @@ static void *override_begin(HttpRequest *request, void *context) {
         upload_head_handle(request, context);
         return NULL;
     }
-    http_respond_problem(request, 405, "Method not allowed",
-                         "POST here needs X-HTTP-Method-Override: PATCH, HEAD or DELETE.");
+    failure = tus_admit(context, request, &call);
+    if (failure == SYNC_FAILURE_NONE) {
+        call.detail = "POST here needs X-HTTP-Method-Override: PATCH, HEAD or DELETE.";
+        failure = SYNC_FAILURE_INVALID_FIELD;
+    }
+    tus_refuse(&call, failure);
     return NULL;
 }
 

@@ -85,8 +85,7 @@ void tus_send_end(TusSend *send, bool is_cut) {
     UploadEnd end = {0};
     SyncFailure failure = SYNC_FAILURE_NONE;
 
-    if (send->checksum && send->writer && !is_cut &&
-        !checksum_is(send->checksum, send->expected)) {
+    if (send->checksum && send->writer && !is_cut && !checksum_is(send->checksum, send->expected)) {
         send->call.detail = "What came is not what was sent: send it again.";
         tus_send_refuse(send, SYNC_FAILURE_CHECKSUM);
         return;

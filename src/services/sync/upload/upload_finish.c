@@ -142,9 +142,9 @@ int upload_finish(UploadWriter *writer, const Uuid *device_id, Arena *arena, Upl
     finish.draft.media_type = photo_type_info(type)->media_type;
     if (upload->progress.offset == 0 || type == PHOTO_TYPE_UNKNOWN) {
         r = upload_discard(service, key, upload);
-        return r < 0                           ? err_trace(r)
+        return r < 0                          ? err_trace(r)
                : upload->progress.offset == 0 ? UPLOAD_FINISH_E_EMPTY
-                                               : UPLOAD_FINISH_E_TYPE;
+                                              : UPLOAD_FINISH_E_TYPE;
     }
     r = upload_writer_commit(writer);
     if (r != 0) {

@@ -104,8 +104,8 @@ int upload_open_progress(const UserKey *key, const Uuid *id, Str sealed, Arena *
     bytes = (const uint8_t *)value.ptr;
     head_len = value.len - MIN(value.len, HEAD_AT + tail_len);
     if (value.len < HEAD_AT + tail_len || head_len > UPLOAD_HEAD_LEN ||
-        head_len != ((size_t)bytes[RUNNING_DIGEST_STATE_LEN] << 8 |
-                     bytes[RUNNING_DIGEST_STATE_LEN + 1])) {
+        head_len !=
+            ((size_t)bytes[RUNNING_DIGEST_STATE_LEN] << 8 | bytes[RUNNING_DIGEST_STATE_LEN + 1])) {
         return err_trace(-EBADMSG);
     }
     running_digest_resume(bytes, &progress->hash);

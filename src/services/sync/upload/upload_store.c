@@ -62,8 +62,8 @@ const DbStatement upload_statements[_UPLOAD_STATEMENT_MAX] = {
                              "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM sync_blob"
                              " WHERE user_id = ?",
                              1, 1},
-    [UPLOAD_FREE] = {"upload_free_leases",
-                     "UPDATE sync_upload SET lease_us = 0 WHERE lease_us > 0", 0, 0},
+    [UPLOAD_FREE] = {"upload_free_leases", "UPDATE sync_upload SET lease_us = 0 WHERE lease_us > 0",
+                     0, 0},
 };
 const size_t upload_statements_len = _UPLOAD_STATEMENT_MAX;
 

@@ -53,8 +53,7 @@ UploadWriters *upload_writers_free(UploadWriters *writers) {
 static UploadWriter *find(const UploadWriters *writers, const Uuid *user_id, const Uuid *id) {
     UploadWriter *writer = writers->first;
 
-    while (writer &&
-           !(uuid_equal(&writer->id, id) && uuid_equal(&writer->key.user_id, user_id))) {
+    while (writer && !(uuid_equal(&writer->id, id) && uuid_equal(&writer->key.user_id, user_id))) {
         writer = writer->next;
     }
     if (writer) {

@@ -9,5 +9,5 @@ HttpHandler uploads_options_handle;
 HttpHandler uploads_check_handle;
 HttpHandler upload_head_handle;
 HttpHandler upload_delete_handle;
-extern const HttpBodyStream tus_create_body; /* POST /v1/uploads */
+extern const HttpBodyStream tus_create_body;  /* POST /v1/uploads */
 extern const HttpBodyStream form_upload_body; /* POST /v1/photos */

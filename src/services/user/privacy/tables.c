@@ -41,6 +41,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("sync_mutation"),
     TABLE("sync_content"),
     TABLE("sync_blob"),
+    TABLE("sync_upload"),
     TABLE("sync_photo"),
     TABLE("sync_term"),
     TABLE("sync_edit"),
