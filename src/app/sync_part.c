@@ -51,7 +51,7 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     SyncServiceOptions options = {.db = base->db,
                                   .renderer = base->renderer,
                                   .metrics = base->metrics,
-                                  .relays_events = settings_events_are_relayed(base->settings),
+                                  .relays = settings_events_are_relayed(base->settings),
                                   .settings = &base->settings->sync,
                                   .arena = arena};
     int r = open_blobs(base, arena, part, reterr_text);

@@ -19,7 +19,7 @@ from walk import OPERATIONS, OURS, send
 BACKENDS = ["embedded", "servers"]
 # By a client's own credentials, or with nothing: no cookie is looked at.
 WITHOUT_COOKIE = ("/oauth/token", "/oauth/userinfo", "/oauth/revoke", "/oauth/introspect",
-                  "/oauth/device-authorization")
+                  "/oauth/device-authorization", "/v1/shared/{token}/unlock")
 
 
 @pytest.fixture(scope="module")
