@@ -78,9 +78,11 @@ bench:
 	@$(PYTHON) bench/tokens.py
 	@$(PYTHON) bench/blobs.py
 	@$(PYTHON) bench/jobs.py
-	@$(PYTHON) bench/events.py
 	@$(PYTHON) bench/streams.py
+	@$(PYTHON) bench/events.py
 	@$(PYTHON) bench/changes.py
+	@$(PYTHON) bench/uploads.py
+	@$(PYTHON) bench/library.py
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 

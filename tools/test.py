@@ -43,14 +43,14 @@ def meson_suite(name, folder, options=(), full_only=False, environment=None):
                  environment=environment or {})
 
 
-def pytest_suite(folder, full_only=False, arguments=(), note="", files=()):
+def pytest_suite(folder, full_only=False, arguments=(), note="", files=(), environment=None):
     report = REPORTS / f"{folder.replace('/', '-')}{'-' + note.replace(' ', '-') if note else ''}.xml"
     paths = [f"{folder}/{name}" for name in files] or [folder]
     return Suite(f"{folder}{', ' + note if note else ''}",
                  [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths,
                   f"--junit-xml={report}", *arguments],
                  junit=report, full_only=full_only,
-                 environment=BINARY)
+                 environment={**BINARY, **(environment or {})})
 
 
 def suites():
@@ -74,13 +74,23 @@ def suites():
         pytest_suite("tests/contract"),
         pytest_suite("tests/cli"),
         pytest_suite("tests/integration"),
-        # Those that are about what a caller sees; test_split.py and the API keys run always.
-        pytest_suite("tests/integration", full_only=True, note="two processes",
+        # All that is about what a caller sees. test_split.py and the API keys run always, and the
+        # others cannot: test_admin_clients has two servers on one database as it is; test_audit
+        # tampers with a file of SQLite; test_replicas has databases of its own; test_crashes,
+        # test_lifecycle, test_limits and test_determinism start servers of their own and look into
+        # one process; test_quality is about the model; test_deploy starts all parts itself; and
+        # test_register reads the documents alone.
+        pytest_suite("tests/integration", full_only=True, note="three processes",
                      arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
-                         "accounts", "attacks", "attempts", "erasure", "oidc", "passkeys",
-                         "passwords", "removebg", "segment", "cutout_api", "openapi", "urls",
-                         "bad_input")]),
+                         "accounts", "attacks", "attempts", "avatar", "bad_input", "consents",
+                         "cutout_api", "device_grant", "erasure", "exports", "hostile_issuers",
+                         "hostile_strings", "issuers", "keys", "login", "oidc", "oidc_tokens",
+                         "openapi", "passkeys", "passwords", "profile_cache", "removebg",
+                         "schemathesis", "segment", "stolen", "urls", "ways")]),
+        pytest_suite("tests/integration", full_only=True, note="a file of 2 GB",
+                     arguments=["-k", "large"], files=["test_upload_cuts.py"],
+                     environment={"IMAGESYNC_LARGE": "1"}),
         pytest_suite("tests/clients"),
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],

@@ -16,6 +16,7 @@
 #include "app/rebuild_command.h"
 #include "app/receipts_command.h"
 #include "app/serve.h"
+#include "app/sync_dir/command.h"
 #include "app/users_command.h"
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -159,6 +160,29 @@ static const char logout_details[] =
     "The server takes back the access that 'imagesync login' was given. When it cannot be reached "
     "the access is forgotten here nonetheless, and the exit status is 1.\n";
 
+static const char sync_details[] =
+    "Keeps DIR and the library of whoever is signed in ('imagesync login') alike, until it is "
+    "ended: files that are put into DIR or a folder in it go to the library, photos that other "
+    "devices add come into DIR. What is known of DIR lies in DIR/.imagesync.\n"
+    "\n"
+    "Nothing is deleted in the library because a file is gone here (but see --delete-to-trash): "
+    "it is then not downloaded again. A photo that is deleted in the library takes its file into "
+    "DIR/.imagesync/trash; a file that was changed here meanwhile stays, and is a new photo. "
+    "Hidden files, unfinished ones (.part, .crdownload, .tmp, ~), files that somebody still writes "
+    "to and symbolic links are left alone. No file is overwritten: a second one becomes "
+    "'name (2).jpg'. Whenever it is ended, even by a power cut, it goes on where it was.\n"
+    "\n"
+    "The exit status is 1 when something could not be done, also with --once when the server "
+    "cannot be reached, and 3 when DIR is not what was synced there before (a disk that is not "
+    "mounted), is another account's, or in use by another sync.\n"
+    "\n"
+    "  imagesync sync ~/Pictures\n"
+    "  IMAGESYNC_TOKEN=... imagesync sync /srv/photos --once --server https://photos.example.com\n";
+
+static const char sync_status_details[] =
+    "How many files are in sync, wait, or are not sent and why, as of the last sync. Asks no "
+    "server.\n";
+
 const CliCommand cli_commands[] = {
     {.name = "cutout",
      .arguments = "IN... [-o OUT]",
@@ -197,6 +221,23 @@ const CliCommand cli_commands[] = {
      .options = session_options,
      .options_size = sizeof(LoginOptions),
      .run = whoami_command},
+    {.name = "sync status",
+     .arguments = "DIR",
+     .summary = "Print how far a folder is in sync",
+     .details = sync_status_details,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = sync_dir_status_command},
+    {.name = "sync",
+     .arguments = "DIR",
+     .summary = "Keep a folder and your library alike",
+     .details = sync_details,
+     .options = sync_dir_options,
+     .options_size = sizeof(SyncDirOptions),
+     .options_init = &sync_dir_options_init,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = sync_dir_command},
     {.name = "models list",
      .arguments = "",
      .summary = "List the models that are installed",

@@ -20,9 +20,10 @@ int registry_check_model(const Settings *settings, Arena *arena, const char **re
 
 /* The parts of a process; bits. */
 enum {
-    PART_IMAGE = 1 << 0, /* with its workers */
+    PART_IMAGE = 1 << 0,
     PART_USER = 1 << 1,
     PART_SYNC = 1 << 2,
+    PART_WORKER = 1 << 3, /* what reads pictures: always there with the image part */
 };
 
 /*

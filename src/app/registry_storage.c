@@ -24,9 +24,7 @@ static int open_folder(const Settings *settings, const char *id, Arena *arena, B
     if (r < 0) {
         *reterr_text = arena_printf(
             arena, "--blobs %s: %s%s", settings->blobs, reason ? reason : strerrordesc_np(-r),
-            r == -ENOMEDIUM ? "; mount the disk that holds this database's files, or give its "
-                              "folder"
-                            : "");
+            r == -ENOMEDIUM ? "; all processes of a database share one store of files" : "");
     }
     return r;
 }

@@ -82,10 +82,12 @@ static const ConfigField server_fields[] = {
          "server speaks HTTPS; both are read again when they change."),
     TEXT("tls-key", tls_key, "", "A PEM file: the certificate's private key, not encrypted."),
     TEXT("services", services, "all",
-         "Which parts run here: user, image (with its workers), sync, or all of them."),
+         "Which parts run here, with commas between: user, image (with its workers and the model), "
+         "sync, worker (to read pictures beside user or sync), or all of them."),
     TEXT("user-service", user_service, "",
-         "Where the image part finds the user part when that runs in another process: "
-         "http://HOST:PORT, past any public proxy; or none, for the configuration's keys alone."),
+         "Where the other parts find the user part when that runs in another process: "
+         "http://HOST:PORT, past any public proxy; or none, for the image part with the "
+         "configuration's keys alone."),
     TEXT("user-service-ca", user_service_ca, "",
          "A PEM file of the authorities that the user service's certificate may come from. "
          "Default: the system's."),

@@ -49,10 +49,9 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
                     const char **reterr_text) {
     SyncPart *part = ret_part;
     SyncServiceOptions options = {.db = base->db,
-                                  .access = base->access,
                                   .renderer = base->renderer,
                                   .metrics = base->metrics,
-                                  .relays_events = settings_events_are_relayed(base->settings),
+                                  .relays = settings_events_are_relayed(base->settings),
                                   .settings = &base->settings->sync,
                                   .arena = arena};
     int r = open_blobs(base, arena, part, reterr_text);
@@ -60,6 +59,10 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     if (r == 0) {
         r = registry_open_queue(base->settings, base->db, base->metrics, arena, &part->queue,
                                 reterr_text);
+    }
+    if (r == 0 && !base->access) {
+        r = user_client_start(base->settings, SERVICE_SYNC, base->cache, base->metrics, arena,
+                              &part->remote, reterr_text);
     }
     if (r == 0) {
         r = relay_part_start(base->settings, base->db, base->metrics, arena, &part->relay,
@@ -71,6 +74,7 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     *reterr_text = NULL;
     r = start_executors(base, part);
     if (r == 0) {
+        options.access = base->access ? base->access : part->remote.access;
         options.blobs = part->blobs;
         options.queue = part->queue;
         options.executor = part->executor;
@@ -120,6 +124,7 @@ void sync_part_done(SyncPart *part) {
     if (part->service) {
         sync_service_free(part->service);
     }
+    user_client_done(&part->remote);
     relay_part_free(part->relay);
     queue_free(part->queue);
     blobs_free(part->blobs);

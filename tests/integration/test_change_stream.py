@@ -209,7 +209,7 @@ def test_changes_made_through_another_server(server, ada, tmp_path):
     """Two processes on one database: what one of them commits is heard at the other."""
     database = server.environment.get("IMAGESYNC_DATABASE", f"sqlite:{server.data}/imagesync.db")
     other = Server(tmp_path / "other", database=database, master_key=server.data / "master.key",
-                   blobs=server.data / "blobs", services="user,image,sync", **CHEAP)
+                   blobs=server.blobs, services="user,image,sync", **CHEAP)
     try:
         with Listener(ada, "?since=0", other) as listener:
             for i in range(5):

@@ -55,9 +55,11 @@ def test_one_that_is_no_photo_keeps_no_other_out(ada):
     reply = send(ada, ("a.pdf", b"%PDF-1.7"), ("b.jpg", jpeg()), ("c.jpg", b""),
                  ("d.jpg", jpeg(9 * MIB)), ("e.jpg", known))
     assert reply.status_code == 201
-    assert [(photo["status"], photo.get("code")) for photo in reply.json()["photos"]] == [
-        ("refused", "unsupported_type"), ("added", None), ("refused", "empty_file"),
-        ("refused", "too_large"), ("known", None)]
+    assert [(photo["name"], photo["status"], photo.get("code"))
+            for photo in reply.json()["photos"]] == [
+        ("a.pdf", "refused", "unsupported_type"), ("b.jpg", "added", None),
+        ("c.jpg", "refused", "empty_file"), ("d.jpg", "refused", "too_large"),
+        ("e.jpg", "known", None)]
     assert problem(send(ada, ("a.pdf", b"%PDF-1.7"))) == (415, "unsupported_type")
     assert problem(send(ada, ("a.jpg", b""))) == (400, "empty_file")
 

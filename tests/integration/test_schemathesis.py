@@ -37,7 +37,9 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 # It only turns a form into a link; GET, where that leads, judges what is in it.
 NOT_CHECKED = {"POST /oauth/authorize": [negative_data_rejection]}
 # What may be said to a request that breaks the document; 413 is not among schemathesis's own.
-REFUSALS = [400, 401, 403, 404, 408, 409, 410, 412, 413, 422, 428, 429]
+REFUSALS = [400, 401, 403, 404, 408, 409, 410, 412, 413, 415, 422, 428, 429]
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 DOCUMENT = yaml.safe_load((ROOT / "api" / "openapi.yaml").read_text())
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items()

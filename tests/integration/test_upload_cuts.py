@@ -173,7 +173,7 @@ def resident_mib(server):
     return total / 1024
 
 
-@pytest.mark.parametrize("mib", [200] + [2048] * ("UPLOAD_2GB" in os.environ))
+@pytest.mark.parametrize("mib", [200] + [2048] * ("IMAGESYNC_LARGE" in os.environ))
 def test_a_large_file_needs_no_more_memory(ada, mib):
     piece = os.urandom(MIB)
     size = mib * MIB

@@ -12,11 +12,10 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define THREADS_MAX   16
-#define VISIBILITY_MS (10U * 60000)
-#define WAIT_MS       1000
-#define PAUSE_S       1
-#define BUSY_MAX      60 /* times a job waits for the renderer before another gets it */
+#define THREADS_MAX 16
+#define WAIT_MS     1000
+#define PAUSE_S     1
+#define BUSY_MAX    60 /* times a job waits for the renderer before another gets it */
 
 typedef struct Worker {
     Ingest *ingest;
@@ -86,7 +85,7 @@ static void work(Worker *worker, const QueueLease *lease, Arena *arena) {
             break;
         }
         if (i == BUSY_MAX || atomic_load(&ingest->ending) ||
-            queue_extend(service->options.queue, lease, VISIBILITY_MS) != 0) {
+            queue_extend(service->options.queue, lease, INGEST_VISIBILITY_MS) != 0) {
             end = (IngestEnd){INGEST_END_STOPPED, "too much is under way"};
             break;
         }
@@ -102,7 +101,7 @@ static void work(Worker *worker, const QueueLease *lease, Arena *arena) {
 
 static void *run(void *userdata) {
     static const char *const kinds[] = {PHOTO_JOB_INGEST};
-    const QueueTake take = {kinds, 1, "ingest", VISIBILITY_MS, WAIT_MS};
+    const QueueTake take = {kinds, 1, "ingest", INGEST_VISIBILITY_MS, WAIT_MS};
     Worker *worker = userdata;
     Ingest *ingest = worker->ingest;
     SyncService *service = ingest->service;

@@ -171,6 +171,12 @@ static IngestEnd judge(Job *job, const Rendering *rendering) {
     }
 }
 
+static void go_on(void *userdata) {
+    const Job *job = userdata;
+
+    (void)queue_extend(job->service->options.queue, job->lease, INGEST_VISIBILITY_MS);
+}
+
 static IngestEnd look_into(Job *job) {
     _cleanup_(rendering_done) Rendering rendering = RENDERING_NONE;
     _cleanup_(fd_closep) int fd = -1;
@@ -186,7 +192,8 @@ static IngestEnd look_into(Job *job) {
     if (r != 0) {
         return later(job->arena, "the file cannot be read from the store", r);
     }
-    r = renders_run(job->renders, fd, job->original.size, &rendering);
+    go_on(job);
+    r = renders_run(job->renders, fd, job->original.size, go_on, job, &rendering);
     return r < 0 ? later(job->arena, "the renderer takes no jobs", r) : judge(job, &rendering);
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* One job of ingest.h. */
+/* One job of ingest.h. Its lease is short, so that another soon has it when this process dies, and
+ * is extended while it goes on. */
 
 #include "core/ports/queue.h"
 #include "services/sync/internal.h"
 #include "services/sync/photo/render.h"
+
+#define INGEST_VISIBILITY_MS 60000u
 
 typedef enum IngestEndKind {
     INGEST_END_READY,

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 struct Renders {
     Renderer *renderer;
@@ -65,7 +66,27 @@ static void on_done(const RenderResult *result, void *userdata) {
     pthread_mutex_unlock(&renders->lock);
 }
 
-int renders_run(Renders *renders, int fd, uint64_t len, Rendering *ret_rendering) {
+/* Until it is done, or the time of a tick has come: false. */
+static bool wait(Renders *renders) {
+    struct timespec until;
+    bool done;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += RENDERS_TICK_S;
+    pthread_mutex_lock(&renders->lock);
+    while (!renders->done &&
+           pthread_cond_timedwait(&renders->ended, &renders->lock, &until) != ETIMEDOUT) {
+    }
+    done = renders->done;
+    if (done) {
+        renders->ticket = 0;
+    }
+    pthread_mutex_unlock(&renders->lock);
+    return done;
+}
+
+int renders_run(Renders *renders, int fd, uint64_t len, RendersTick *tick, void *userdata,
+                Rendering *ret_rendering) {
     RenderJob job = {.op = RENDER_INGEST,
                      .input = {fd, 0, len},
                      .background = {.fd = -1},
@@ -90,12 +111,9 @@ int renders_run(Renders *renders, int fd, uint64_t len, Rendering *ret_rendering
     if (stopped) {
         renderer_cancel(renders->renderer, ticket);
     }
-    pthread_mutex_lock(&renders->lock);
-    while (!renders->done) {
-        pthread_cond_wait(&renders->ended, &renders->lock);
+    while (!wait(renders)) {
+        tick(userdata);
     }
-    renders->ticket = 0;
-    pthread_mutex_unlock(&renders->lock);
     return 0;
 }
 

@@ -25,7 +25,12 @@ typedef struct Renders Renders;
 Renders *renders_new(Renderer *renderer);
 Renders *renders_free(Renders *renders); /* accepts NULL */
 
+/* Called now and then while it is waited, every RENDERS_TICK_S. */
+#define RENDERS_TICK_S 20
+typedef void RendersTick(void *userdata);
+
 /* Of the `len` bytes of a sealed memory file. 0 whatever came of it, or a fault. */
-int renders_run(Renders *renders, int fd, uint64_t len, Rendering *ret_rendering);
+int renders_run(Renders *renders, int fd, uint64_t len, RendersTick *tick, void *userdata,
+                Rendering *ret_rendering);
 /* That job, and all that come, end with RENDER_CANCELLED. */
 void renders_stop(Renders *renders);

@@ -19,6 +19,7 @@ typedef struct FormUpload {
     Upload upload;        /* of the file under way */
     UploadWriter *writer; /* NULL: none is, or its bytes are dropped */
     bool in_file;
+    const char *name;        /* of that file */
     SyncFailure refused;     /* why that file is dropped */
     SyncFailure refused_one; /* why any was; NONE */
     const char *refused_detail;
@@ -74,11 +75,9 @@ static int file_begin(void *userdata, const MultipartPart *part) {
         call->detail = "At most 1000 files at once.";
         return refuse(form, SYNC_FAILURE_INVALID_FIELD);
     }
+    form->name = upload_name_clean(part->filename, call->arena);
     form->upload = (Upload){
-        .kind = UPLOAD_FILE,
-        .length = UPLOAD_LENGTH_UNKNOWN,
-        .about = {.name = upload_name_clean(part->filename, call->arena)},
-    };
+        .kind = UPLOAD_FILE, .length = UPLOAD_LENGTH_UNKNOWN, .about = {.name = form->name}};
     failure = tus_create_upload(call, &form->upload);
     if (failure == SYNC_FAILURE_NONE) {
         r = upload_writer_open(&(UploadWriterOptions){.service = call->service,
@@ -122,7 +121,6 @@ static json_t *answer_of(const char *name, const UploadEnd *end, SyncFailure ref
 static int file_end(void *userdata) {
     FormUpload *form = userdata;
     SyncCall *call = &form->call;
-    _cleanup_(freep) char *name = NULL;
     UploadEnd end = {0};
     int r;
 
@@ -131,7 +129,6 @@ static int file_end(void *userdata) {
     }
     form->in_file = false;
     if (form->writer) {
-        name = strdup(upload_writer_upload(form->writer)->about.name);
         r = upload_finish(form->writer, &call->caller.device_id, call->arena, &end);
         if (r != 0) {
             r = refuse(form, tus_of_finish(call, r));
@@ -144,7 +141,7 @@ static int file_end(void *userdata) {
             form->n_added++;
         }
     }
-    json_array_append_new(form->photos, answer_of(name ? name : "", &end, form->refused));
+    json_array_append_new(form->photos, answer_of(form->name, &end, form->refused));
     return 0;
 }
 

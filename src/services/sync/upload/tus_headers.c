@@ -5,7 +5,8 @@
 #include "base/http/form.h"
 #include "services/sync/upload/upload_name.h"
 
-#define PAIR_MAX 200
+#define PAIR_MAX       200
+#define CONCAT_LEN_MAX ((size_t)16000)
 
 int tus_number(HttpRequest *request, const char *header, uint64_t *ret_number,
                const char **reterr_detail) {
@@ -147,7 +148,7 @@ int tus_concat(HttpRequest *request, const char *base, TusConcat *ret_concat,
         return 0;
     }
     *reterr_detail = "Upload-Concat: partial, or final; and the addresses of the parts.";
-    if (!str_starts_with(text, final)) {
+    if (!str_starts_with(text, final) || text.len > CONCAT_LEN_MAX || !is_plain(text)) {
         return TUS_E_MALFORMED;
     }
     concat.kind = UPLOAD_WHOLE;

@@ -10,7 +10,7 @@
 #define TUS_VERSION      "1.0.0"
 #define TUS_METADATA_MAX ((size_t)4096) /* bytes of the header */
 #define TUS_KEYS_MAX     20
-#define TUS_PARTS_MAX    1000
+#define TUS_PARTS_MAX    100
 
 #define TUS_EXTENSIONS "creation,creation-with-upload,expiration,checksum,termination,concatenation"
 

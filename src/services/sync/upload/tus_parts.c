@@ -49,7 +49,7 @@ SyncFailure tus_parts_length(SyncCall *call, const Uuid *ids, size_t n, uint64_t
     SyncFailure failure = find_parts(call, ids, n, &parts);
 
     for (size_t i = 0; i < n && failure == SYNC_FAILURE_NONE; i++) {
-        length += parts.uploads[i].length; /* of at most 1000 parts of less than 2^44 bytes */
+        length += parts.uploads[i].length; /* of at most 100 parts of less than 2^44 bytes */
         if (length > max) {
             call->detail = "The parts together are more than a file may have.";
             failure = SYNC_FAILURE_TOO_LARGE;

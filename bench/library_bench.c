@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * A library of many photos, made through the stores, and what its lists take:
+ *
+ *   library_bench FILE PHOTOS      a new SQLite database
+ *
+ * Prints milliseconds of a page of 100 photos, opened and as JSON: the first, one in the middle,
+ * one of a search by a word that half of the photos have, and by one that a thousandth has.
+ */
+
+#include "adapters/db/migrations.h"
+#include "adapters/db/sqlite/sqlite.h"
+#include "base/clock.h"
+#include "base/crypto/random.h"
+#include "services/sync/photo/photo_index.h"
+
+#include <stdio.h>
+
+#define AT_ONCE 1000
+#define PAGE    100
+#define RUNS    50
+
+typedef struct Bench {
+    Db *db;
+    UserKey key;
+    uint64_t n, done;
+    PhotoQuery query;
+    size_t bytes; /* of the last page */
+} Bench;
+
+static json_t *state_of(uint64_t i) {
+    char name[40], caption[80], captured[24];
+
+    snprintf(name, sizeof(name), "IMG_%07llu.jpg", (unsigned long long)i);
+    snprintf(caption, sizeof(caption), "%s %s", i % 2 ? "Strand" : "Berge",
+             i % 1000 == 0 ? "Sonnenaufgang" : "");
+    snprintf(captured, sizeof(captured), "20%02llu-%02llu-%02lluT12:%02llu:%02llu",
+             (unsigned long long)(i * 25 / 1000000 % 25), (unsigned long long)(i / 7 % 12 + 1),
+             (unsigned long long)(i / 3 % 28 + 1), (unsigned long long)(i / 60 % 60),
+             (unsigned long long)(i % 60));
+    return json_pack("{s:s,s:s,s:I,s:s,s:s,s:I,s:b,s:[s],s:[],s:s,s:s,s:{s:s,s:s},s:i,s:i,"
+                     "s:{s:{s:s,s:i,s:i,s:s,s:i},s:{s:s,s:i,s:i,s:s,s:i}}}",
+                     "name", name, "type", "image/jpeg", "size", (json_int_t)3500000, "blob",
+                     "0190163d-8694-739b-aea5-966c26f8ad90", "status", "ready", "added",
+                     (json_int_t)1790000000000, "favourite", 0, "tags", i % 2 ? "Meer" : "Schnee",
+                     "albums", "caption", caption, "captured", captured, "camera", "make", "Canon",
+                     "model", "EOS R6", "width", 6000, "height", 4000, "renditions", "mezzanine",
+                     "blob", "0190163d-8694-739b-aea5-966c26f8ad91", "width", 2048, "height", 1365,
+                     "type", "image/jpeg", "size", 400000, "thumbnail", "blob",
+                     "0190163d-8694-739b-aea5-966c26f8ad92", "width", 512, "height", 341, "type",
+                     "image/jpeg", "size", 30000);
+}
+
+static int add(DbTx *tx, void *userdata) {
+    Bench *bench = userdata;
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    Library library = {.key = &bench->key, .now_us = clock_unix_us(), .arena = arena};
+    int r = 0;
+
+    for (uint64_t i = bench->done; r == 0 && i < bench->done + AT_ONCE && i < bench->n; i++) {
+        _cleanup_(json_decrefp) json_t *state = state_of(i);
+        _cleanup_(object_done) Object photo = {0};
+        Uuid id = uuid_new();
+        r = object_put(tx, &library, OBJECT_PHOTO, &id, 0, state, &photo);
+    }
+    return r;
+}
+
+static int read_page(DbTx *tx, void *userdata) {
+    Bench *bench = userdata;
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    _cleanup_(json_decrefp) json_t *photos = json_array();
+    Library library = {.key = &bench->key, .now_us = clock_unix_us(), .arena = arena};
+    PhotoRow *rows;
+    size_t n;
+    int r = photo_index_find(tx, &library, &bench->query, PAGE, &rows, &n);
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        _cleanup_(object_done) Object photo = {0};
+        r = object_of_row(&library, OBJECT_PHOTO, &rows[i].place.id, rows[i].object, &photo);
+        if (r == 0) {
+            json_array_append_new(photos, object_json(OBJECT_PHOTO, &photo));
+        }
+    }
+    _cleanup_(freep) char *text = json_dumps(photos, JSON_COMPACT);
+    bench->bytes = strlen(text);
+    return r;
+}
+
+static void measure(Bench *bench, const char *what, int64_t from_sort_us, const char *word) {
+    uint64_t best_us = UINT64_MAX, worst_us = 0;
+
+    bench->query =
+        (PhotoQuery){.after = {.sort_us = from_sort_us}, .from_us = INT64_MIN, .to_us = INT64_MAX};
+    if (word) {
+        bench->query.n_terms = 1;
+        bench->query.terms[0] = term_of(&bench->key, false, TERM_WORD, str_from(word));
+    }
+    for (int i = 0; i < RUNS; i++) {
+        uint64_t start = clock_mono_us();
+        if (db_read(bench->db, NULL, read_page, bench) != 0) {
+            fprintf(stderr, "a page cannot be read\n");
+            exit(1);
+        }
+        uint64_t took_us = clock_mono_us() - start;
+        best_us = MIN(best_us, took_us);
+        worst_us = MAX(worst_us, took_us);
+    }
+    printf("| %s | %.1f | %.1f | %zu |\n", what, (double)best_us / 1e3, (double)worst_us / 1e3,
+           bench->bytes);
+}
+
+int main(int argc, char **argv) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    const char *error = "";
+    Bench bench = {0};
+    uint64_t start;
+    size_t n;
+
+    if (argc != 3 || str_to_u64(str_from(argv[2]), &bench.n) < 0 || bench.n == 0 ||
+        db_sqlite_open(&(DbSqliteOptions){.path = argv[1], .readers_max = 4}, arena, &bench.db,
+                       &error) < 0 ||
+        migrations_up(bench.db, migrations_embedded, 0, arena, &n, &error) != 0) {
+        fprintf(stderr, "usage: library_bench FILE PHOTOS\n%s\n", error);
+        return 2;
+    }
+    random_bytes(bench.key.bytes, sizeof(bench.key.bytes));
+    bench.key.user_id = uuid_new();
+    start = clock_mono_us();
+    for (; bench.done < bench.n; bench.done += AT_ONCE) {
+        if (db_write(bench.db, add, &bench, NULL) != 0) {
+            fprintf(stderr, "photos cannot be added\n");
+            return 1;
+        }
+    }
+    printf("%llu photos made in %.0f s\n\n| page of 100 | best ms | worst ms | bytes |\n"
+           "| --- | --- | --- | --- |\n",
+           (unsigned long long)bench.n, (double)(clock_mono_us() - start) / 1e6);
+    measure(&bench, "first", INT64_MAX, NULL);
+    measure(&bench, "in the middle", 1325376000LL * 1000000, NULL);
+    measure(&bench, "a word of every second photo", INT64_MAX, "strand");
+    measure(&bench, "a word of every thousandth", INT64_MAX, "sonnenaufgang");
+    db_free(bench.db);
+    return 0;
+}
