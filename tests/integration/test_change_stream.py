@@ -48,6 +48,7 @@ class Listener:
     def __enter__(self):
         assert self.reply.status_code == 200, self.reply.text
         assert self.reply.headers["Content-Type"] == "text/event-stream"
+        assert self.reply.headers["X-Accel-Buffering"] == "no"
         return self
 
     def __exit__(self, *_):

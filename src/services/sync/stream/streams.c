@@ -243,9 +243,7 @@ static ChangeStream *stream_new(ChangeStreams *streams, const Uuid *user_id, Str
 
 void change_streams_add(ChangeStreams *streams, HttpRequest *request, const Uuid *user_id,
                         Str credential, int64_t since) {
-    /* No proxy is to wait for its end, or to keep it. */
-    static const HttpHeader headers[] = {
-        {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}, {0}};
+    static const HttpHeader headers[] = {{"Cache-Control", "no-store"}, {0}};
     static const HttpResponse head = {
         .status = 200, .content_type = "text/event-stream", .headers = headers};
     ChangeStream *stream = stream_new(streams, user_id, credential, since);
