@@ -79,6 +79,8 @@ bench:
 	@$(PYTHON) bench/blobs.py
 	@$(PYTHON) bench/jobs.py
 	@$(PYTHON) bench/streams.py
+	@$(PYTHON) bench/events.py
+	@$(PYTHON) bench/changes.py
 	@$(PYTHON) bench/uploads.py
 	@$(PYTHON) bench/library.py
 	@$(PYTHON) bench/compare.py

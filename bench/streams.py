@@ -5,12 +5,13 @@
     bench/streams.py [MIB [ROUNDS [STREAMS]]]
 
 A round moves MIB MiB up into our server, which throws them away, up into a process that does
-nothing but recv(), down from our server and down from a process that does nothing but send(). Then
-STREAMS clients hold an event stream each: what the server's process has in memory, and how long an
+nothing but recv(), down from our server and down from a process that does nothing but send(). On a
+busy machine the processor time of our end, of theirs, says more than MiB/s. Then STREAMS clients hold an event stream each: what the server's process has in memory, and how long an
 event takes to reach all of them.
 """
 
 import multiprocessing
+import os
 import resource
 import select
 import socket
@@ -97,10 +98,18 @@ def down_bare(port, size):
         receive(peer, size)
 
 
-def mib_per_s(move, port, size):
-    start = time.perf_counter()
+def processor_s(pid):
+    """Seconds that a process has run."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(move, pid, port, size):
+    """MiB/s, and the other end's processor time in seconds a GiB."""
+    start, ran = time.perf_counter(), processor_s(pid)
     move(port, size)
-    return size / MIB / (time.perf_counter() - start)
+    return (size / MIB / (time.perf_counter() - start),
+            (processor_s(pid) - ran) / size * 1024 * MIB)
 
 
 def memory_mib(pid):
@@ -156,14 +165,19 @@ def main():
     with subprocess.Popen([SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         port = int(server.stdout.readline())
         bare_port = listener.getsockname()[1]
-        runs = [[mib_per_s(move, where, mib * MIB)
-                 for move, where in ((up_ours, port), (up_bare, bare_port), (down_ours, port),
-                                     (down_bare, bare_port))]
+        runs = [[measure(move, pid, where, mib * MIB)
+                 for move, pid, where in ((up_ours, server.pid, port),
+                                          (up_bare, peer.pid, bare_port),
+                                          (down_ours, server.pid, port),
+                                          (down_bare, peer.pid, bare_port))]
                 for _ in range(rounds)]
         for at, what in ((0, "upload into pieces"), (2, "download from a reader")):
-            ours, theirs = (statistics.median(run[at + i] for run in runs) for i in (0, 1))
-            print(f"{what}, {mib} MiB: {ours:.0f} MiB/s, a bare socket {theirs:.0f} MiB/s, "
-                  f"ratio {statistics.median(run[at] / run[at + 1] for run in runs):.2f}; "
+            (ours, ours_s), (theirs, theirs_s) = (
+                [statistics.median(run[at + i][n] for run in runs) for n in (0, 1)]
+                for i in (0, 1))
+            print(f"{what}, {mib} MiB: {ours:.0f} MiB/s and {ours_s:.2f} s a GiB, a bare socket "
+                  f"{theirs:.0f} MiB/s and {theirs_s:.2f} s, ratio "
+                  f"{statistics.median(run[at][0] / run[at + 1][0] for run in runs):.2f}; "
                   f"{memory_mib(server.pid):.0f} MiB resident")
         hold_streams(server, port, streams)
         server.stdin.close()

@@ -74,13 +74,20 @@ def suites():
         pytest_suite("tests/contract"),
         pytest_suite("tests/cli"),
         pytest_suite("tests/integration"),
-        # Those that are about what a caller sees; test_split.py and the API keys run always.
+        # All that is about what a caller sees. test_split.py and the API keys run always, and the
+        # others cannot: test_admin_clients has two servers on one database as it is; test_audit
+        # tampers with a file of SQLite; test_replicas has databases of its own; test_crashes,
+        # test_lifecycle, test_limits and test_determinism start servers of their own and look into
+        # one process; test_quality is about the model; test_deploy starts both parts itself; and
+        # test_register reads the documents alone.
         pytest_suite("tests/integration", full_only=True, note="two processes",
                      arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
-                         "accounts", "attacks", "attempts", "erasure", "oidc", "passkeys",
-                         "passwords", "removebg", "segment", "cutout_api", "openapi", "urls",
-                         "bad_input")]),
+                         "accounts", "attacks", "attempts", "avatar", "bad_input", "consents",
+                         "cutout_api", "device_grant", "erasure", "exports", "hostile_issuers",
+                         "hostile_strings", "issuers", "keys", "login", "oidc", "oidc_tokens",
+                         "openapi", "passkeys", "passwords", "profile_cache", "removebg",
+                         "schemathesis", "segment", "stolen", "urls", "ways")]),
         pytest_suite("tests/integration", full_only=True, note="a file of 2 GB",
                      arguments=["-k", "large"], files=["test_upload_cuts.py"],
                      environment={"IMAGESYNC_LARGE": "1"}),
@@ -89,6 +96,7 @@ def suites():
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
               junit=REPORTS / "tests-e2e.xml", environment=BINARY),
         pytest_suite("tests/failover", full_only=True, arguments=["-rP"]),
+        pytest_suite("tests/kafka", full_only=True, arguments=["-rP"]),
         Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),
     ]
 

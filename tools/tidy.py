@@ -39,6 +39,7 @@ ONLY_IN = {
     "libpq-fe.h": ["adapters/db/postgres"],
     "libxml/": ["adapters/blobs/s3"],
     "amqp": ["adapters/queue/rabbitmq"],
+    "librdkafka/": ["adapters/events/kafka"],
 }
 BANNED = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|atof|strtok|gets|alloca)\s*\(")
 LINES_MAX = 600

@@ -3,6 +3,8 @@
 /* The commands. What is said of them here is also the manual. */
 
 #include "app/audit_command.h"
+#include "app/backup/backup_command.h"
+#include "app/backup/check_command.h"
 #include "app/cli.h"
 #include "app/config_command.h"
 #include "app/cutout.h"
@@ -14,6 +16,7 @@
 #include "app/rebuild_command.h"
 #include "app/receipts_command.h"
 #include "app/serve.h"
+#include "app/sync_dir/command.h"
 #include "app/users_command.h"
 
 static const char *const shells[] = {"bash", "zsh", "fish", NULL};
@@ -110,6 +113,30 @@ static const char receipts_verify_details[] =
     "signed receipts with. Prints whose account it was, when it was erased, and how many rows. The "
     "exit status is 1 when it is no receipt of this server.\n";
 
+static const char backup_details[] =
+    "Copies the database (SQLite; PostgreSQL has pg_dump) and all files that it knows into DIR, "
+    "while the server runs. Files never change, so the next time only new ones are copied; each is "
+    "listed with its SHA-256. What is in DIR is encrypted. The keys of users go to --keys FILE, "
+    "wrapped by the master key: keep it elsewhere and only the newest, so that who is erased is "
+    "erased from backups too. The master key is not copied. The exit status is 1 when a file was "
+    "missing.\n"
+    "\n"
+    "  imagesync backup /mnt/backup --keys /mnt/elsewhere/keys\n";
+
+static const char restore_details[] =
+    "Brings a backup back into an empty place: the database and the store of files that the "
+    "settings name. Every file is checked against its SHA-256; the exit status is 1 when some are "
+    "missing or damaged, which keeps the others from nothing. Ended midway it is started again. A "
+    "database of PostgreSQL is restored with psql before.\n"
+    "\n"
+    "  imagesync restore /mnt/backup --keys /mnt/elsewhere/keys --data /srv/imagesync\n";
+
+static const char check_details[] =
+    "Looks whether each library's log has no gap and opens, whether its tables are what the log "
+    "comes to, whether each file that the database knows is in the store with the right length "
+    "(with --deep: opens it), and whether the store has files that nobody knows. A server may run "
+    "meanwhile. Nothing is changed. The exit status is 1 when something is wrong.\n";
+
 static const char rebuild_details[] =
     "What a library holds, and the tables that find it, come of its log. This throws them away and "
     "makes them again from the log, each library in one transaction: a server that runs meanwhile "
@@ -132,6 +159,29 @@ static const char login_details[] =
 static const char logout_details[] =
     "The server takes back the access that 'imagesync login' was given. When it cannot be reached "
     "the access is forgotten here nonetheless, and the exit status is 1.\n";
+
+static const char sync_details[] =
+    "Keeps DIR and the library of whoever is signed in ('imagesync login') alike, until it is "
+    "ended: files that are put into DIR or a folder in it go to the library, photos that other "
+    "devices add come into DIR. What is known of DIR lies in DIR/.imagesync.\n"
+    "\n"
+    "Nothing is deleted in the library because a file is gone here (but see --delete-to-trash): "
+    "it is then not downloaded again. A photo that is deleted in the library takes its file into "
+    "DIR/.imagesync/trash; a file that was changed here meanwhile stays, and is a new photo. "
+    "Hidden files, unfinished ones (.part, .crdownload, .tmp, ~), files that somebody still writes "
+    "to and symbolic links are left alone. No file is overwritten: a second one becomes "
+    "'name (2).jpg'. Whenever it is ended, even by a power cut, it goes on where it was.\n"
+    "\n"
+    "The exit status is 1 when something could not be done, also with --once when the server "
+    "cannot be reached, and 3 when DIR is not what was synced there before (a disk that is not "
+    "mounted), is another account's, or in use by another sync.\n"
+    "\n"
+    "  imagesync sync ~/Pictures\n"
+    "  IMAGESYNC_TOKEN=... imagesync sync /srv/photos --once --server https://photos.example.com\n";
+
+static const char sync_status_details[] =
+    "How many files are in sync, wait, or are not sent and why, as of the last sync. Asks no "
+    "server.\n";
 
 const CliCommand cli_commands[] = {
     {.name = "cutout",
@@ -171,6 +221,23 @@ const CliCommand cli_commands[] = {
      .options = session_options,
      .options_size = sizeof(LoginOptions),
      .run = whoami_command},
+    {.name = "sync status",
+     .arguments = "DIR",
+     .summary = "Print how far a folder is in sync",
+     .details = sync_status_details,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = sync_dir_status_command},
+    {.name = "sync",
+     .arguments = "DIR",
+     .summary = "Keep a folder and your library alike",
+     .details = sync_details,
+     .options = sync_dir_options,
+     .options_size = sizeof(SyncDirOptions),
+     .options_init = &sync_dir_options_init,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = sync_dir_command},
     {.name = "models list",
      .arguments = "",
      .summary = "List the models that are installed",
@@ -291,6 +358,34 @@ const CliCommand cli_commands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .run = users_erase_command},
+    {.name = "backup",
+     .arguments = "DIR",
+     .summary = "Copy the database and all files into a folder",
+     .details = backup_details,
+     .options = backup_options,
+     .options_size = sizeof(BackupOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = backup_command},
+    {.name = "restore",
+     .arguments = "DIR",
+     .summary = "Bring a backup back",
+     .details = restore_details,
+     .options = restore_options,
+     .options_size = sizeof(BackupOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .run = restore_command},
+    {.name = "check",
+     .arguments = "",
+     .summary = "Check that all that libraries hold is there",
+     .details = check_details,
+     .options = check_options,
+     .options_size = sizeof(CheckOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .run = check_command},
     {.name = "rebuild",
      .arguments = "",
      .summary = "Make what libraries hold again from their logs",

@@ -2,21 +2,19 @@
 #pragma once
 
 /*
- * The image service with what only it needs: the pool of workers, what fetches, threads that ask
- * for users' keys, and, where the user part runs elsewhere, the client that asks it.
+ * The image service with what only it needs: what fetches, threads that ask for users' keys, and,
+ * where the user part runs elsewhere, the client that asks it.
  */
 
 #include "app/registry.h"
+#include "app/user_client.h"
 #include "base/executor.h"
 #include "base/http/fetch.h"
-#include "core/identity/service_token.h"
 #include "services/image/service.h"
 
 typedef struct ImagePart {
-    Renderer *renderer;
     Fetcher *fetcher;
-    ServiceSigner *signer;
-    Access *remote; /* NULL: the user part is in this process, or nowhere */
+    UserClient remote; /* empty: the user part is in this process, or nowhere */
     Executor *access_executor;
     ImageService *service;
 } ImagePart;
@@ -24,6 +22,7 @@ typedef struct ImagePart {
 /* What it is built on; all of it outlives the part. */
 typedef struct ImagePartBase {
     const Settings *settings;
+    Renderer *renderer;
     Access *access; /* of the user part in this process; NULL: ask where the settings say */
     Cache *cache;
     Metrics *metrics;
@@ -35,5 +34,11 @@ typedef struct ImagePartBase {
 int image_part_start(const ImagePartBase *base, Arena *arena, ImagePart *ret_part,
                      const char **reterr_text);
 
-/* After the server has stopped. Whatever was built, also half. */
+/*
+ * After the server has stopped, before the renderer ends: waits for what goes on to it, and ends
+ * what is fetched.
+ */
+void image_part_end_requests(ImagePart *part);
+
+/* After the renderer has ended. Whatever was built, also half. */
 void image_part_done(ImagePart *part);

@@ -40,11 +40,11 @@ static int read_parts(const char *text, Arena *arena, unsigned *ret_parts,
         Str name;
         unsigned parts;
     } names[] = {
-        {str_lit("all"), PART_IMAGE | PART_USER | PART_SYNC},
-        {str_lit("image"), PART_IMAGE},
+        {str_lit("all"), PART_IMAGE | PART_USER | PART_SYNC | PART_WORKER},
+        {str_lit("image"), PART_IMAGE | PART_WORKER},
         {str_lit("user"), PART_USER},
         {str_lit("sync"), PART_SYNC},
-        {str_lit("worker"), 0}, /* those of the image part, as it says */
+        {str_lit("worker"), PART_WORKER},
     };
     Str rest = str_from(text), word;
     unsigned parts = 0;
@@ -77,23 +77,25 @@ int registry_services(const Settings *settings, Arena *arena, unsigned *ret_part
     if (r < 0) {
         return r;
     }
-    if (parts == 0) {
-        *reterr_text = "--services: workers run together with the image part; give 'image', "
-                       "'user' or 'all'";
+    if (parts == PART_WORKER) {
+        *reterr_text =
+            "--services: workers run together with the part that they read pictures for; "
+            "give 'user,worker', 'image' or 'all'";
         return -EINVAL;
     }
-    if (parts == PART_IMAGE && !elsewhere) {
-        *reterr_text = "--services image: say with --user-service URL where the user part runs, or "
-                       "with --user-service none that there is none";
+    if (!(parts & PART_USER) && !elsewhere) {
+        *reterr_text = "--services image or sync: say with --user-service URL where the user part "
+                       "runs, or for image alone with --user-service none that there is none";
         return -EINVAL;
     }
-    if (parts & PART_SYNC && !(parts & PART_USER)) {
-        *reterr_text = "--services sync: give 'user,sync', the two run together in this version";
+    if (parts & PART_SYNC && strcmp(settings->user_service, "none") == 0) {
+        *reterr_text = "--services sync: a library is somebody's, so there has to be a user part; "
+                       "say with --user-service URL where it runs";
         return -EINVAL;
     }
     if (parts & PART_USER && elsewhere) {
         *reterr_text = "--user-service is for a process without the user part; take it away, or "
-                       "give --services image";
+                       "give --services image, sync or both";
         return -EINVAL;
     }
     *ret_parts = parts;

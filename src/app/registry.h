@@ -8,6 +8,7 @@
 #include "core/ports/blobs.h"
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
+#include "core/ports/event_sink.h"
 #include "core/ports/mail.h"
 #include "core/ports/queue.h"
 
@@ -19,9 +20,10 @@ int registry_check_model(const Settings *settings, Arena *arena, const char **re
 
 /* The parts of a process; bits. */
 enum {
-    PART_IMAGE = 1 << 0, /* with its workers */
+    PART_IMAGE = 1 << 0,
     PART_USER = 1 << 1,
     PART_SYNC = 1 << 2,
+    PART_WORKER = 1 << 3, /* what reads pictures: always there with the image part */
 };
 
 /*
@@ -78,3 +80,8 @@ int registry_open_blobs(const Settings *settings, const char *id, Arena *arena, 
 /* The queue that the settings choose, with its metrics. 0; or a fault with a sentence. */
 int registry_open_queue(const Settings *settings, Db *db, Metrics *metrics, Arena *arena,
                         Queue **ret_queue, const char **reterr_text);
+
+/* Where events are moved to, when they are (settings_events_are_relayed()). 0; or a fault with a
+ * sentence. */
+int registry_open_events(const Settings *settings, Arena *arena, EventSink **ret_sink,
+                         const char **reterr_text);

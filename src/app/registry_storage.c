@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Where files and jobs go. */
+/* Where files, jobs and events go. */
 
 #include "adapters/blobs/folder/folder.h"
 #include "adapters/blobs/s3/s3.h"
+#include "adapters/events/kafka/kafka.h"
 #include "adapters/queue/rabbitmq/rabbitmq.h"
 #include "adapters/queue/sql/sql.h"
 #include "app/file_io.h"
@@ -23,9 +24,7 @@ static int open_folder(const Settings *settings, const char *id, Arena *arena, B
     if (r < 0) {
         *reterr_text = arena_printf(
             arena, "--blobs %s: %s%s", settings->blobs, reason ? reason : strerrordesc_np(-r),
-            r == -ENOMEDIUM ? "; mount the disk that holds this database's files, or give its "
-                              "folder"
-                            : "");
+            r == -ENOMEDIUM ? "; all processes of a database share one store of files" : "");
     }
     return r;
 }
@@ -77,6 +76,20 @@ int registry_open_queue(const Settings *settings, Db *db, Metrics *metrics, Aren
     if (r < 0) {
         /* Without the address: there may be a password in it. */
         *reterr_text = arena_printf(arena, "--queue: %s", reason ? reason : strerrordesc_np(-r));
+    }
+    return r;
+}
+
+int registry_open_events(const Settings *settings, Arena *arena, EventSink **ret_sink,
+                         const char **reterr_text) {
+    EventsKafkaOptions kafka = {.url = settings->events, .config_file = settings->events_config};
+    const char *reason = "give sql, or kafka://HOST:PORT[,HOST:PORT]/PREFIX";
+    int r = str_starts_with(str_from(settings->events), str_lit("kafka:"))
+                ? events_kafka_new(&kafka, arena, ret_sink, &reason)
+                : -EINVAL;
+
+    if (r < 0) {
+        *reterr_text = arena_printf(arena, "--events: %s", reason);
     }
     return r;
 }

@@ -8,6 +8,7 @@
 #include "app/image_part.h"
 #include "app/listen_address.h"
 #include "app/registry.h"
+#include "app/renderer_part.h"
 #include "app/retention.h"
 #include "app/roles.h"
 #include "app/sync_part.h"
@@ -37,6 +38,7 @@ typedef struct Server {
     Cache *cache;
     Db *db;
     Mailer *mailer;
+    Renderer *renderer; /* NULL: no part here reads pictures */
     ImagePart image;
     UserPart user;
     SyncPart sync;
@@ -47,8 +49,11 @@ typedef struct Server {
 static void server_done(Server *server) {
     http_server_stop(server->http);
     http_tls_free(server->tls);
+    /* What goes on to the renderer ends before it; what it still renders is told so. */
     user_part_end_requests(&server->user);
     sync_part_end_requests(&server->sync);
+    image_part_end_requests(&server->image);
+    renderer_free(server->renderer);
     image_part_done(&server->image);
     sync_part_done(&server->sync);
     user_part_done(&server->user);
@@ -132,14 +137,11 @@ static int start_user(Server *server) {
     UserPartBase base = {.settings = server->call->settings,
                          .cache = server->cache,
                          .metrics = server->metrics,
-                         .serves_services = !(server->parts & PART_IMAGE)};
+                         .serves_image = !(server->parts & PART_IMAGE),
+                         .serves_sync = !(server->parts & PART_SYNC)};
     Arena *arena = server->call->arena;
     const char *error = "";
-    int r = start_database(server);
 
-    if (r != EXIT_OK) {
-        return r;
-    }
     base.db = server->db;
     if (registry_open_mailer(base.settings, arena, &server->mailer, &error) < 0) {
         return cli_no_start("%s", error);
@@ -153,6 +155,7 @@ static int start_user(Server *server) {
 
 static int start_image(Server *server) {
     ImagePartBase base = {.settings = server->call->settings,
+                          .renderer = server->renderer,
                           .access = server->user.service ? user_service_access(server->user.service)
                                                          : NULL,
                           .cache = server->cache,
@@ -170,12 +173,25 @@ static int start_image(Server *server) {
 static int start_sync(Server *server) {
     SyncPartBase base = {.settings = server->call->settings,
                          .db = server->db,
-                         .access = user_service_access(server->user.service),
-                         .renderer = server->image.renderer,
+                         .access = server->user.service ? user_service_access(server->user.service)
+                                                        : NULL,
+                         .cache = server->cache,
+                         .renderer = server->renderer,
                          .metrics = server->metrics};
     const char *error = "";
 
     if (sync_part_start(&base, server->call->arena, &server->sync, &error) < 0) {
+        return cli_no_start("%s", error);
+    }
+    return EXIT_OK;
+}
+
+static int start_renderer(Server *server) {
+    const CliCall *call = server->call;
+    const char *error = "";
+
+    if (renderer_part_start(call->settings, server->parts, server->metrics, call->arena,
+                            &server->renderer, &error) < 0) {
         return cli_no_start("%s", error);
     }
     return EXIT_OK;
@@ -186,8 +202,14 @@ static int start_parts(Server *server) {
 
     server->metrics = metrics_new();
     r = open_cache(server);
+    if (r == EXIT_OK && server->parts & (PART_USER | PART_SYNC)) {
+        r = start_database(server);
+    }
     if (r == EXIT_OK && server->parts & PART_USER) {
         r = start_user(server);
+    }
+    if (r == EXIT_OK) {
+        r = start_renderer(server);
     }
     if (r == EXIT_OK && server->parts & PART_IMAGE) {
         r = start_image(server);
@@ -195,8 +217,8 @@ static int start_parts(Server *server) {
     if (r == EXIT_OK && server->parts & PART_SYNC) {
         r = start_sync(server);
     }
-    if (r == EXIT_OK && server->user.service && server->image.renderer) {
-        user_service_set_renderer(server->user.service, server->image.renderer);
+    if (r == EXIT_OK && server->user.service) {
+        user_service_set_renderer(server->user.service, server->renderer);
     }
     return r;
 }
@@ -313,7 +335,7 @@ static int start_http(Server *server) {
     size_t n = 0;
     int r;
 
-    server->system = (SystemContext){server->image.renderer, server->metrics};
+    server->system = (SystemContext){server->renderer, server->metrics};
     if (server->image.service) {
         memcpy(groups, image_service_groups(server->image.service),
                IMAGE_SERVICE_GROUPS * sizeof(groups[0]));
@@ -345,7 +367,7 @@ static void say_listening(const Server *server) {
              LOG_STR("services", settings->services),
              LOG_STR("model", server->image.service ? settings->model : "-"));
     if (isatty(STDERR_FILENO) && !server->image.service) {
-        fprintf(stderr, "Image Sync's user part is serving on http%s://%s%s%s:%u\n",
+        fprintf(stderr, "Image Sync (%s) is serving on http%s://%s%s%s:%u\n", settings->services,
                 server->tls ? "s" : "", v6 ? "[" : "", server->listen.address, v6 ? "]" : "", port);
     } else if (isatty(STDERR_FILENO)) {
         model_manifest_load(settings->models_dir, settings->model, server->call->arena, &model,
@@ -356,13 +378,13 @@ static void say_listening(const Server *server) {
     }
 }
 
-/* Until SIGTERM; says once when the first picture could be cut out. */
+/* Until SIGTERM; says once when the first picture could be read, or cut out. */
 static void wait_for_end(Server *server, const sigset_t *signals) {
     const struct timespec until_ready = {.tv_nsec = READY_POLL_MS * 1000000L};
     const struct timespec certificate = {.tv_sec = CERTIFICATE_POLL_S};
     const struct timespec retention = {.tv_sec = RETENTION_PERIOD_MS / 1000};
     uint64_t swept_ms = clock_mono_ms();
-    bool ready = !server->image.renderer;
+    bool ready = !server->renderer;
 
     for (;;) {
         const struct timespec *timeout = !ready        ? &until_ready
@@ -384,7 +406,7 @@ static void wait_for_end(Server *server, const sigset_t *signals) {
             retention_sweep(server->call->settings);
         }
         if (!ready) {
-            renderer_stats(server->image.renderer, &stats);
+            renderer_stats(server->renderer, &stats);
             ready = stats.ready;
             if (ready) {
                 log_info("ready", LOG_INT("workers", stats.workers_alive));
@@ -438,8 +460,8 @@ static int serve(const CliCall *call) {
     if (server.sync.service) {
         sync_part_drain(&server.sync, drain_ms);
     }
-    if (server.image.renderer) {
-        renderer_drain(server.image.renderer, drain_ms);
+    if (server.renderer) {
+        renderer_drain(server.renderer, drain_ms);
     }
     log_info("stopped");
     return EXIT_OK;

@@ -82,10 +82,12 @@ static const ConfigField server_fields[] = {
          "server speaks HTTPS; both are read again when they change."),
     TEXT("tls-key", tls_key, "", "A PEM file: the certificate's private key, not encrypted."),
     TEXT("services", services, "all",
-         "Which parts run here: user, image (with its workers), sync, or all of them."),
+         "Which parts run here, with commas between: user, image (with its workers and the model), "
+         "sync, worker (to read pictures beside user or sync), or all of them."),
     TEXT("user-service", user_service, "",
-         "Where the image part finds the user part when that runs in another process: "
-         "http://HOST:PORT, past any public proxy; or none, for the configuration's keys alone."),
+         "Where the other parts find the user part when that runs in another process: "
+         "http://HOST:PORT, past any public proxy; or none, for the image part with the "
+         "configuration's keys alone."),
     TEXT("user-service-ca", user_service_ca, "",
          "A PEM file of the authorities that the user service's certificate may come from. "
          "Default: the system's."),
@@ -189,8 +191,18 @@ static const ConfigField storage_fields[] = {
     {"queue", CONFIG_SECRET, AT(queue), "sql", 0, 0, NULL,
      "Where jobs wait: sql (the database), or amqp://user:password@host:port/vhost for RabbitMQ. A "
      "password belongs in the environment or a file, as flags can be seen by others."},
+    TEXT("events", events, "sql",
+         "Where what happens in libraries is also told, for those who count and watch: sql (only "
+         "in the database), or kafka://HOST:PORT[,HOST:PORT]/PREFIX."),
+    TEXT("events-config", events_config, "",
+         "A file of settings of Kafka's client, a line 'name = value' each, such as those of TLS "
+         "and SASL."),
     {0},
 };
+
+bool settings_events_are_relayed(const Settings *settings) {
+    return strcmp(settings->events, "sql") != 0;
+}
 
 void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]) {
     ret_groups[0] = (ConfigGroup){"General", general_fields, settings};

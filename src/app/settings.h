@@ -86,6 +86,7 @@ typedef struct Settings {
     const char *s3_access_key, *s3_secret_key, *s3_ca;
     uint64_t s3_timeout_ms;
     const char *queue;
+    const char *events, *events_config;
 
     SyncSettings sync;
 
@@ -95,6 +96,9 @@ typedef struct Settings {
 
 /* The groups, with `settings` as the struct that is filled. */
 void settings_groups(Settings *settings, ConfigGroup ret_groups[SETTINGS_GROUPS]);
+
+/* Whether events are moved to somewhere else than the database. */
+bool settings_events_are_relayed(const Settings *settings);
 
 /* The setting of that name in the groups of the mask, or NULL. */
 const ConfigField *settings_find(unsigned mask, const char *name);

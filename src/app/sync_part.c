@@ -49,9 +49,9 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
                     const char **reterr_text) {
     SyncPart *part = ret_part;
     SyncServiceOptions options = {.db = base->db,
-                                  .access = base->access,
                                   .renderer = base->renderer,
                                   .metrics = base->metrics,
+                                  .relays = settings_events_are_relayed(base->settings),
                                   .settings = &base->settings->sync,
                                   .arena = arena};
     int r = open_blobs(base, arena, part, reterr_text);
@@ -60,12 +60,21 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
         r = registry_open_queue(base->settings, base->db, base->metrics, arena, &part->queue,
                                 reterr_text);
     }
+    if (r == 0 && !base->access) {
+        r = user_client_start(base->settings, SERVICE_SYNC, base->cache, base->metrics, arena,
+                              &part->remote, reterr_text);
+    }
+    if (r == 0) {
+        r = relay_part_start(base->settings, base->db, base->metrics, arena, &part->relay,
+                             reterr_text);
+    }
     if (r < 0) {
         return r;
     }
     *reterr_text = NULL;
     r = start_executors(base, part);
     if (r == 0) {
+        options.access = base->access ? base->access : part->remote.access;
         options.blobs = part->blobs;
         options.queue = part->queue;
         options.executor = part->executor;
@@ -91,6 +100,7 @@ void sync_part_drain(SyncPart *part, uint32_t timeout_ms) {
     sync_service_stop(part->service);
     executor_drain(part->executor, timeout_ms);
     executor_drain(part->upload_executor, timeout_ms);
+    part->relay = relay_part_free(part->relay);
 }
 
 void sync_part_end_requests(SyncPart *part) {
@@ -114,6 +124,8 @@ void sync_part_done(SyncPart *part) {
     if (part->service) {
         sync_service_free(part->service);
     }
+    user_client_done(&part->remote);
+    relay_part_free(part->relay);
     queue_free(part->queue);
     blobs_free(part->blobs);
     *part = (SyncPart){0};

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The sync service with what only it needs: the store of blobs, the queue of jobs, threads. */
+/* The sync service with what only it needs: the store of blobs, the queue of jobs, the relay of
+ * events, threads. */
 
 #include "app/registry.h"
+#include "app/relay_part.h"
+#include "app/user_client.h"
 #include "base/executor.h"
 #include "services/sync/service.h"
 
 typedef struct SyncPart {
     Blobs *blobs;
     Queue *queue;
+    UserClient remote; /* empty: the user part is in this process */
+    RelayPart *relay; /* NULL: events stay in the database */
     Executor *executor, *upload_executor;
     SyncService *service;
 } SyncPart;
@@ -18,7 +23,8 @@ typedef struct SyncPart {
 typedef struct SyncPartBase {
     const Settings *settings;
     Db *db;
-    Access *access;
+    Access *access; /* of the user part in this process; NULL: ask where the settings say */
+    Cache *cache;
     Renderer *renderer; /* NULL: none in this process */
     Metrics *metrics;
 } SyncPartBase;

@@ -3,7 +3,7 @@
 
 /*
  * The routes that belong to no service: the page and its files, /openapi.yaml, /healthz (the
- * process answers), /readyz (it can cut out now), /metrics.
+ * process answers), /readyz (what it has workers for can be done now), /metrics.
  */
 
 #include "base/http/server.h"

@@ -51,7 +51,12 @@ static int start_for_services(const UserPartBase *base, Arena *arena, UserPart *
     if (r < 0) {
         return r;
     }
-    r = service_verifier_new(keys, SERVICE_IMAGE, SERVICE_USER, &part->verifier);
+    if (base->serves_image) {
+        r = service_verifier_new(keys, SERVICE_IMAGE, SERVICE_USER, &part->image_verifier);
+    }
+    if (r == 0 && base->serves_sync) {
+        r = service_verifier_new(keys, SERVICE_SYNC, SERVICE_USER, &part->sync_verifier);
+    }
     if (r == 0) {
         r = executor_new(
             &(ExecutorOptions){.name = "service",
@@ -80,7 +85,7 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     if (r < 0) {
         return r;
     }
-    if (base->serves_services) {
+    if (base->serves_image || base->serves_sync) {
         r = start_for_services(base, arena, part, reterr_text);
     }
     if (r < 0) {
@@ -103,7 +108,8 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
         options.profile_cache = part->profile_cache;
         options.cache_is_shared = registry_cache_is_shared(base->settings);
         options.master_key = part->master_keys;
-        options.service_verifier = part->verifier;
+        options.image_verifier = part->image_verifier;
+        options.sync_verifier = part->sync_verifier;
         options.reads_replicas = base->settings->db_replicas[0] != '\0';
         options.service_executor = part->service_executor;
         *reterr_text = NULL;
@@ -165,7 +171,8 @@ void user_part_done(UserPart *part) {
     if (part->service) {
         user_service_free(part->service);
     }
-    service_verifier_free(part->verifier);
+    service_verifier_free(part->image_verifier);
+    service_verifier_free(part->sync_verifier);
     cache_free(part->profile_cache);
     cache_free(part->local_cache);
     if (part->master_keys) {

@@ -13,7 +13,8 @@ typedef struct UserPart {
     Cache *local_cache, *profile_cache;
     Executor *password_executor;
     Executor *executor, *mail_executor;
-    ServiceVerifier *verifier; /* with its executor: NULL when no other process asks */
+    /* With their executor; NULL: no other process asks. */
+    ServiceVerifier *image_verifier, *sync_verifier;
     Executor *service_executor;
     UserService *service;
 } UserPart;
@@ -25,7 +26,7 @@ typedef struct UserPartBase {
     Cache *cache;
     Mailer *mailer;
     Metrics *metrics;
-    bool serves_services; /* the image part runs in another process */
+    bool serves_image, serves_sync; /* that part runs in another process */
 } UserPartBase;
 
 /* 0, or a negative with a whole sentence in *reterr_text, from the arena. */

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #define ENVIRONMENT_PREFIX "IMAGESYNC_"
+/* No setting: a credential for one command, which no list of settings is to show. */
+#define ENVIRONMENT_TOKEN "IMAGESYNC_TOKEN"
 #define NAME_LEN_MAX       64
 #define FILE_SIZE_MAX      ((size_t)1 << 20)
 
@@ -276,7 +278,8 @@ int config_load_environment(Config *config) {
         int r;
 
         if (!str_starts_with(value, str_lit(ENVIRONMENT_PREFIX)) ||
-            !str_next_token(&value, "=", &source) || !value.ptr) {
+            !str_next_token(&value, "=", &source) || !value.ptr ||
+            str_equal(source, str_lit(ENVIRONMENT_TOKEN))) {
             continue;
         }
         name = arena_strdup(config->arena, (Str){source.ptr + strlen(ENVIRONMENT_PREFIX),

@@ -43,8 +43,8 @@ DEFINE_CLEANUP(Config *, config_free)
  * setting, what was wrong and what is expected. Order is the caller's: defaults, file, environment,
  * flags. A file has "name = value" lines, blank lines and lines that begin with '#'; unknown names
  * are errors. An environment variable IMAGESYNC_* of no known name is an error that suggests the
- * nearest. `source` is how a person would find the place: "--jobs". Strings that a target holds
- * live as long as the Config. Not thread-safe.
+ * nearest; IMAGESYNC_TOKEN is passed over. `source` is how a person would find the place: "--jobs".
+ * Strings that a target holds live as long as the Config. Not thread-safe.
  */
 int config_load_defaults(Config *config);
 int config_load_file(Config *config, const char *path);

@@ -268,15 +268,36 @@ static int decode_wanted(Str bytes, const ImageInfo *info, const Wanted *upright
     return decode_opened(image, info, upright, ret_picture, reterr_detail);
 }
 
+/* The mean of each block of pixels, which is what JPEG gives; consumes `image`. */
+static VipsImage *shrink_by(VipsImage *image, unsigned shrink) {
+    _cleanup_(image_unrefp) VipsImage *from = image;
+    VipsImage *out = NULL;
+
+    /* Beside alpha the colours would need weights: that is left to scaling. */
+    if (shrink == 1 || vips_image_hasalpha(from) || from->Coding != VIPS_CODING_NONE) {
+        return TAKE_PTR(from);
+    }
+    if (vips_shrink(from, &out, shrink, shrink, NULL)) {
+        vips_error_clear();
+        return NULL;
+    }
+    return out;
+}
+
 VipsImage *decode_open_fit(Str bytes, const ImageInfo *info, uint32_t side_max) {
     uint64_t longer = MAX(info->width, info->height), shorter = MIN(info->width, info->height);
     uint64_t enough = (uint64_t)side_max * FIT_NUMERATOR / FIT_DENOMINATOR;
+    VipsImage *image;
     unsigned shrink = 8;
 
     while (shrink > 1 && (longer / shrink < enough || longer <= side_max || shorter < shrink)) {
         shrink /= 2;
     }
-    return decode_open(bytes, (ImageFormat)info->format, (int)shrink);
+    image = decode_open(bytes, (ImageFormat)info->format, (int)shrink);
+    if (image && info->format != IMAGE_FORMAT_JPEG && info->format != IMAGE_FORMAT_WEBP) {
+        image = shrink_by(image, shrink);
+    }
+    return image;
 }
 
 int decode_fit(VipsImage *image, const ImageInfo *info, uint32_t side_max, Picture *ret_picture,

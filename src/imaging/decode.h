@@ -35,9 +35,10 @@ int decode_cover(Str bytes, const ImageInfo *info, uint32_t width, uint32_t heig
 
 /*
  * The whole picture at `side_max` pixels or less on its longer side, never scaled up. The longer
- * side may be down to 15/16 of side_max when the loader gives that by itself, as JPEG's does: a
- * photo of 4032 x 3024 becomes one of 2016 x 1512 in a third of the time. Opened first, so that
- * what else the file says can be read off the image (VIPS_META_*), which decode_fit() consumes.
+ * side may be down to 15/16 of side_max when that is a half, a quarter or an eighth of the picture:
+ * one of 4032 x 3024 becomes 2016 x 1512 in a third of the time, JPEG's loader halving by itself.
+ * Opened first, so that what else the file says can be read off the image (VIPS_META_*), which
+ * decode_fit() consumes.
  */
 VipsImage *decode_open_fit(Str bytes, const ImageInfo *info, uint32_t side_max);
 int decode_fit(VipsImage *image, const ImageInfo *info, uint32_t side_max, Picture *ret_picture,

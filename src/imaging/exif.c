@@ -116,10 +116,12 @@ static bool read_fraction(Str text, char *to) {
             return false;
         }
     }
-    for (size_t i = 0; text.len > 0 && i < 3; i++) {
-        to[i] = i < text.len ? text.ptr[i] : '0';
+    if (text.len == 0) {
+        return false;
     }
-    return text.len > 0;
+    memset(to, '0', 3);
+    memcpy(to, text.ptr, MIN(text.len, 3U));
+    return true;
 }
 
 /* "2026:05:17 14:03:09"; some software writes other marks between the numbers. */

@@ -257,6 +257,37 @@ static void test_content_identifier(void **state) {
     }
 }
 
+static PhotoInfo read_notes(const char *notes, size_t len) {
+    return READ({'0', 0x010f, TEST_ASCII, .text = "Apple"},
+                {'E', 0x927c, TEST_UNDEFINED, .text = notes, .len = len});
+}
+
+/* Numbers in Apple's notes that point beyond them, and notes that are cut off. */
+static void test_notes_that_lie(void **state) {
+    static const uint32_t lies[] = {81, 82, 0x7fffffff, 0xffffffdb, 0xffffffff};
+    Buf notes = apple_notes("0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9");
+
+    (void)state;
+    for (size_t len = 1; len < notes.len - 1; len++) {
+        assert_string_equal(read_notes(notes.data, len).content_id, "");
+    }
+    for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+        /* How long it is, and where, in the second of the entries, which begin at 16. */
+        for (size_t at = 16 + 12 + 4; at <= 16 + 12 + 8; at += 4) {
+            Buf lie = BUF_INIT, number = BUF_INIT;
+            test_put(&number, lies[i], 4, true);
+            buf_add_str(&lie, buf_str(&notes));
+            memcpy(lie.data + at, number.data, 4);
+            assert_string_equal(read_notes(lie.data, lie.len).content_id, "");
+            buf_done(&number);
+            buf_done(&lie);
+        }
+    }
+    memcpy(notes.data + 14, "\xff\xff", 2); /* more entries than there are: the second is the one */
+    assert_int_equal(strlen(read_notes(notes.data, notes.len).content_id), PHOTO_CONTENT_ID_MAX);
+    buf_done(&notes);
+}
+
 /* Directories that point at themselves and each other, counts without end, cuts everywhere. */
 static void test_broken_blocks_break_nothing(void **state) {
     Buf block = test_exif(test_phone_tags, ARRAY_LEN(test_phone_tags), false);
@@ -285,8 +316,8 @@ static void test_broken_blocks_break_nothing(void **state) {
         buf_done(&broken);
     }
     /* EXIF's directory, and the next one, is the main one again. */
-    memcpy(block.data + 8 + 2 + 12 * 2 + 8, &(uint32_t){8}, 4);
-    memcpy(block.data + 8 + 2 + 12 * 4, &(uint32_t){8}, 4);
+    memcpy(block.data + 42, &(uint32_t){8}, 4);
+    memcpy(block.data + 58, &(uint32_t){8}, 4);
     exif_read(buf_str(&block), &(PhotoInfo){.orientation = 1});
     buf_done(&block);
 }
@@ -301,6 +332,7 @@ int main(void) {
         cmocka_unit_test(test_numbers_that_make_no_sense),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_content_identifier),
+        cmocka_unit_test(test_notes_that_lie),
         cmocka_unit_test(test_broken_blocks_break_nothing),
     };
 

@@ -71,7 +71,9 @@ static void check_ingest(VipsImage *image, const char *suffix) {
     print_message("%-32s ingested %4lu of %4lu MB\n", suffix, (unsigned long)(took >> 20),
                   (unsigned long)(estimate >> 20));
     assert_true(took < estimate);
-    assert_true(estimate < render_memory(&RECIPE_INIT, &output.info) || output.info.has_alpha);
+    if (output.info.width > RENDER_INGEST_DEFAULT.mezzanine_max) {
+        assert_true(estimate < render_memory(&RECIPE_INIT, &output.info));
+    }
     ingest_output_done(&output);
     buf_done(&file);
 }
@@ -107,28 +109,34 @@ static void test_each_format_in(void **state) {
     }
 }
 
-/* Large enough that the picture, not the process, makes the difference. */
+/* Large where that is quick to write, so that the picture, not the process, makes the difference.
+ */
 static void test_ingests(void **state) {
-    static const char *const suffixes[] = {".jpg",
-                                           ".jpg[interlace,subsample-mode=off]",
-                                           ".png",
-                                           ".png[interlace]",
-                                           ".webp",
-                                           ".gif",
-                                           ".tif",
-                                           ".tif[tile,tile-width=2000,tile-height=1504]",
-                                           ".heic[effort=0]",
-                                           ".avif[effort=0]"};
+    static const struct {
+        const char *suffix;
+        int factor;
+    } files[] = {
+        {".jpg", 2},
+        {".jpg[interlace,subsample-mode=off]", 2},
+        {".png[compression=1]", 2},
+        {".png[interlace,compression=1]", 2},
+        {".tif", 2},
+        {".tif[tile,tile-width=2000,tile-height=1504]", 2},
+        {".webp[effort=0]", 1},
+        {".gif[effort=1]", 1},
+        {".heic[effort=0]", 1},
+        {".avif[effort=0]", 1},
+    };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(suffixes); i++) {
-        check_ingest(test_photo(2 * WIDTH, 2 * HEIGHT), suffixes[i]);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        check_ingest(test_photo(files[i].factor * WIDTH, files[i].factor * HEIGHT),
+                     files[i].suffix);
     }
     check_ingest(with_alpha(VIPS_INTERPRETATION_sRGB), ".png");
-    check_ingest(with_alpha(VIPS_INTERPRETATION_sRGB), ".webp");
+    check_ingest(with_alpha(VIPS_INTERPRETATION_sRGB), ".webp[effort=0]");
     check_ingest(with_alpha(VIPS_INTERPRETATION_RGB16), ".png[interlace,bitdepth=16]");
     check_ingest(with_alpha(VIPS_INTERPRETATION_RGB16), ".tif");
-    check_ingest(with_alpha(VIPS_INTERPRETATION_RGB16), ".heic[effort=0,bitdepth=10]");
 }
 
 static void test_alpha_and_deep_samples(void **state) {

@@ -329,6 +329,36 @@ static void subscribers_come_and_go_meanwhile(void **state) {
     }
 }
 
+/* As many as may be connected; the heads of all are looked at, and nobody waits for that. */
+static void ten_thousand_hear_of_their_own(void **state) {
+    enum {
+        MANY = 10000
+    };
+    _cleanup_(event_feed_freep) EventFeed *feed = new_feed(0, 0);
+    EventSubscription **subscriptions = calloc(MANY, sizeof(EventSubscription *));
+    Listener others = LISTENER_INIT, mine = LISTENER_INIT;
+    Uuid me = uuid_new();
+    uint64_t since;
+
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++) {
+        Uuid user = uuid_new();
+        subscriptions[i] = event_feed_subscribe(feed, i == MANY / 2 ? &me : &user, TOPIC, 0, hear,
+                                                i == MANY / 2 ? &mine : &others);
+    }
+    since = clock_mono_ms();
+    for (int64_t i = 1; i <= 20; i++) {
+        event_testing_add(db, &me, "a");
+        assert_true(hears(&mine, i, PATIENCE_MS));
+    }
+    print_message("heard 20 times in %d ms\n", (int)(clock_mono_ms() - since));
+    assert_int_equal(others.calls, 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        event_feed_unsubscribe(feed, subscriptions[i]);
+    }
+    free(subscriptions);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_announced_is_heard_at_once),
@@ -338,6 +368,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_clock_that_is_ahead_hides_nothing),
         cmocka_unit_test(everybody_ends_with_everything),
         cmocka_unit_test(subscribers_come_and_go_meanwhile),
+        cmocka_unit_test(ten_thousand_hear_of_their_own),
     };
     int failed;
 

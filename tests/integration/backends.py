@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the binary runs on: nothing else, or PostgreSQL and Redis of this test run, on 127.0.0.1;
-as one process, or as its user and its image part behind nginx."""
+as one process, or as its user, image and sync part behind nginx."""
 
 import contextlib
 import hashlib
@@ -70,12 +70,12 @@ def free_address():
 class Proxy:
     """nginx with the configuration that deploy/dev brings."""
 
-    def __init__(self, folder, user, image):
+    def __init__(self, folder, user, image, sync):
         self.folder, self.port = folder, free_port()
         folder.mkdir()
         text = (ROOT / "deploy" / "dev" / "nginx.conf").read_text()
         for word, value in {"FOLDER": folder, "PORT": self.port, "USER": user, "IMAGE": image,
-                            "FROM": PROXY_ADDRESS}.items():
+                            "SYNC": sync, "FROM": PROXY_ADDRESS}.items():
             text = text.replace(f"@{word}@", str(value))
         (folder / "nginx.conf").write_text(text)
         with open(folder / "log", "wb") as log:
@@ -97,28 +97,34 @@ class Proxy:
 
 
 class SplitServer(Server):
-    """The user and the image part as processes that share nothing but a key and a Redis."""
+    """The parts as processes that share nothing but a key, a Redis and, without the image part, a
+    database."""
 
     def __init__(self, folder, keys=KEY, **settings):
         folder.mkdir(parents=True)
         self.folder = folder
-        addresses = free_address(), free_address()
+        addresses = [free_address() for _ in range(3)]
         self.proxy = Proxy(folder / "proxy", *addresses)
         self.port = self.proxy.port
         self.url = f"http://127.0.0.1:{self.port}"
         common = {"trusted_proxies": PROXY_ADDRESS, "public_url": self.url, **settings}
-        alone = {name: value for name, value in common.items()
-                 if name not in ("database", "db_replicas", "migrate_on_start", "master_key")}
-        self.user = self.image = None
+        elsewhere = {name: value for name, value in common.items()
+                     if name not in ("migrate_on_start", "master_key")}
+        alone = {name: value for name, value in elsewhere.items()
+                 if name not in ("database", "db_replicas")}
+        self.user = self.image = self.sync = None
         try:
-            self.user = Server(folder / "user", "", addresses[0], services="user", **common)
+            self.user = Server(folder / "user", "", addresses[0], services="user,worker", **common)
             self.image = Server(folder / "image", keys, addresses[1], services="image",
                                 user_service=self.user.url,
                                 service_key=self.user.data / "service.key", **alone)
+            self.sync = Server(folder / "sync", "", addresses[2], services="sync,worker",
+                               user_service=self.user.url,
+                               service_key=self.user.data / "service.key", **elsewhere)
         except BaseException:
             self.stop()
             raise
-        # Where tests look for what either of them keeps.
+        # Where tests look for what any of them keeps.
         self.data, self.environment = self.user.data, self.user.environment
         (self.data / "improve").symlink_to(self.image.data / "improve")
 
@@ -126,12 +132,20 @@ class SplitServer(Server):
     def process(self):
         return self.user.process
 
+    @property
+    def blobs(self):
+        return self.sync.blobs
+
     def parts(self):
-        return [part for part in (self.user, self.image) if part]
+        return [part for part in (self.user, self.image, self.sync) if part]
 
     def start(self):
         for part in self.parts():
             part.start()
+
+    def kill(self):
+        for part in reversed(self.parts()):
+            part.kill()
 
     def stop(self):
         statuses = [part.stop() for part in reversed(self.parts())]

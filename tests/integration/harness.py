@@ -2,6 +2,7 @@
 """Starts the real binary, talks to it, and stops it by its process id."""
 
 import contextlib
+import hashlib
 import importlib.util
 import io
 import json
@@ -9,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +30,14 @@ KEY = "test-key"
 VISIBLE = 0.05  # alpha from which on a pixel belongs to the subject's box
 START_S = 60
 STOP_S = 30
+
+
+STORES = tempfile.TemporaryDirectory(prefix="imagesync-blobs-")
+
+
+def blobs_of(database):
+    """The folder of files that belongs to a database, whichever process it is opened by."""
+    return Path(STORES.name) / hashlib.sha256(str(database).encode()).hexdigest()[:16]
 
 
 def descendants(pid):
@@ -56,10 +66,17 @@ class Server:
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("IMAGESYNC_")}
         environment["IMAGESYNC_API_KEYS"] = keys
+        if "database" in settings:
+            settings = {"blobs": blobs_of(settings["database"]), **settings}
         for name, value in settings.items():
             environment["IMAGESYNC_" + name.upper()] = str(value)
         self.environment = environment
         self.start()
+
+    @property
+    def blobs(self):
+        """Its folder of files, for another server on a copy of its database."""
+        return self.environment.get("IMAGESYNC_BLOBS", self.data / "blobs")
 
     def start(self):
         """Once more on the same data, after it has ended; on another port."""

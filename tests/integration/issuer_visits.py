@@ -8,8 +8,7 @@ import re
 import pytest
 import requests
 
-from backends import embedded, servers
-from harness import Server
+from backends import running
 from hostile_issuer import CLIENT, IssuerSite, query_of
 from people import new_address
 from test_accounts import CHEAP
@@ -28,19 +27,16 @@ def issuers():
     site.close()
 
 
-@pytest.fixture(scope="module", params=[embedded, servers], ids=["embedded", "servers"])
-def server(request, issuers, tmp_path_factory):
+@pytest.fixture(scope="module")
+def server(backend, issuers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("issuers")
     path = folder / "issuers.json"
     path.write_text(json.dumps(issuers.configuration()))
     path.chmod(0o600)
     for issuer in issuers.issuers.values():
         issuer.reset()
-    with request.param(folder) as settings:
-        server = Server(folder / "server", issuers=path, welcome_credits=3, **CHEAP, **settings)
-        server.embedded = not settings
+    with running(backend, folder, issuers=path, welcome_credits=3, **CHEAP) as server:
         yield server
-        server.stop()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from backends import running
 from harness import BINARY, Server
 from people import Person
 
@@ -134,3 +135,11 @@ def test_what_cannot_be_checked_is_said(copy, tmp_path):
     status, said = verify(copy)
     assert status == 3 and "--master-key" in said
     assert not (copy / "master.key").exists(), "a check makes no key"
+
+
+def test_a_trail_that_nobody_has_begun_holds(tmp_path):
+    with running("servers", tmp_path, **CHEAP) as server:
+        done = subprocess.run([BINARY, "audit", "verify", "--data", server.data],
+                              env=server.environment, capture_output=True, text=True, timeout=60,
+                              check=False)
+        assert (done.returncode, done.stdout) == (0, "0 rows of 0 trails hold.\n"), done.stderr

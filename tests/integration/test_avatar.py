@@ -3,6 +3,8 @@
 
 import struct
 import zlib
+from collections import Counter
+from pathlib import Path
 
 import numpy
 import pytest
@@ -10,7 +12,7 @@ import requests
 from PIL import Image
 
 from backends import running, stored
-from harness import KEY, decode, encode, photo
+from harness import decode, descendants, encode, photo
 from people import Person, problem
 from test_accounts import CHEAP
 
@@ -167,10 +169,30 @@ def test_it_is_sealed_at_rest(server, ada):
         assert content[100:164] not in data and b"WEBPVP8" not in data, name
 
 
-def test_who_has_no_workers_says_so(tmp_path):
-    with running("split", tmp_path, KEY, **CHEAP) as server:
+def roles(server):
+    """How many processes of each role it has, by what they were started as."""
+    words = [Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+             for pid in descendants(server.process.pid)]
+    return Counter(line[2].decode() for line in words if line[1:2] == [b"-x"])
+
+
+def test_a_user_part_with_workers_needs_no_model(tmp_path):
+    with running("embedded", tmp_path, services="user,worker", model="nothere", workers=1,
+                 **CHEAP) as server:
         person = Person(server)
+        assert roles(server) == {"http": 1, "worker": 1}
+        assert put(person, encode(halves(900, 300))).status_code == 200
+        shown = decode(get(person).content).convert("RGB")
+        assert shown.size == (512, 512) and near(shown.getpixel((20, 256)), RED)
+        assert problem(put(person, b"hello, I am no picture")) == (400, "invalid_file_type")
+        assert server.post("/v1/cutout", files={"image": encode(halves(90, 30))}).status_code == 404
+
+
+def test_a_user_part_alone_says_that_it_takes_none(tmp_path):
+    with running("embedded", tmp_path, services="user", **CHEAP) as server:
+        person = Person(server)
+        assert roles(server) == {"http": 1}
         reply = put(person, encode(halves(300, 300)))
         assert problem(reply) == (501, "no_renderer")
-        assert reply.json()["detail"]
+        assert "reads no pictures" in reply.json()["detail"]
         assert person.call("GET", "/v1/me").json()["avatar"] is None

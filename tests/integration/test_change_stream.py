@@ -4,6 +4,8 @@ more."""
 
 import contextlib
 import json
+import re
+import socket
 import threading
 import time
 
@@ -12,6 +14,7 @@ import requests
 
 from backends import running
 from harness import Server, eventually
+from library import picture, send, settled
 from people import Person, browser, problem
 from test_accounts import CHEAP
 from test_changes import made, rename
@@ -141,6 +144,53 @@ def test_it_ends_when_its_credential_is_taken_back(server, ada, how):
         assert listener.event() is None
 
 
+@pytest.fixture
+def much(ada):
+    """Far more than sockets and the server hold for a client: recipes of 60 KB, 7 MB in all."""
+    photo_id, _ = send(ada, picture(3, (64, 48)))
+    settled(ada, photo_id)
+    for i in range(120):
+        reply = ada.call("POST", "/v1/edits", {"photo": photo_id, "recipe": {"n": i, "x": "x" * 60000}})
+        assert reply.status_code == 201, reply.text
+    return ada.call("GET", "/v1/library").json()["seq"]
+
+
+def asked_for_all(person, room):
+    """A connection of which nothing was read yet."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    client.connect(("127.0.0.1", person.server.port))
+    client.sendall("GET /v1/changes/stream?since=0 HTTP/1.1\r\nHost: x\r\n"
+                   f"Authorization: {person.http.headers['Authorization']}\r\n\r\n".encode())
+    return client
+
+
+def test_what_does_not_fit_waits_in_the_log(ada, much):
+    with asked_for_all(ada, 256 << 10) as client:
+        client.settimeout(20)
+        text = bytearray()
+        while f"id: {much}\n".encode() not in text[-150000:]:
+            piece = client.recv(65536)
+            assert piece, "it was cut"
+            text += piece
+        ids = [int(line[4:]) for line in text.splitlines() if line.startswith(b"id: ")]
+        assert ids == sorted(set(ids)) and len(text) > 6_000_000
+        numbers = re.findall(rb'"n":(\d+)', text)
+        assert [int(number) for number in numbers] == list(range(120))
+
+
+def test_a_client_that_never_reads_is_cut(server, ada, much):
+    del much
+    with asked_for_all(ada, 8192) as client:
+        id_line = client.recv(600)
+        assert id_line.startswith(b"HTTP/1.1 200")
+        assert eventually(lambda: any(
+            line.get("path") == "/v1/changes/stream" and line["request_id"].encode() in id_line
+            for line in server.log())), "it is still there"
+    with Listener(ada, "?since=0", last="100") as listener:  # and comes back
+        assert listener.event()[0] == 101
+
+
 def test_a_client_that_reads_late_misses_nothing(ada):
     name = "x" * 380
     with Listener(ada, "?since=0") as listener:
@@ -159,7 +209,7 @@ def test_changes_made_through_another_server(server, ada, tmp_path):
     """Two processes on one database: what one of them commits is heard at the other."""
     database = server.environment.get("IMAGESYNC_DATABASE", f"sqlite:{server.data}/imagesync.db")
     other = Server(tmp_path / "other", database=database, master_key=server.data / "master.key",
-                   blobs=server.data / "blobs", services="user,image,sync", **CHEAP)
+                   blobs=server.blobs, services="user,image,sync", **CHEAP)
     try:
         with Listener(ada, "?since=0", other) as listener:
             for i in range(5):

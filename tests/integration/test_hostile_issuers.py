@@ -15,6 +15,7 @@ from issuer_visits import (Browser, corp, is_back, is_page, issuers, make_server
                            server)
 from people import Person, problem
 
+BACKENDS = ["embedded", "servers"]
 __all__ = ["corp", "issuers", "server"]  # fixtures
 
 

@@ -142,6 +142,8 @@ def test_a_megabyte_in_every_string(server):
 
 def test_errors_have_the_form_of_rfc_9457(server):
     person = Person(server)
+    # What a proxy would refuse itself is sent past it.
+    past = server.user.url if server.backend == "split" else server.url
     for operation in OURS:
         path, request = operation.request()
         request["headers"].pop("If-Match", None)
@@ -151,7 +153,7 @@ def test_errors_have_the_form_of_rfc_9457(server):
                                  headers={"Content-Type": "application/json"}),
                 person.http.request(operation.method, server.url + path, timeout=30, data="[1",
                                     headers={"Content-Type": "application/json"}),
-                person.http.request("TRACE", server.url + path, timeout=30),
+                person.http.request("TRACE", past + path, timeout=30),
                 person.http.request(operation.method, server.url + path + "/../x", timeout=30)):
             if reply.status_code >= 400:
                 problem(reply)
@@ -162,7 +164,7 @@ def test_errors_have_the_form_of_rfc_9457(server):
             person = Person(server)
     for path in ("/v1/", "/v1/nothing", "/v1/me/nothing", "/v1/%00", "/v1/%ff", "/v1/..%2f..%2fetc"):
         for method in ("GET", "POST", "DELETE"):
-            reply = requests.request(method, server.url + path, timeout=30)
+            reply = requests.request(method, past + path, timeout=30)
             assert 400 <= reply.status_code < 500 and problem(reply), path
 
 

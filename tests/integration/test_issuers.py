@@ -18,6 +18,7 @@ from issuer_visits import (Browser, actions, corp, is_back, is_page, issuers, ma
 from people import PASSWORD, Person, mails, new_address, problem, wait_for_mail
 from test_accounts import CHEAP, add_totp, totp
 
+BACKENDS = ["embedded", "servers"]
 __all__ = ["corp", "issuers", "server"]  # fixtures
 
 

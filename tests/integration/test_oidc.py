@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
 
 from authenticator import Passkey
 from backends import rows, running
+from harness import decode, encode, photo
 from people import PASSWORD, Person, problem
 from test_accounts import CHEAP, add_totp, totp
 
@@ -193,6 +194,38 @@ def test_the_whole_flow(server, ada):
     assert userinfo(server, tokens["access_token"]).json() == {
         "sub": ada.id, "name": "Ada", "locale": "en", "zoneinfo": "Europe/London",
         "email": ada.address, "email_verified": True}
+
+
+def test_the_picture_goes_with_the_profile(server, ada):
+    token = Browser(server).tokens(ada)["access_token"]
+    assert "picture" not in userinfo(server, token).json()
+    address = server.url + "/oauth/userinfo/picture"
+
+    def show(token, url=address, **headers):
+        return requests.get(url, timeout=30, headers={"Authorization": "Bearer " + token, **headers})
+
+    refused(show(token), "not_found", 404)
+    put = ada.http.put(server.url + "/v1/me/avatar", data=encode(photo()), timeout=60,
+                       headers={"Content-Type": "image/jpeg"})
+    assert put.status_code == 200, put.text
+    url = userinfo(server, token).json()["picture"]
+    assert url.startswith(server.url)
+    shown = show(token, url)
+    assert shown.status_code == 200 and shown.headers["Content-Type"] == "image/webp"
+    assert decode(shown.content).size == (512, 512)
+    assert "private" in shown.headers["Cache-Control"]
+    assert shown.headers["Access-Control-Allow-Origin"] == "*"
+    again = show(token, url, **{"If-None-Match": shown.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+    other = Browser(server, scope="openid email").tokens(ada)["access_token"]
+    assert "picture" not in userinfo(server, other).json()
+    refused(show(other, url), "insufficient_scope", 403)
+    refused(show("x", url), "invalid_token", 401)
+    assert requests.get(url, timeout=30).status_code == 401
+    refused(show(Browser(server).tokens(Person(server))["access_token"], url), "not_found", 404)
+    assert ada.call("DELETE", "/v1/me/avatar").status_code == 204
+    assert "picture" not in userinfo(server, token).json()
 
 
 def test_consent_is_remembered_for_what_was_allowed(server, ada):

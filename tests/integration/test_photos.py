@@ -3,6 +3,7 @@
 
 import itertools
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -301,12 +302,12 @@ def test_the_original_comes_back_as_it_was(ada, server):
 
 
 def test_the_files_of_a_photo_that_was_removed_are_gone(ada, server):
-    before = {path for path in (server.data / "blobs").rglob("*") if path.is_file()}
+    before = {path for path in (Path(server.blobs) / "blobs").rglob("*") if path.is_file()}
     photo_id = new_photo(ada)["id"]
-    assert {path for path in (server.data / "blobs").rglob("*") if path.is_file()} > before
+    assert {path for path in (Path(server.blobs) / "blobs").rglob("*") if path.is_file()} > before
     ada.call("DELETE", f"/v1/photos/{photo_id}")
     assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 200
     ada.call("DELETE", f"/v1/photos/{photo_id}?purge=1")
     assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 404
-    after = {path for path in (server.data / "blobs").rglob("*") if path.is_file()}
+    after = {path for path in (Path(server.blobs) / "blobs").rglob("*") if path.is_file()}
     assert after <= before

@@ -17,7 +17,8 @@ KEPT_S = 10
 
 @pytest.fixture(scope="module")
 def server(backend, tmp_path_factory):
-    with backends.running(backend, tmp_path_factory.mktemp("profiles"), services="user",
+    services = {} if backend == "split" else {"services": "user"}
+    with backends.running(backend, tmp_path_factory.mktemp("profiles"), **services,
                           **CHEAP) as server:
         yield server
 
@@ -25,11 +26,11 @@ def server(backend, tmp_path_factory):
 @pytest.fixture
 def other(server, backend, tmp_path):
     """A second process on the same database and cache."""
-    if backend != "servers":
+    if backend == "embedded":
         pytest.skip("a database of its own is for one process")
     settings = {name: server.environment["IMAGESYNC_" + name.upper()]
-                for name in ("database", "cache", "services", *CHEAP)}
-    other = Server(tmp_path / "other", master_key=server.data / "master.key",
+                for name in ("database", "cache", *CHEAP)}
+    other = Server(tmp_path / "other", services="user", master_key=server.data / "master.key",
                    public_url=server.url, **settings)
     yield other
     other.stop()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a library holds is made again from its log, and is what it was; and what is old goes."""
 
+import hashlib
 import subprocess
 import threading
 
@@ -8,7 +9,7 @@ import pytest
 
 from backends import rows, running
 from harness import BINARY, eventually
-from library import change, listed, photo_of, picture, send
+from library import change, listed, photo_of, picture, send, settled
 from people import Person, problem
 from test_accounts import CHEAP
 from test_changes import all_objects, changes, made, rename
@@ -204,3 +205,26 @@ def test_who_was_away_too_long_reads_everything_anew(server):
 
 def told_albums(person):
     return [person.call("GET", path).content for path in ("/v1/albums", "/v1/objects", "/v1/library")]
+
+
+def test_what_was_deleted_long_ago_does_not_come_back(server):
+    """Also when its tombstone went with what is old: a folder that still has the file sends nothing."""
+    ada = Person(server)
+    content = picture(71, (64, 48))
+    photo_id, _ = send(ada, content)
+    settled(ada, photo_id)
+    ada.call("DELETE", f"/v1/photos/{photo_id}")
+    assert ada.call("DELETE", f"/v1/photos/{photo_id}?purge=1").status_code == 204
+    then = 100 * 86400 * 1000000
+    rows(server, f"UPDATE event SET at_us = at_us - {then}")
+    server.stop()
+    server.start()
+    assert eventually(lambda: ada.call("GET", "/v1/library").json()["horizon"] > 0)
+
+    asked = {"files": [{"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}]}
+    (found,) = ada.call("POST", "/v1/uploads/check", asked).json()["files"]
+    assert (found["status"], found["photo"]) == ("deleted", photo_id)
+    # Who sends it nonetheless wants it: as a new photo.
+    again, status = send(ada, content)
+    assert status == "added" and again != photo_id
+    assert ada.call("POST", "/v1/uploads/check", asked).json()["files"][0]["status"] == "known"

@@ -23,7 +23,8 @@ def test_it_names_no_table_that_is_not_there():
 
 def test_its_settings_are_there():
     settings = "".join((ROOT / "src" / path).read_text() for path in (
-        "app/settings.c", "services/user/settings.c", "services/image/settings.c"))
+        "app/settings.c", "services/user/settings.c", "services/image/settings.c",
+        "services/sync/settings.c"))
     flags = set(re.findall(r"`--([a-z-]+)", TEXT))
     assert len(flags) > 8
     assert not {flag for flag in flags if f'"{flag}"' not in settings}

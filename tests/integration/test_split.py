@@ -35,6 +35,25 @@ def server(tmp_path_factory):
         yield server
 
 
+def test_keys_of_libraries_are_for_the_sync_part_alone(server):
+    """And credits for the image part: who holds one service's key holds no other's."""
+    path, ada = server.data / "service.key", Person(server)
+    session = ada.http.headers["Authorization"].removeprefix("Bearer ")
+    sync, image = (service_token(path, caller=name) for name in ("sync", "image"))
+    found = ask(server.user.url, "caller", sync, {"credential": session}).json()
+    assert found["result"] == "done" and found["scopes"] == 7
+    whose = {"user_id": found["user_id"]}
+    secret = ask(server.user.url, "library-key", sync, whose).json()["secret"]
+    assert len(base64.urlsafe_b64decode(secret + "=")) == 32
+    nobody = {"user_id": "01890a5d-ac96-774b-bcce-b302099a8057"}
+    assert ask(server.user.url, "library-key", sync, nobody).json()["result"] == "none"
+    assert ask(server.user.url, "ping", sync).status_code == 200
+    for verb, body in (("caller", {"credential": session}), ("library-key", whose)):
+        assert ask(server.user.url, verb, image, body).status_code == 401, verb
+    for verb in ("key", "credits", "reserve", "charge", "release"):
+        assert ask(server.user.url, verb, sync, whose).status_code == 401, verb
+
+
 @pytest.fixture(scope="module")
 def small():
     return encode(photo().resize((256, 256)))
@@ -71,7 +90,7 @@ def service_token(path, caller="image", header=None, secret=None, **claims):
     return f"{signed}.{'' if head['alg'] == 'none' else b64(key.sign(signed.encode()))}"
 
 
-VERBS = ("key", "credits", "reserve", "charge", "release", "ping")
+VERBS = ("key", "caller", "library-key", "credits", "reserve", "charge", "release", "ping")
 
 
 def ask(url, verb, token=None, body=None, **headers):
@@ -217,6 +236,19 @@ def killed(part):
         part.start()
 
 
+@contextlib.contextmanager
+def stopped(part):
+    """Until the end of the block: it answers nobody, and goes on afterwards as if nothing was."""
+    pids = [part.process.pid, *descendants(part.process.pid)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 def reservations(server):
     return rows(server, "SELECT count(*) FROM user_reservation")[0][0]
 
@@ -267,17 +299,11 @@ def test_without_the_user_part_users_wait_and_others_do_not(server, small):
 
 def test_a_user_part_that_hangs_holds_nobody_up(server, small):
     _, key = rich(server)
-    pids = [server.user.process.pid, *descendants(server.user.process.pid)]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with stopped(server.user):
         begun = time.monotonic()
         assert server.get("/v1.0/account", key).status_code == 503
         assert time.monotonic() - begun < 10
         assert server.removebg(small, key=KEY).status_code == 200
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
     assert eventually(lambda: server.get("/v1.0/account", key).status_code == 200)
 
 
@@ -288,13 +314,28 @@ def test_the_user_part_killed_under_a_picture_charges_once_or_never(server, larg
         thread.join()
     # The picture was delivered or not; its reservation is charged, or ends by itself.
     assert eventually(lambda: server.get("/v1.0/account", key).status_code == 200)
-    assert eventually(lambda: server.balance(key) in (4, 5) and server.balance(key) ==
-                      account(server, person)[0] / 100)
-    reply = replies[0]
-    assert reply.status_code in (200, 503), reply
-    assert server.balance(key) == 5, "nobody charged it: the user part was away"
+    assert eventually(lambda: server.balance(key) == account(server, person)[0] / 100)
+    reply, left = replies[0], server.balance(key)
+    assert reply.status_code in (200, 503) and left in (4, 5), reply
     assert server.removebg(large, key=key, size="full").status_code == 200
-    assert account(server, person) == (400, 0) and reservations(server) == 0
+    assert account(server, person) == (left * 100 - 100, 0) and reservations(server) == 0
+
+
+@pytest.mark.parametrize("away", [stopped, killed])
+def test_what_was_done_while_the_user_part_was_away_is_charged_when_it_is_back(
+        tmp_path, large, away):
+    with running("split", tmp_path, **{**SETTINGS, "reservation_s": 300,
+                                       "user_service_timeout_ms": 500}) as server:
+        person, key = rich(server)
+        thread, replies = under_way(server, large, key)
+        with away(server.user):
+            thread.join()
+            assert replies[0].status_code == 200
+            assert account(server, person) == (500, 100)
+            assert server.image.metric("imagesync_settlements_waiting") == 1
+        assert eventually(lambda: account(server, person) == (400, 0))
+        assert eventually(lambda: server.image.metric("imagesync_settlements_waiting") == 0)
+        assert reservations(server) == 0 and server.balance(key) == 4
 
 
 def test_the_image_part_killed_gives_its_reservation_back(server, large):

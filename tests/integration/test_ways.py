@@ -5,6 +5,7 @@ from authenticator import Passkey, b64
 from issuer_visits import Browser, corp, is_back, issuers, newcomer, server
 from people import PASSWORD, problem
 
+BACKENDS = ["embedded", "servers"]
 __all__ = ["corp", "issuers", "server"]  # fixtures
 
 LAST = (409, "conflict")

@@ -114,7 +114,7 @@ class Operation:
         content = resolve(item.get("requestBody", {})).get("content", {})
         self.type = next((each for each in (JSON, FORM, MULTIPART) if each in content), None)
         self.schema = content[self.type].get("schema", {}) if self.type else None
-        self.changes = self.method not in ("GET", "HEAD")
+        self.changes = self.method not in ("GET", "HEAD", "OPTIONS")
         self.problems = path.startswith("/v1/") and not path.startswith(COMPATIBLE)
         self.pictures = path.startswith(PICTURES)
 

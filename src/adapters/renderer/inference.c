@@ -93,7 +93,7 @@ void inference_keep_up(Pool *pool, uint64_t now_ms) {
 static void fail_waiting(Pool *pool, const char *model, RenderStatus status, const char *detail) {
     for (Job *job = pool->queue, *next; job; job = next) {
         next = job->next;
-        if (job->render.op == RENDER_RENDER && (!model || strcmp(job->model, model) == 0)) {
+        if (job_needs_model(job) && (!model || strcmp(job->model, model) == 0)) {
             job_finish(pool, queue_remove(pool, job->ticket), status, detail);
         }
     }

@@ -67,8 +67,10 @@ static void give_up_waiting(Pool *pool) {
 static void keep_up(Pool *pool) {
     uint64_t now_ms = clock_mono_ms();
 
-    if (!pool->stopping) {
+    if (!pool->stopping && pool->options.model) {
         inference_keep_up(pool, now_ms);
+    }
+    if (!pool->stopping) {
         for (unsigned i = 0; i < pool->options.workers; i++) {
             worker_keep_up(pool, &pool->workers[i], now_ms);
         }
@@ -95,7 +97,7 @@ static int next_due(const Pool *pool) {
             due = MIN(due, worker->start_at_ms);
         }
     }
-    if (pool->inference.process.pid == 0) {
+    if (pool->options.model && pool->inference.process.pid == 0) {
         due = MIN(due, pool->inference.start_at_ms);
     }
     return due > now_ms ? (int)(due - now_ms) : 0;
@@ -159,7 +161,7 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
         job->render.background.fd = -1;
     }
     job->model =
-        arena_strdup(job->arena, str_from(render->model ? render->model : pool->options.model));
+        render->model ? arena_strdup(job->arena, str_from(render->model)) : pool->options.model;
     job->render.request_id =
         arena_strdup(job->arena, str_from(render->request_id ? render->request_id : ""));
     job->done = done;
@@ -175,9 +177,12 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
 /* What can be said at once. True: the job goes on. */
 static bool admit(Pool *pool, Job *job) {
     job->result.status = RENDER_OK;
-    if (!model_name_valid(job->model)) {
+    if (job->model && !model_name_valid(job->model)) {
         job->result.status = RENDER_UNKNOWN_MODEL;
         job->result.detail = "The model is not installed.";
+    } else if (!pool->options.model && job_needs_model(job)) {
+        job->result.status = RENDER_UNKNOWN_MODEL;
+        job->result.detail = "Nothing is cut out here: there is no model.";
     } else if (job->render.op != RENDER_PROBE && job->render.memory > pool->options.memory_max) {
         job->result.status = RENDER_TOO_LARGE;
         job->result.detail = "The picture needs more memory than is allowed.";
@@ -278,7 +283,7 @@ static void stats(Renderer *self, RendererStats *ret_stats) {
     found.memory_max = pool->options.memory_max;
     found.worker_restarts = pool->worker_restarts;
     found.inference_restarts = pool->inference_restarts;
-    found.ready = pool->inference.ready && found.workers_alive > 0;
+    found.ready = (pool->inference.ready || !pool->options.model) && found.workers_alive > 0;
     pthread_mutex_unlock(&pool->mutex);
     *ret_stats = found;
 }

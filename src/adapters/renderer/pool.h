@@ -20,7 +20,7 @@ typedef struct PoolOptions {
     unsigned worker_threads;    /* of one render */
     unsigned inference_threads; /* 0: as many as processors */
     const char *models_dir;
-    const char *model;          /* the default model's name */
+    const char *model;          /* the default model's name; NULL: none, and no process for it */
     const char *cache_dir;      /* compiled models; NULL: none */
     uint32_t queue_max;         /* jobs that wait; more are RENDER_BUSY */
     uint64_t memory_max;        /* bytes of admitted jobs together */
@@ -34,5 +34,8 @@ typedef struct PoolOptions {
     Metrics *metrics;         /* NULL: none */
 } PoolOptions;
 
-/* Starts the processes; does not wait until the model is loaded (RendererStats.ready). */
+/*
+ * Starts the processes; does not wait until the model is loaded (RendererStats.ready). Without a
+ * model there are workers alone: what needs none is done, the rest is RENDER_UNKNOWN_MODEL.
+ */
 int renderer_pool_new(const PoolOptions *options, Renderer **ret_renderer);

@@ -156,7 +156,9 @@ static void render(Arena *arena, const ChildMessage *job, const IpcPacket *packe
             NULL, 0);
         return;
     }
-    find_matte(arena, job, packet->fds[1], what);
+    if (job->recipe.square == 0 || is(what, "matte-anyway")) {
+        find_matte(arena, job, packet->fds[1], what);
+    }
     if (job->has_background) {
         char behind[WORD_MAX] = {0};
         if (packet->n_fds != 4 ||

@@ -36,8 +36,8 @@ typedef struct Job {
     struct Job *next;
     uint64_t ticket; /* also the order of arrival */
     RenderJob render;
-    Arena *arena; /* copies of strings, and the result's detail */
-    const char *model;
+    Arena *arena;      /* copies of strings, and the result's detail */
+    const char *model; /* NULL: the default one of a pool that has none */
     RenderDone *done;
     void *userdata;
     bool probing; /* its worker looks at a header only: the picture's, then the background's */
@@ -110,6 +110,8 @@ enum {
 int pool_watch(Pool *pool, const Process *process, uint32_t source);
 
 /* queue.c */
+/* Whether the subject is looked for: all else is done without the inference process. */
+bool job_needs_model(const Job *job);
 /* Whether a header must be looked at before it can be rendered, and which. */
 const RenderSource *job_to_probe(const Job *job);
 /* What it takes at its peak, of a picture with that header; never 0. */
@@ -129,7 +131,8 @@ void worker_on_socket(Pool *pool, Worker *worker);
 void worker_on_end(Pool *pool, Worker *worker);
 void worker_check_time(Pool *pool, Worker *worker, uint64_t now_ms);
 bool worker_idle(const Worker *worker);
-/* `model` is NULL for what needs none. */
+/* `model` NULL: its header is probed. A width of 0: whatever memory there is will do; an ingest
+ * looks at none. */
 void worker_give(Pool *pool, Worker *worker, Job *job, const ModelSize *model);
 /* Tells the worker that its matte is there, or that there will be none. */
 void worker_answer_matte(Pool *pool, Worker *worker, RenderStatus status);

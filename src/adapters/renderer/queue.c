@@ -42,6 +42,10 @@ Job *queue_remove(Pool *pool, uint64_t ticket) {
     return NULL;
 }
 
+bool job_needs_model(const Job *job) {
+    return job->render.op == RENDER_RENDER && job->render.recipe.square == 0;
+}
+
 const RenderSource *job_to_probe(const Job *job) {
     if (job->render.op == RENDER_PROBE || job->render.memory == 0) {
         return &job->render.input;
@@ -61,6 +65,13 @@ static bool fits(const Pool *pool, const Job *job) {
     return job->render.memory <= pool->options.memory_max - pool->memory_admitted;
 }
 
+/* The size that its pixels are to have for the model; NULL: not known yet. */
+static const ModelSize *size_for(Pool *pool, const Job *job) {
+    static const ModelSize any = {0};
+
+    return job_needs_model(job) ? inference_model(pool, job->model) : &any;
+}
+
 /*
  * The first job that may run now. A job that does not fit into memory yet lets smaller ones pass,
  * but only so many: after that, memory drains until it fits.
@@ -74,8 +85,7 @@ static Job *pick(Pool *pool, const ModelSize **ret_model) {
         if (job_to_probe(job)) {
             return take(pool, place);
         }
-        if (closed || (job->render.op == RENDER_RENDER &&
-                       !(*ret_model = inference_model(pool, job->model)))) {
+        if (closed || !(*ret_model = size_for(pool, job))) {
             continue;
         }
         if (fits(pool, job)) {

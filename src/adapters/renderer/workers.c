@@ -59,21 +59,23 @@ void worker_keep_up(Pool *pool, Worker *worker, uint64_t now_ms) {
 
 /* Memory that both the worker and the inference process map; neither can resize it. */
 static int prepare_tensor(Worker *worker, const ModelSize *model) {
+    uint32_t width, height;
     int r;
 
     assert(model);
-    if (worker->tensor >= 0 && worker->tensor_width == model->width &&
-        worker->tensor_height == model->height) {
+    if (worker->tensor >= 0 && (model->width == 0 || (worker->tensor_width == model->width &&
+                                                      worker->tensor_height == model->height))) {
         return 0;
     }
+    width = MAX(model->width, 1u);
+    height = MAX(model->height, 1u);
     worker->tensor = fd_close(worker->tensor);
-    r = fd_memory_new_sized("tensor", tensor_layout(model->width, model->height).size,
-                            &worker->tensor);
+    r = fd_memory_new_sized("tensor", tensor_layout(width, height).size, &worker->tensor);
     if (r < 0) {
         return r;
     }
-    worker->tensor_width = model->width;
-    worker->tensor_height = model->height;
+    worker->tensor_width = width;
+    worker->tensor_height = height;
     return 0;
 }
 
@@ -118,8 +120,8 @@ static int send_job(Pool *pool, Worker *worker, Job *job, const ModelSize *model
         (r = fd_memory_new("rendition", &worker->output)) < 0) {
         return r;
     }
-    message.model_width = model->width;
-    message.model_height = model->height;
+    message.model_width = worker->tensor_width;
+    message.model_height = worker->tensor_height;
     return process_send(
         &worker->process, &message,
         (int[]){render->input.fd, worker->tensor, worker->output, render->background.fd},
@@ -217,7 +219,7 @@ static bool matte_from_cache(Pool *pool, Worker *worker) {
 static int on_matte(Pool *pool, Worker *worker) {
     Job *job = worker->job;
 
-    if (job->probing || job->render.op != RENDER_RENDER || job->matte != MATTE_NONE) {
+    if (job->probing || !job_needs_model(job) || job->matte != MATTE_NONE) {
         return -EBADMSG;
     }
     if (matte_from_cache(pool, worker)) {

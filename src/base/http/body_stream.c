@@ -157,11 +157,9 @@ static bool advance(HttpRequest *request, bool cancelled) {
         begin(request, cancelled);
     } else if ((body->too_large || body->too_late) && !body->cut) {
         refuse(request);
-    } else if (cancelled) {
-        end(request, HTTP_BODY_CUT);
-    } else if (body->filled > 0) {
+    } else if (body->filled > 0 && !cancelled) {
         give(request);
-    } else if (body->cut) {
+    } else if (body->cut || cancelled) {
         end(request, HTTP_BODY_CUT);
     } else if (body->whole) {
         end(request, HTTP_BODY_WHOLE);
@@ -197,12 +195,21 @@ static void step(void *userdata, bool cancelled) {
     request_unref(request);
 }
 
-static void schedule(HttpRequest *request) {
-    BodyStream *body = request->taking;
+/* True when the caller is to submit a step. */
+static bool claim(BodyStream *body) {
+    bool free = !body->scheduled && !body->ended;
 
-    if (!body->scheduled && !body->ended) {
-        body->scheduled = true;
-        retry_submit(request->server, body->executor, step, request_ref(request));
+    body->scheduled = body->scheduled || free;
+    return free;
+}
+
+static void submit(HttpRequest *request) {
+    retry_submit(request->server, request->taking->executor, step, request_ref(request));
+}
+
+static void schedule(HttpRequest *request) {
+    if (claim(request->taking)) {
+        submit(request);
     }
 }
 
@@ -270,6 +277,7 @@ static bool more_is_here(const HttpRequest *request) {
 enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len) {
     BodyStream *body = request->taking;
     enum MHD_Result result = MHD_NO;
+    bool claimed = false;
 
     pthread_mutex_lock(&request->lock);
     if (request->state == REQUEST_RECEIVING) {
@@ -284,7 +292,7 @@ enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len
             *len -= n;
         }
         if (*len > 0 || body->too_large || !more_is_here(request)) {
-            schedule(request);
+            claimed = claim(body);
         }
         if (*len > 0) {
             body->suspended = true;
@@ -292,6 +300,9 @@ enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len
         }
     }
     pthread_mutex_unlock(&request->lock);
+    if (claimed) {
+        submit(request); /* now, as the step wants the lock */
+    }
     return result;
 }
 

@@ -25,7 +25,8 @@ struct Reader {
     size_t next_len;
     uint64_t offset;      /* where the next block begins */
     uint64_t given, sent; /* what the library has got, and has sent for sure */
-    bool reading;
+    bool reading;         /* a block, or it is about to be asked for: `wanted` */
+    bool wanted;
     bool at_end;
     int fault;
     bool suspended; /* the connection, until there is more */
@@ -47,13 +48,23 @@ Reader *reader_free(Reader *reader) {
     return NULL;
 }
 
-/* Calls `done`, once, when nothing will be read any more; leaves the lock. */
-static void unlock(Reader *reader) {
-    bool done =
-        !reader->done && !reader->reading && (reader->closed || reader->at_end || reader->fault);
+static void read_block(void *userdata, bool cancelled);
 
+/*
+ * Leaves the lock. Calls `done`, once, when nothing will be read any more; has the next block read
+ * when it is wanted, which is not done with the lock held as the executor's thread would wait for
+ * it.
+ */
+static void unlock(Reader *reader) {
+    bool wanted = reader->wanted, done = !reader->done && !reader->reading &&
+                                         (reader->closed || reader->at_end || reader->fault);
+
+    reader->wanted = false;
     reader->done = reader->done || done;
     pthread_mutex_unlock(&reader->lock);
+    if (wanted) {
+        retry_submit(reader->server, reader->from.executor, read_block, reader);
+    }
     if (done) {
         reader->from.done(reader->from.state);
     }
@@ -104,9 +115,8 @@ static void advance(Reader *reader) {
     }
     if (!reader->reading && reader->next_len == 0 && !reader->at_end && reader->fault == 0 &&
         !reader->closed) {
-        reader->reading = true;
+        reader->reading = reader->wanted = true;
         atomic_fetch_add(&reader->refs, 1);
-        retry_submit(reader->server, reader->from.executor, read_block, reader);
     }
 }
 

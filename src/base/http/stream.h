@@ -73,12 +73,12 @@ typedef struct HttpStream HttpStream;
 
 /*
  * The head at once, the bytes later. At most `buffer_max` bytes wait for a client that reads
- * slowly. `gone` is called at most once, on a thread of the server, with no lock held and perhaps
- * before this has returned: when the client has gone, when it has read nothing for the idle
- * time-out while something waits for it, or when the server drains or stops. The stream is the
- * caller's until http_stream_end(), which `gone` may call. To HEAD, and to who has gone already, a
- * stream is given like any other; when the server has stopped meanwhile, writing says -EPIPE and
- * `gone` does not come.
+ * slowly. `gone` is called at most once, on a thread of the server or the one that stops it, with
+ * no lock held and perhaps before this has returned: when the client has gone, when it has read
+ * nothing for the idle time-out while something waits for it, or when the server drains or stops.
+ * The stream is the caller's until http_stream_end(), which `gone` may call. To HEAD, and to who
+ * has gone already, a stream is given like any other; when the server has stopped meanwhile,
+ * writing says -EPIPE and `gone` does not come.
  */
 HttpStream *http_respond_stream(HttpRequest *request, const HttpResponse *head, size_t buffer_max,
                                 void (*gone)(void *userdata), void *userdata);

@@ -115,8 +115,8 @@ static inline int access_find_key(Access *self, Str key, AccessKey *ret_key) {
 
 /*
  * Who shows this credential, of at most ACCESS_CREDENTIAL_LEN_MAX bytes: what stands in the
- * session's cookie or after "Bearer". ACCESS_E_NONE. Remembered as keys are; a session that is
- * ended is unknown to other processes after 60 s at most.
+ * session's cookie or after "Bearer". ACCESS_E_NONE. What has ended is unknown at once in the user
+ * service's process, and to clients in others after 10 s at most.
  */
 static inline int access_find_caller(Access *self, Str credential, AccessCaller *ret_caller) {
     return self->impl->find_caller(self, credential, ret_caller);

@@ -46,6 +46,7 @@ int event_feed_check(Db *db) {
 typedef struct Poll {
     EventFeed *feed;
     int64_t newest_us;             /* changed_us of the latest that was seen */
+    uint64_t newest_ms;            /* clock_mono_ms() then */
     uint64_t long_ms, backstop_ms; /* clock_mono_ms() of the last time */
     Buf users;                     /* Uuid: whose heads are to be looked at */
     size_t users_done;             /* bytes of them */
@@ -96,7 +97,10 @@ static int look_at_changes(Poll *poll, int64_t from_us) {
         n = query.rows.n_rows;
         if (n > 0) {
             last_us = db_rows_at(&query.rows, n - 1, 3)->integer;
-            poll->newest_us = MAX(poll->newest_us, last_us);
+            if (last_us > poll->newest_us) {
+                poll->newest_us = last_us;
+                poll->newest_ms = clock_mono_ms();
+            }
             /* Others may have changed within the same microsecond as the last. */
             from_us = last_us - 1 > from_us ? last_us - 1 : last_us;
         }
@@ -124,11 +128,22 @@ static int look_at_heads(Poll *poll) {
     return 0;
 }
 
+/* Since when. Once it has been quiet for as long as clocks may differ, what comes is later than all
+ * that was seen, and the last burst is not read again and again. */
+static int64_t look_since(const Poll *poll, bool is_long) {
+    int64_t now_us = poll->feed->now_us();
+    uint64_t quiet_ms = clock_mono_ms() - poll->newest_ms;
+
+    if (poll->newest_us <= now_us && quiet_ms > LONG_OVERLAP_US / 1000) {
+        return poll->newest_us;
+    }
+    return MIN(now_us, poll->newest_us) - (is_long ? LONG_OVERLAP_US : OVERLAP_US);
+}
+
 static int look(Poll *poll) {
-    int64_t now_us = poll->feed->now_us(), from_us = MIN(now_us, poll->newest_us);
     uint64_t now_ms = clock_mono_ms();
     bool is_long = now_ms - poll->long_ms >= LONG_EVERY_MS;
-    int r = look_at_changes(poll, from_us - (is_long ? LONG_OVERLAP_US : OVERLAP_US));
+    int r = look_at_changes(poll, look_since(poll, is_long));
 
     if (r == 0 && is_long) {
         poll->long_ms = now_ms;
@@ -178,7 +193,10 @@ static void pause_for(EventFeed *feed, uint64_t ms) {
 
 void *event_feed_poll(void *userdata) {
     EventFeed *feed = userdata;
-    Poll poll = {.feed = feed, .newest_us = feed->now_us(), .backstop_ms = clock_mono_ms()};
+    Poll poll = {.feed = feed,
+                 .newest_us = feed->now_us(),
+                 .newest_ms = clock_mono_ms(),
+                 .backstop_ms = clock_mono_ms()};
     bool failed = false;
 
     pthread_setname_np(pthread_self(), "event feed");
@@ -190,6 +208,7 @@ void *event_feed_poll(void *userdata) {
             pthread_cond_wait(&feed->wake, &feed->lock);
             /* What happened before is found in the heads of those who subscribe. */
             poll.newest_us = feed->now_us();
+            poll.newest_ms = clock_mono_ms();
             continue;
         }
         /* What was to be looked at when the database failed is among all. */

@@ -20,6 +20,7 @@
 /* Who calls and is called. */
 #define SERVICE_USER  "user"
 #define SERVICE_IMAGE "image"
+#define SERVICE_SYNC  "sync"
 
 enum {
     SERVICE_TOKEN_E_INVALID = 1, /* not one of that caller's, for that service, now */

@@ -94,7 +94,7 @@ static PhotoType sniff_directory(bool big, uint32_t at, uint32_t subfile, const 
     uint8_t *ifd = head + at;
 
     memset(head, 0, sizeof(head));
-    memcpy(head, big ? "MM\0*" : "II*\0", 4);
+    memcpy(head, big ? "MM\0*" : "II*\0", 5);
     put(head + 4, at, 4, big);
     put(ifd, 3, 2, big);
     put(ifd + 2, 0xfe, 2, big);
@@ -106,7 +106,7 @@ static PhotoType sniff_directory(bool big, uint32_t at, uint32_t subfile, const 
     put(ifd + 18, (uint32_t)strlen(maker) + 1, 4, big);
     put(ifd + 22, at + 100, 4, big);
     put(ifd + 26, tag, 2, big);
-    memcpy(ifd + 100, maker, strlen(maker));
+    memcpy(ifd + 100, maker, strlen(maker) + 1);
     return photo_type_sniff((Str){(const char *)head, len});
 }
 
@@ -129,17 +129,19 @@ static void raw_files_that_are_tiffs(void **state) {
 
 /* Every cut, exactly as long as it says, so that a sanitizer sees a byte too far. */
 static void nothing_beyond_the_head_is_read(void **state) {
-    static const char *const heads[] = {"\0\0\0\x30"
-                                        "ftypzzzz\0\0\0\0zzzzyyyyxxxxwwwwvvvvuuuu",
-                                        "II*\0\x08\0\0\0\xff\xff\xfe\0\4\0\1\0\0\0\1\0\0\0....",
-                                        "MM\0*\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......",
-                                        "II*\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......"};
+    static const Str heads[] = {
+        str_lit("\0\0\0\x30"
+                "ftypzzzz\0\0\0\0zzzzyyyyxxxxwwwwvvvvuuuu"),
+        str_lit("II*\0\x08\0\0\0\xff\xff\xfe\0\4\0\1\0\0\0\1\0\0\0...."),
+        str_lit("MM\0*\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......"),
+        str_lit("II*\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff......"),
+    };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
-        for (size_t len = 0; len <= 24; len++) {
+        for (size_t len = 0; len <= heads[i].len; len++) {
             char *exact = malloc(MAX(len, 1u));
-            memcpy(exact, heads[i], len);
+            memcpy(exact, heads[i].ptr, len);
             photo_type_sniff((Str){exact, len});
             free(exact);
         }

@@ -43,7 +43,7 @@ typedef enum RenderStatus {
     RENDER_NO_FOREGROUND,         /* no subject was found */
     RENDER_ROI_EXCEEDS_BOUNDS,    /* the recipe's region does not lie in the picture */
     RENDER_ROI_EMPTY,             /* the recipe's region has no pixel */
-    RENDER_UNKNOWN_MODEL,         /* no model of that name is installed */
+    RENDER_UNKNOWN_MODEL,         /* no model of that name is installed, or none at all */
     RENDER_BUSY,                  /* the queue is full; come back after retry_after_s */
     RENDER_TIMEOUT,               /* it took longer than a job may */
     RENDER_CRASHED,               /* its worker died, and again when it was tried once more */
@@ -131,7 +131,7 @@ typedef struct RendererStats {
     uint32_t queued, running, workers_alive;
     uint64_t memory_admitted, memory_max;
     uint64_t worker_restarts, inference_restarts;
-    bool ready; /* the model is loaded and a worker is up */
+    bool ready; /* the model is loaded, where there is one, and a worker is up */
 } RendererStats;
 
 struct Renderer {

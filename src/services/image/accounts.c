@@ -297,12 +297,16 @@ int account_available(Account *account, uint64_t *ret_hundredths) {
     return 0;
 }
 
+AccessReservation account_reservation(const Account *account, const Uuid *id, uint64_t cost) {
+    return (AccessReservation){account->key.user_id, *id, cost};
+}
+
 int account_reserve(Account *account, const Uuid *id, uint64_t cost) {
     bool enough;
 
     if (account->access) {
-        int r =
-            access_reserve(account->access, &(AccessReservation){account->key.user_id, *id, cost});
+        const AccessReservation reservation = account_reservation(account, id, cost);
+        int r = access_reserve(account->access, &reservation);
         return r == ACCESS_E_CREDITS ? ACCOUNT_E_CREDITS : err_trace(r);
     }
     if (!account->limited) {
@@ -317,7 +321,7 @@ int account_reserve(Account *account, const Uuid *id, uint64_t cost) {
 
 int account_settle(Account *account, const Uuid *id, uint64_t cost, bool charge) {
     if (account->access) {
-        const AccessReservation reservation = {account->key.user_id, *id, cost};
+        const AccessReservation reservation = account_reservation(account, id, cost);
         return charge ? access_charge(account->access, &reservation)
                       : access_release(account->access, &reservation);
     }

@@ -83,6 +83,9 @@ int account_reserve(Account *account, const Uuid *id, uint64_t cost);
 /* 0; ACCESS_E_GONE: a user's reservation that took too long, and is not charged; or a fault. */
 int account_settle(Account *account, const Uuid *id, uint64_t cost, bool charge);
 
+/* How the user service names that, of a user's account. */
+AccessReservation account_reservation(const Account *account, const Uuid *id, uint64_t cost);
+
 /* rate_limit_take() of the account's budget. */
 RateState account_rate_take(Account *account, uint32_t paid, uint32_t cost, uint64_t now_ms);
 

@@ -5,6 +5,7 @@
 
 #include "services/image/accounts.h"
 #include "services/image/service.h"
+#include "services/image/settlements.h"
 
 /* Metrics are registered once, because only updating them is free of locks. */
 typedef struct ImageMetrics {
@@ -16,6 +17,7 @@ typedef struct ImageMetrics {
 struct ImageService {
     ImageServiceOptions options;
     Accounts *accounts;
+    Settlements *settlements; /* NULL: there are no users' keys */
     ImageMetrics metrics;
     uint64_t file_max; /* bytes */
     HttpRoute removebg_routes[4], segment_routes[3], page_routes[3];

@@ -131,11 +131,28 @@ Failure image_job_reserve(ImageJob *job, uint64_t cost) {
     }
 }
 
-/* What cannot be settled is given back by itself in time: the answer does not depend on it. */
+/* For later; false: it is given back by itself in time. */
+static bool keep_settlement(ImageJob *job, bool charge) {
+    const Account *account = job->caller.account;
+    const AccessReservation reservation =
+        account_reservation(account, &job->reservation, job->cost);
+    Settlements *settlements = job->service->settlements;
+
+    return settlements && account_is_users(account) &&
+           settlements_add(settlements, &reservation, charge);
+}
+
+/* The answer does not depend on whether it can be settled at once. */
 static bool settle(ImageJob *job, bool charge) {
     int r = account_settle(job->caller.account, &job->reservation, job->cost, charge);
 
-    if (r != 0) {
+    if (r < 0 && keep_settlement(job, charge)) {
+        char id[UUID_TEXT_SIZE];
+        uuid_text(&job->reservation, id);
+        log_warn("credits not settled yet", LOG_STR("request_id", http_request_id(job->request)),
+                 LOG_STR("reservation", id), LOG_BOOL("charge", charge),
+                 LOG_STR("error", strerror(-r)));
+    } else if (r != 0) {
         log_error("credits not settled", LOG_STR("request_id", http_request_id(job->request)),
                   LOG_BOOL("charge", charge),
                   LOG_STR("error", r < 0 ? strerror(-r) : "reservation expired"));

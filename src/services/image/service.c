@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define SETTLE_RETRY_MS 500 /* after the client of the user service has tried for itself */
+
 static void register_metrics(ImageService *service) {
     Metrics *metrics = service->options.metrics;
     ImageMetrics *ours = &service->metrics;
@@ -91,6 +93,17 @@ int image_service_new(const ImageServiceOptions *options, ImageService **ret_ser
     }
     accounts_set_access(service->accounts, options->access);
     register_metrics(service);
+    if (options->access) {
+        r = settlements_new(&(SettlementsOptions){.access = options->access,
+                                                  .retry_ms = SETTLE_RETRY_MS,
+                                                  .metrics = options->metrics,
+                                                  .charged = service->metrics.credits_charged},
+                            &service->settlements);
+    }
+    if (r < 0) {
+        *reterr = "cannot start a thread";
+        return err_trace(r);
+    }
     build_routes(service);
     *ret_service = TAKE_PTR(service);
     return 0;
@@ -98,6 +111,7 @@ int image_service_new(const ImageServiceOptions *options, ImageService **ret_ser
 
 ImageService *image_service_free(ImageService *service) {
     if (service) {
+        settlements_free(service->settlements);
         accounts_free(service->accounts);
         free(service);
     }

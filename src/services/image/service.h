@@ -32,12 +32,12 @@ typedef struct ImageServiceOptions {
 
 #define IMAGE_SERVICE_GROUPS 3
 
-/* 0, or -EINVAL with a whole sentence about a setting in *reterr (a literal). */
+/* 0; -EINVAL with a whole sentence about a setting in *reterr (a literal); or a fault with one. */
 int image_service_new(const ImageServiceOptions *options, ImageService **ret_service,
                       const char **reterr);
 /* Last: after the server has stopped and the fetcher, the renderer and the executor are freed,
- * because what they have under way ends in here. The executor is drained before the renderer is
- * freed. Accepts NULL. */
+ * because what they have under way ends in here; before `access`, which is told what it was not
+ * yet. The executor is drained before the renderer is freed. Accepts NULL. */
 ImageService *image_service_free(ImageService *service);
 DEFINE_CLEANUP(ImageService *, image_service_free)
 

@@ -11,6 +11,7 @@ enum {
     BLOB_ADD,
     BLOB_GET,
     BLOB_REMOVE,
+    BLOB_LIST,
     _BLOB_STATEMENT_MAX,
 };
 
@@ -23,6 +24,10 @@ const DbStatement blob_store_statements[_BLOB_STATEMENT_MAX] = {
                   "SELECT size, key_sealed FROM sync_blob WHERE user_id = ? AND blob_id = ?", 2, 2},
     [BLOB_REMOVE] = {"blob_remove", "DELETE FROM sync_blob WHERE user_id = ? AND blob_id = ?", 2,
                      0},
+    [BLOB_LIST] = {"blob_list",
+                   "SELECT blob_id, size, key_sealed FROM sync_blob WHERE user_id = ?"
+                   " AND blob_id > ? ORDER BY blob_id LIMIT ?",
+                   3, 3},
 };
 const size_t blob_store_statements_len = _BLOB_STATEMENT_MAX;
 
@@ -98,4 +103,38 @@ int blob_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *id) {
                     (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(id))}, NULL);
 
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
+int blob_store_list(DbTx *tx, const UserKey *key, const Uuid *after, Arena *arena,
+                    StoredBlob **ret_blobs, size_t *ret_n) {
+    DbRows rows;
+    StoredBlob *blobs;
+    int r = db_query(tx, &blob_store_statements[BLOB_LIST],
+                     (DbValue[]){DB_BLOB(uuid_str(&key->user_id)), DB_BLOB(uuid_str(after)),
+                                 DB_INT(BLOB_STORE_LIST_MAX)},
+                     BLOB_STORE_LIST_MAX, arena, &rows);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    blobs = arena_alloc(arena, (rows.n_rows + 1) * sizeof(*blobs));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        const DbValue *row = db_rows_at(&rows, i, 0);
+        Uuid id;
+        Str blob_key;
+        r = uuid_from_str(row[0].bytes, &id);
+        if (r < 0) {
+            return err_trace(r);
+        }
+        r = column_open(key, key_column, row[0].bytes, row[2].bytes, arena, &blob_key);
+        if (r != 0 || blob_key.len != AEAD_KEY_LEN) {
+            blobs[i] = (StoredBlob){.id = id};
+            continue;
+        }
+        stored_blob_of(key, &id, (const uint8_t *)blob_key.ptr, &blobs[i]);
+        blobs[i].size = (uint64_t)row[1].integer;
+    }
+    *ret_blobs = blobs;
+    *ret_n = rows.n_rows;
+    return 0;
 }

@@ -45,3 +45,9 @@ int blob_store_get(DbTx *tx, const UserKey *key, const Uuid *id, Arena *arena,
 /* 0 also when there is none. The blob itself is removed after the commit, by its name; what a crash
  * leaves is an orphan. */
 int blob_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *id);
+
+/* A user's after that one (nil: the first), in the order of their ids, at most BLOB_STORE_LIST_MAX,
+ * in the arena, for the caller to wipe. One whose key does not open has no name. 0 or a fault. */
+#define BLOB_STORE_LIST_MAX 200
+int blob_store_list(DbTx *tx, const UserKey *key, const Uuid *after, Arena *arena,
+                    StoredBlob **ret_blobs, size_t *ret_n);

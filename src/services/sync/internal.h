@@ -13,14 +13,14 @@
 struct SyncService {
     SyncServiceOptions options;
     LibraryKeys *keys;
+    EventFeed *feed; /* who waits for changes */
+    struct ChangeStreams *streams;
     struct Ingest *ingest;            /* photo/ingest.h; NULL: not here */
     struct Trash *trash;              /* photo/trash.h */
     struct PasswordHasher *passwords; /* of links */
     struct UploadWriters *writers;    /* upload/upload_writer.h */
-    struct Sweep *sweep;              /* upload/sweep.h */
-    EventFeed *feed;                  /* who waits for changes */
-    struct ChangeStreams *streams;
     struct SyncRetention *retention;
+    struct Sweep *sweep; /* upload/sweep.h */
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };

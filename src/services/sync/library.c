@@ -9,6 +9,7 @@
 
 static int tell(DbTx *tx, SyncCall *call) {
     Library library = library_of_call(call);
+    char user[UUID_TEXT_SIZE];
     EventHead head;
     bool keeps;
     int r = event_log_head(tx, &call->caller.user_id, SYNC_TOPIC, call->arena, &head);
@@ -19,8 +20,9 @@ static int tell(DbTx *tx, SyncCall *call) {
     if (r < 0) {
         return err_trace(r);
     }
-    call->body = json_pack("{s:I,s:I,s:b}", "seq", (json_int_t)head.seq, "horizon",
-                           (json_int_t)head.horizon, "keep_places", keeps);
+    uuid_text(&call->caller.user_id, user);
+    call->body = json_pack("{s:s,s:I,s:I,s:b}", "user", user, "seq", (json_int_t)head.seq,
+                           "horizon", (json_int_t)head.horizon, "keep_places", keeps);
     return 0;
 }
 

@@ -57,10 +57,17 @@ int photo_content_find(DbTx *tx, const Library *library, const uint8_t content[L
         return r == DB_E_NONE ? PHOTO_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
     r = uuid_from_str(row[0].bytes, &id);
-    if (r == 0) {
-        r = object_get(tx, library, OBJECT_PHOTO, &id, ret_photo);
+    if (r < 0) {
+        return err_trace(-EBADMSG);
     }
-    return r == OBJECT_E_REMOVED ? PHOTO_E_REMOVED : err_trace(r > 0 ? -EBADMSG : r);
+    r = object_get(tx, library, OBJECT_PHOTO, &id, ret_photo);
+    if (r > 0) {
+        /* Also when its tombstone has gone with what is old in the log: the content is known as
+         * that of a photo which was removed for as long as there is a library. */
+        *ret_photo = (Object){.id = id};
+        return PHOTO_E_REMOVED;
+    }
+    return err_trace(r);
 }
 
 int photo_add(DbTx *tx, const Library *library, const PhotoDraft *draft, Object *ret_photo) {

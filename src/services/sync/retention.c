@@ -113,7 +113,7 @@ static int trim_log(SyncRetention *retention, const Uuid *user_id) {
                           .topic = SYNC_TOPIC,
                           .superseded_before_us = before_us,
                           .removed_before_us = before_us,
-                          .relays = options->relays_events,
+                          .relays = options->relays,
                           .max = BATCH}};
     size_t n = 0;
     int r = 0;

@@ -175,7 +175,6 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
         return err_trace(r);
     }
     service->keys = library_keys_new(options->access);
-    service->writers = upload_writers_new((unsigned)options->settings->uploads_at_once);
     r = event_feed_new(options->db, &(EventFeedOptions){.metrics = options->metrics},
                        &service->feed);
     if (r == 0) {
@@ -184,6 +183,7 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
     if (r < 0) {
         return err_trace(r);
     }
+    service->writers = upload_writers_new((unsigned)options->settings->uploads_at_once);
     add_routes(service);
     service->groups[0] = (HttpRouteGroup){.prefix = "/v1/library",
                                           .routes = service->routes,
@@ -199,22 +199,22 @@ int sync_service_start(SyncService *service) {
     if (r == 0) {
         r = sweep_start(service, &service->sweep);
     }
-    if (r == 0) {
-        r = retention_start(service, &service->retention);
-    }
     if (r == 0 && service->options.renderer) {
         r = ingest_start(service, (unsigned)service->options.settings->ingest_threads,
                          &service->ingest);
+    }
+    if (r == 0) {
+        r = retention_start(service, &service->retention);
     }
     return err_trace(r);
 }
 
 void sync_service_stop(SyncService *service) {
+    service->retention = retention_stop(service->retention);
+    change_streams_stop(service->streams);
     service->ingest = ingest_stop(service->ingest);
     service->trash = trash_stop(service->trash);
     service->sweep = sweep_stop(service->sweep);
-    service->retention = retention_stop(service->retention);
-    change_streams_stop(service->streams);
 }
 
 SyncService *sync_service_free(SyncService *service) {

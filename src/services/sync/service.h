@@ -27,7 +27,7 @@ typedef struct SyncServiceOptions {
     Executor *upload_executor; /* for the bytes of uploads and downloads */
     Renderer *renderer;        /* NULL: none in this process; other processes do its jobs */
     Metrics *metrics;
-    bool relays_events; /* others are told of them, so they stay until they were */
+    bool relays; /* events are moved to a broker, so they stay until they were */
     const SyncSettings *settings;
     Arena *arena; /* for what is said in *reterr */
 } SyncServiceOptions;

@@ -9,6 +9,9 @@ const ConfigField sync_settings_fields[] = {
      "everything anew"},
     {"mutation-keep-days", CONFIG_U64, AT(mutation_keep_days), "30", 1, 3650, "d",
      "how long it is remembered what a device was answered, for when it asks again"},
+    {"stream-heartbeat-s", CONFIG_U64, AT(stream_heartbeat_s), "25", 1, 60, "s",
+     "how often a device that listens for changes is told that it is still heard, and it is looked "
+     "whether it may still listen"},
     {"upload-max-mib", CONFIG_U64, AT(upload_max_mib), "4096", 1, 1 << 20, "MiB",
      "Most that a file of a library may have."},
     {"library-quota-mib", CONFIG_U64, AT(library_quota_mib), "0", 0, 1ULL << 32, "MiB",
@@ -26,8 +29,5 @@ const ConfigField sync_settings_fields[] = {
      "how often the trash is looked through"},
     {"ingest-threads", CONFIG_U64, AT(ingest_threads), "2", 1, 16, "",
      "new photos that are looked into at the same time"},
-    {"stream-heartbeat-s", CONFIG_U64, AT(stream_heartbeat_s), "25", 1, 60, "s",
-     "how often a device that listens for changes is told that it is still heard, and it is looked "
-     "whether it may still listen"},
     {0},
 };

@@ -9,6 +9,12 @@ static const DbStatement add_statement = {
     "store_id_add",
     "INSERT INTO sync_setting (name, value) VALUES ('blob_store', ?) ON CONFLICT DO NOTHING", 1, 0};
 
+static const DbStatement set_statement = {
+    "store_id_set",
+    "INSERT INTO sync_setting (name, value) VALUES ('blob_store', ?) ON CONFLICT (name) DO UPDATE"
+    " SET value = excluded.value",
+    1, 0};
+
 typedef struct StoreId {
     Arena *arena;
     char *id;
@@ -49,4 +55,15 @@ int sync_store_id_keep(Db *db, char id[BLOB_STORE_ID_LEN + 1]) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
 
     return err_trace(db_write(db, keep, &(StoreId){arena, id}, NULL));
+}
+
+static int set(DbTx *tx, void *userdata) {
+    const DbValue id = DB_TEXT(str_from(userdata));
+    int r = db_exec(tx, &set_statement, &id, NULL);
+
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
+int sync_store_id_set(Db *db, const char id[BLOB_STORE_ID_LEN + 1]) {
+    return err_trace(db_write(db, set, (void *)id, NULL));
 }

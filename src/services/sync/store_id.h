@@ -13,3 +13,5 @@
 int sync_store_id_get(Db *db, char ret_id[BLOB_STORE_ID_LEN + 1]);
 /* Where there is none: another process may have kept one meanwhile, which is given back then. */
 int sync_store_id_keep(Db *db, char id[BLOB_STORE_ID_LEN + 1]);
+/* Of a database that was restored, whose files are in a new store now. */
+int sync_store_id_set(Db *db, const char id[BLOB_STORE_ID_LEN + 1]);

@@ -118,9 +118,10 @@ static void keep_head(Checking *checking, const Uuid *user_id, const AuditEnd *e
 
 static int look_for_account(DbTx *tx, void *userdata) {
     Checking *checking = userdata;
+    _cleanup_(arena_freep) Arena *arena = arena_new(); /* the scratch of lists may be none yet */
     const DbValue *row;
     int r = db_query_one(tx, &audit_check_statements[TRAIL_IS_EXPECTED],
-                         (DbValue[]){DB_BLOB(uuid_str(&checking->after))}, checking->scratch, &row);
+                         (DbValue[]){DB_BLOB(uuid_str(&checking->after))}, arena, &row);
 
     if (r != 0 && r != DB_E_NONE) {
         return err_trace(r < 0 ? r : -EIO);

@@ -2,6 +2,8 @@
 
 /* The picture that somebody shows of themselves: set, shown and removed. */
 
+#include "services/user/avatar.h"
+
 #include "base/error.h"
 #include "services/user/account_json.h"
 #include "services/user/account_store.h"
@@ -36,8 +38,7 @@ static int read_avatar(DbTx *tx, void *userdata) {
     return r < 0 ? err_trace(r) : r;
 }
 
-/* Whether the client has that version already (RFC 9110 13.1.2). */
-static bool is_known(UserCall *call, int64_t version) {
+bool avatar_is_known(UserCall *call, int64_t version) {
     Str list = str_from(http_request_header(call->request, "If-None-Match")), tag;
     const char *ours = arena_printf(call->arena, "\"%lld\"", (long long)version);
 
@@ -67,7 +68,7 @@ static UserFailure get(UserCall *call, json_t **ret_body) {
     }
     call->version = own.avatar.version;
     call->keeps = true;
-    if (is_known(call, own.avatar.version)) {
+    if (avatar_is_known(call, own.avatar.version)) {
         call->status = 304;
     } else {
         call->content = (UserContent){.type = "image/webp", .bytes = own.avatar.image};

@@ -5,7 +5,7 @@
  * The table user_mail_token: links that are sent by mail and good for one use. A token is 32 random
  * bytes in base64url; the table keeps their SHA-256, and the address sealed under a key that is
  * made of them too: whoever has the database, or a copy of it, and all keys, does not learn whom it
- * is of.
+ * is of. Rows of one kind are no links: owed_mail_store.h.
  */
 
 #include "services/user/vault.h"
@@ -16,6 +16,7 @@ typedef enum MailTokenKind {
     MAIL_TOKEN_REGISTRATION,
     MAIL_TOKEN_PASSWORD_RESET,
     MAIL_TOKEN_EMAIL_CHANGE,
+    MAIL_TOKEN_OWED, /* no token: a mail that is yet to be handed over */
 } MailTokenKind;
 
 typedef struct MailToken {

@@ -4,7 +4,8 @@
 /*
  * What this service writes to people. Nobody waits for a mail: it is made and sent on the mail
  * executor, so that an answer takes equally long whether there is an account or not. A mail that
- * is under way when the process dies is lost; its receiver asks again.
+ * is under way when the process dies is lost; its receiver asks again. Who cannot is owed one:
+ * owed_mails.h.
  */
 
 #include "services/user/internal.h"

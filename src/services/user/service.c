@@ -18,6 +18,7 @@
 #include "services/user/oidc/grant_store.h"
 #include "services/user/oidc/part.h"
 #include "services/user/oidc/signing_keys.h"
+#include "services/user/owed_mail_store.h"
 #include "services/user/passkey/part.h"
 #include "services/user/privacy/agreement_store.h"
 #include "services/user/privacy/agreements.h"
@@ -157,6 +158,7 @@ static int check_statements(Db *db, const char **reterr) {
         {account_statements, account_statements_len},
         {session_statements, session_statements_len},
         {mail_token_statements, mail_token_statements_len},
+        {owed_mail_statements, owed_mail_statements_len},
         {recovery_statements, recovery_statements_len},
         {audit_statements, audit_statements_len},
         {audit_check_statements, audit_check_statements_len},

@@ -49,9 +49,10 @@ typedef struct UserServiceOptions {
     Executor *password_executor; /* for those that hash passwords, so that others do not wait */
     Executor *mail_executor;     /* for mails: nobody waits for these */
     MasterKeyRing *master_key;
-    ServiceVerifier *service_verifier; /* NULL: no other process asks this service */
-    Executor *service_executor;        /* for those, so that they do not wait behind passwords */
-    bool reads_replicas;               /* `db` has some */
+    /* Of the image and the sync service; NULL: that does not run in another process. */
+    ServiceVerifier *image_verifier, *sync_verifier;
+    Executor *service_executor; /* for those, so that they do not wait behind passwords */
+    bool reads_replicas;        /* `db` has some */
     Metrics *metrics;
     const UserSettings *settings;
     Arena *arena; /* for what is said in *reterr */

@@ -127,18 +127,27 @@ static int ping(Access *access, const AccessQuestion *question, AccessAnswer *an
     return 0;
 }
 
-static bool is_one_of_ours(UserService *service, HttpRequest *request) {
+/* Who may ask: keys of libraries are for the sync service alone. */
+enum {
+    BY_IMAGE = 1 << 0,
+    BY_SYNC = 1 << 1,
+};
+
+static bool is_of(const ServiceVerifier *verifier, Str token) {
+    return verifier && service_token_verify(verifier, token, clock_unix_s()) == 0;
+}
+
+static bool is_one_of_ours(UserService *service, HttpRequest *request, unsigned by) {
     static const Str bearer = {"Bearer ", 7};
     const char *header = http_request_header(request, "Authorization");
-    Str value = str_from(header);
-    int r;
+    Str value = str_from(header), token;
 
     if (!header || !str_starts_with(value, bearer)) {
         return false;
     }
-    r = service_token_verify(service->options.service_verifier,
-                             (Str){value.ptr + bearer.len, value.len - bearer.len}, clock_unix_s());
-    return r == 0;
+    token = (Str){value.ptr + bearer.len, value.len - bearer.len};
+    return (by & BY_IMAGE && is_of(service->options.image_verifier, token)) ||
+           (by & BY_SYNC && is_of(service->options.sync_verifier, token));
 }
 
 static void refuse(UserService *service, HttpRequest *request) {
@@ -180,12 +189,12 @@ static int read_question(HttpRequest *request, AccessQuestion *ret_question) {
                 : -EINVAL;
 }
 
-static void run(UserService *service, HttpRequest *request, Verb *verb) {
+static void run(UserService *service, HttpRequest *request, unsigned by, Verb *verb) {
     AccessQuestion question = {0};
     AccessAnswer answer = {0};
     int r;
 
-    if (!is_one_of_ours(service, request)) {
+    if (!is_one_of_ours(service, request, by)) {
         refuse(service, request);
         return;
     }
@@ -206,35 +215,35 @@ static void run(UserService *service, HttpRequest *request, Verb *verb) {
 }
 
 static void key_handle(HttpRequest *request, void *context) {
-    run(context, request, find_key);
+    run(context, request, BY_IMAGE, find_key);
 }
 
 static void caller_handle(HttpRequest *request, void *context) {
-    run(context, request, find_caller);
+    run(context, request, BY_SYNC, find_caller);
 }
 
 static void library_key_handle(HttpRequest *request, void *context) {
-    run(context, request, library_key);
+    run(context, request, BY_SYNC, library_key);
 }
 
 static void credits_handle(HttpRequest *request, void *context) {
-    run(context, request, credits);
+    run(context, request, BY_IMAGE, credits);
 }
 
 static void reserve_handle(HttpRequest *request, void *context) {
-    run(context, request, reserve);
+    run(context, request, BY_IMAGE, reserve);
 }
 
 static void charge_handle(HttpRequest *request, void *context) {
-    run(context, request, charge);
+    run(context, request, BY_IMAGE, charge);
 }
 
 static void release_handle(HttpRequest *request, void *context) {
-    run(context, request, release);
+    run(context, request, BY_IMAGE, release);
 }
 
 static void ping_handle(HttpRequest *request, void *context) {
-    run(context, request, ping);
+    run(context, request, BY_IMAGE | BY_SYNC, ping);
 }
 
 HttpRouteGroup service_api_group(UserService *service) {
@@ -249,7 +258,9 @@ HttpRouteGroup service_api_group(UserService *service) {
         [ACCESS_VERB_PING] = ping_handle,
     };
 
-    for (int i = 0; service->options.service_verifier && i < _ACCESS_VERB_MAX; i++) {
+    bool is_asked = service->options.image_verifier || service->options.sync_verifier;
+
+    for (int i = 0; is_asked && i < _ACCESS_VERB_MAX; i++) {
         service->service_routes[i] = (HttpRoute){.method = "POST",
                                                  .path = access_wire_paths[i],
                                                  .handle = handlers[i],

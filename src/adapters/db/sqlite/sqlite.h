@@ -26,3 +26,9 @@ typedef struct DbSqliteOptions {
  */
 int db_sqlite_open(const DbSqliteOptions *options, Arena *arena, Db **ret_db,
                    const char **reterr_text);
+
+/*
+ * Copies a database, which may be in use, to a file that is not there yet, readable by this user
+ * alone: one snapshot. 0, -EEXIST, or a fault, which may leave a part of the copy.
+ */
+int db_sqlite_copy(const char *from, const char *to);

@@ -29,6 +29,8 @@ static void build_routes(UserOidc *oidc, Executor *password_executor) {
         {"GET", "/oauth/userinfo", oidc_userinfo_handle},
         {"POST", "/oauth/userinfo", oidc_userinfo_handle},
         {"OPTIONS", "/oauth/userinfo", oidc_options_handle},
+        {"GET", OIDC_PICTURE_PATH, oidc_picture_handle},
+        {"OPTIONS", OIDC_PICTURE_PATH, oidc_options_handle},
         {"POST", "/oauth/revoke", oidc_revoke_handle},
         {"OPTIONS", "/oauth/revoke", oidc_options_handle},
         {"POST", "/oauth/introspect", oidc_introspect_handle},
@@ -259,7 +261,8 @@ void oidc_discovery_handle(HttpRequest *request, void *context) {
     json_object_set_new(body, "prompt_values_supported", NAMES("none", "login", "consent"));
     json_object_set_new(body, "claims_supported",
                         NAMES("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "amr", "sid",
-                              "at_hash", "name", "locale", "zoneinfo", "email", "email_verified"));
+                              "at_hash", "name", "locale", "zoneinfo", "picture", "email",
+                              "email_verified"));
     json_object_set_new(body, "authorization_response_iss_parameter_supported", json_true());
     json_object_set_new(body, "request_parameter_supported", json_false());
     json_object_set_new(body, "request_uri_parameter_supported", json_false());

@@ -9,7 +9,7 @@
  *   GET /.well-known/openid-configuration, /oauth/jwks           what clients find
  *   GET, POST /oauth/authorize; POST /oauth/sign-in, /oauth/consent   people's browsers
  *   POST /oauth/token, /oauth/revoke, /oauth/introspect          clients
- *   GET, POST /oauth/userinfo                                    with an access token
+ *   GET, POST /oauth/userinfo; GET /oauth/userinfo/picture       with an access token
  *   GET, POST /oauth/end-session                                 signing out
  *   POST /oauth/device-authorization                             clients without a browser
  *   GET, POST /oauth/device; POST /oauth/device/sign-in          where their code is typed
@@ -76,13 +76,20 @@ int oidc_find(UserCall *call, Str text, AccessToken *ret_token);
 /* An access token sent as Bearer (RFC 6750 2.1), good and of a grant that is. */
 UserFailure oidc_bearer(UserCall *call, AccessToken *ret_token);
 
+/* RFC 6750 3.1: nothing is said of a token that was not sent (`error` NULL). */
+void oidc_respond_bearer_error(UserCall *call, unsigned status, const char *error);
+
+/* Where the claim "picture" leads to, below the public URL. */
+#define OIDC_PICTURE_PATH "/oauth/userinfo/picture"
+
 /* Percent-encodes and appends "name=value", after '&' when something is there. */
 void oidc_add_param(Buf *out, const char *name, const char *value);
 
 HttpHandler oidc_discovery_handle, oidc_jwks_handle, oidc_options_handle;
 HttpHandler oidc_authorize_handle, oidc_authorize_post_handle, oidc_sign_in_handle,
     oidc_consent_handle, oidc_style_handle;
-HttpHandler oidc_token_handle, oidc_userinfo_handle, oidc_revoke_handle, oidc_introspect_handle;
+HttpHandler oidc_token_handle, oidc_userinfo_handle, oidc_picture_handle, oidc_revoke_handle,
+    oidc_introspect_handle;
 HttpHandler oidc_end_session_handle, oidc_end_session_post_handle;
 HttpHandler oidc_device_handle, oidc_device_page_handle, oidc_device_sign_in_handle,
     oidc_device_decide_handle;

@@ -219,7 +219,7 @@ static const struct {
     const char *text;
 } scope_texts[] = {
     {SCOPE_OPENID, "Know that it is you"},
-    {SCOPE_PROFILE, "See your name, language and time zone"},
+    {SCOPE_PROFILE, "See your name, picture, language and time zone"},
     {SCOPE_EMAIL, "See your e-mail address"},
     {SCOPE_ACCOUNT, "Read and change your account"},
     {SCOPE_LIBRARY, "See, add to and change your photos"},

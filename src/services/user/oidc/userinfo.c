@@ -6,8 +6,7 @@
 #include "base/error.h"
 #include "services/user/oidc/oidc.h"
 
-/* RFC 6750 3.1: nothing is said of a token that was not sent. */
-static void respond_bearer_error(UserCall *call, unsigned status, const char *error) {
+void oidc_respond_bearer_error(UserCall *call, unsigned status, const char *error) {
     const char *challenge = user_call_challenge(call, error);
     const HttpHeader headers[] = {{"WWW-Authenticate", challenge},
                                   {"Access-Control-Expose-Headers", "WWW-Authenticate"},
@@ -45,13 +44,18 @@ static json_t *claims_of(UserCall *call, const Account *account, uint32_t scopes
     char id[UUID_TEXT_SIZE];
     json_t *claims;
 
-    (void)call;
     uuid_text(&account->key.user_id, id);
     claims = json_pack("{s:s}", "sub", id);
     if (scopes & SCOPE_PROFILE) {
         add_text(claims, "name", account->profile.name);
         add_text(claims, "locale", account->profile.locale);
         add_text(claims, "zoneinfo", account->profile.zone);
+    }
+    if (scopes & SCOPE_PROFILE && account->avatar_version > 0) {
+        json_object_set_new(claims, "picture",
+                            json_sprintf("%s" OIDC_PICTURE_PATH "?version=%lld",
+                                         call->service->public_url,
+                                         (long long)account->avatar_version));
     }
     if (scopes & SCOPE_EMAIL) {
         json_object_set_new(claims, "email", json_string(account->email));
@@ -74,11 +78,11 @@ void oidc_userinfo_handle(HttpRequest *request, void *context) {
         return;
     }
     if (failure != USER_FAILURE_NONE) {
-        respond_bearer_error(&call, 401, NULL);
+        oidc_respond_bearer_error(&call, 401, NULL);
         return;
     }
     if (!(token.scopes & SCOPE_OPENID)) {
-        respond_bearer_error(&call, 403, "insufficient_scope");
+        oidc_respond_bearer_error(&call, 403, "insufficient_scope");
         return;
     }
     shown.user_id = token.user_id;
@@ -86,7 +90,7 @@ void oidc_userinfo_handle(HttpRequest *request, void *context) {
     if (r < 0) {
         oidc_respond_fault(&call, r);
     } else if (r > 0 || shown.account.status == ACCOUNT_LOCKED) {
-        respond_bearer_error(&call, 401, NULL);
+        oidc_respond_bearer_error(&call, 401, NULL);
     } else {
         claims = claims_of(&call, &shown.account, token.scopes);
         oidc_respond_json(&call, 200, claims, NULL);

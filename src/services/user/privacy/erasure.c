@@ -8,6 +8,8 @@
 #include "services/user/api_key_store.h"
 #include "services/user/audit_check.h"
 #include "services/user/oidc/oidc.h"
+#include "services/user/owed_mail_store.h"
+#include "services/user/owed_mails.h"
 #include "services/user/privacy/erasure_mail.h"
 #include "services/user/privacy/erasure_store.h"
 #include "services/user/privacy/receipt.h"
@@ -136,6 +138,18 @@ static int add_receipt(DbTx *tx, Erasing *erasing, int64_t asked_us,
                        &erasing->receipt, ret_hash);
 }
 
+/* From now on it is owed: whoever is erased cannot ask for another. */
+static int owe_mail(DbTx *tx, const Erasing *erasing) {
+    const UserService *service = erasing->service;
+    MailMessage mail = {.to = erasing->email};
+
+    if (!erasing->email) {
+        return 0;
+    }
+    erasure_mail_done(service, erasing->receipt_id, erasing->receipt, erasing->arena, &mail);
+    return owed_mail_store_add(tx, service->vault, &mail, erasing->now_us, erasing->arena);
+}
+
 static int erase(DbTx *tx, void *userdata) {
     Erasing *erasing = userdata;
     uint64_t n_rows[PRIVACY_TABLES_MAX];
@@ -155,7 +169,8 @@ static int erase(DbTx *tx, void *userdata) {
         (r = add_receipt(tx, erasing, asked_us, n_rows, &receipt_hash)) < 0 ||
         (r = note(tx, erasing, AUDIT_ACTION_ERASED,
                   audit_erased_subject(&erasing->user_id, erasing->arena))) < 0 ||
-        (r = note(tx, erasing, "erasure.receipt", receipt_hash)) < 0) {
+        (r = note(tx, erasing, "erasure.receipt", receipt_hash)) < 0 ||
+        (r = owe_mail(tx, erasing)) < 0) {
         return err_trace(r);
     }
     return 0;
@@ -185,7 +200,7 @@ static int erase_user(UserService *service, const Uuid *user_id) {
     metric_add(service->metrics.erasures, 1);
     forget(&erasing);
     if (erasing.email) {
-        erasure_mail_done(service, erasing.email, erasing.receipt_id, erasing.receipt);
+        housekeeping_wake(service->housekeeping, OWED_MAILS_CHORE);
     }
     return 0;
 }

@@ -60,16 +60,14 @@ static const char *wrap(const char *token, Arena *arena) {
     return arena_strdup(arena, buf_str(&lines));
 }
 
-void erasure_mail_done(UserService *service, const char *email, const char *receipt_id,
-                       const char *receipt) {
-    _cleanup_(arena_freep) Arena *arena = arena_new();
-
-    mails_text(service, email, "Your account is erased",
-               arena_printf(arena,
-                            "Your Image Sync account is erased, with all that belonged to it. This "
-                            "is the last mail; your address is not kept.\n\nThe receipt below is "
-                            "signed. It says what was erased and when. Whoever has this mail can "
-                            "also fetch it:\n\n  %s/v1/erasure-receipts/%s\n\nTo have it checked, "
-                            "hand it to the operator of the service.\n\n%s",
-                            service->public_url, receipt_id, wrap(receipt, arena)));
+void erasure_mail_done(const UserService *service, const char *receipt_id, const char *receipt,
+                       Arena *arena, MailMessage *ret_mail) {
+    ret_mail->subject = "Your account is erased";
+    ret_mail->text = arena_printf(
+        arena,
+        "Your Image Sync account is erased, with all that belonged to it. This is the last mail; "
+        "your address is not kept.\n\nThe receipt below is signed. It says what was erased and "
+        "when. Whoever has this mail can also fetch it:\n\n  %s/v1/erasure-receipts/%s\n\nTo have "
+        "it checked, hand it to the operator of the service.\n\n%s",
+        service->public_url, receipt_id, wrap(receipt, arena));
 }

@@ -30,9 +30,9 @@ int export_write_readme(ExportRun *run) {
              "What Image Sync at %s keeps of you\n\n"
              "The .json files are JSON (RFC 8259) in UTF-8; times are RFC 3339, in UTC. What is\n"
              "empty is there, so that you see that nothing was left out.\n\n"
-             "The photos of your library are not in here, because together they may be very large:\n"
-             "GET /v1/objects tells all that is kept of them, GET /v1/photos/{id}/original has each\n"
-             "file, and GET /v1/albums/{id}/zip and POST /v1/zip have many at once.\n\n",
+             "The photos of your library are not in here, as together they may be very large.\n"
+             "GET /v1/objects tells all that is kept of them, GET /v1/photos/{id}/original has\n"
+             "each file, and GET /v1/albums/{id}/zip and POST /v1/zip have many at once.\n\n",
              run->service->public_url ? run->service->public_url : "");
     for (const ExportContent *content = export_contents; content->name; content++) {
         buf_addf(&text, "%s\n", content->name);

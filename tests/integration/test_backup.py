@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Backups: taken while the server runs, checked, and served from after they were restored."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from backends import rows, running
+from harness import BINARY, Server
+from library import download, picture, send
+from people import Person, problem
+from test_accounts import CHEAP
+from test_changes import all_objects, changes, made
+from test_rebuild import library_of, settle, told
+
+BACKENDS = ["embedded"]
+
+
+@pytest.fixture
+def server(backend, tmp_path):
+    with running(backend, tmp_path, **CHEAP) as server:
+        yield server
+
+
+def run(server, command, *words, data=None, **environment):
+    return subprocess.run([BINARY, command, *map(str, words), "--data", data or server.data],
+                          env={**server.environment, **environment}, capture_output=True, text=True,
+                          timeout=120)
+
+
+def done(result):
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def stored_files(server):
+    return sorted(path for path in (server.data / "blobs" / "blobs").rglob("*") if path.is_file())
+
+
+def originals(person):
+    """The bytes of each photo."""
+    found = {}
+    for each in all_objects(person)[0]:
+        if each["kind"] == "photo":
+            reply = download(person, f"/v1/photos/{each['id']}/original")
+            assert reply.status_code == 200, reply.text
+            found[each["id"]] = reply.content
+    return found
+
+
+def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
+    ada, bob = Person(server), Person(server)
+    _, photos = library_of(ada)
+    library_of(bob)
+    settle(ada), settle(bob)
+    folder, keys = tmp_path / "backup", tmp_path / "elsewhere" / "keys"
+    keys.parent.mkdir()
+    text = done(run(server, "backup", folder, "--keys", keys))
+    assert "master key is NOT in it" in text and str(keys) in text
+    before = told(ada), originals(ada), told(bob)
+    assert len(before[1]) == 5
+    assert keys.stat().st_mode & 0o077 == 0
+    # Nobody can read what is in the folder; the keys are elsewhere.
+    assert not [path for path in folder.rglob("*master*")]
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    for marker in (b"Strand", b"Meer", ada.address.encode(), keys.read_bytes().split()[-2]):
+        assert marker not in everything
+
+    # The next takes only what is new.
+    assert ", 0 of them new" in done(run(server, "backup", folder, "--keys", keys))
+    late = send(ada, picture(77, (64, 48)), "late.jpg", "image/x-none")[0]
+    settle(ada)
+    assert ", 0 of them new" not in done(run(server, "backup", folder, "--keys", keys))
+    before = told(ada), originals(ada), told(bob)
+    made(ada, "after the backup")
+
+    other = tmp_path / "other"
+    (other / "data").mkdir(parents=True)
+    text = done(run(server, "restore", folder, "--keys", keys, data=other / "data"))
+    assert "0 of them are missing" in text
+    refused = run(server, "restore", folder, "--keys", keys, data=other / "data")
+    assert refused.returncode == 3 and "is there already" in refused.stderr
+    shutil.copy(server.data / "master.key", other / "data" / "master.key")
+    assert "2 libraries" in done(run(server, "check", "--deep", data=other / "data"))
+    shutil.move(other / "data", tmp_path / "restored")
+    second = Server.__new__(Server)
+    second.__dict__.update(server.__dict__)
+    second.folder, second.data = other, tmp_path / "restored"
+    second.log_path = other / "server.log"
+    (second.data / "models").symlink_to((server.data / "models").resolve())
+    second.start()
+    try:
+        for person in (ada, bob):
+            person.server = second
+            person.keep(person.sign_in())
+        assert (told(ada), originals(ada), told(bob)) == before
+        assert late in before[1] and set(photos) < set(before[1])
+        made(ada, "it goes on")
+    finally:
+        assert second.stop() == 0
+
+
+def test_a_damaged_backup_is_not_taken_for_good(server, tmp_path):
+    ada = Person(server)
+    library_of(ada)
+    settle(ada)
+    folder, keys = tmp_path / "backup", tmp_path / "keys"
+    done(run(server, "backup", folder, "--keys", keys))
+    files = sorted(path for path in (folder / "files" / "blobs").rglob("*") if path.is_file())
+    good = files[0].read_bytes()
+    os.chmod(files[0], 0o600)
+    files[0].write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    files[1].unlink()
+    place = tmp_path / "place"
+    place.mkdir()
+    result = run(server, "restore", folder, "--keys", keys, data=place)
+    assert result.returncode == 1 and "2 of them are missing or damaged" in result.stdout
+    assert "is not what was backed up" in result.stdout and "is missing" in result.stdout
+    # The others are there.
+    assert len([path for path in (place / "blobs" / "blobs").rglob("*") if path.is_file()]) == (
+        len(files) - 2)
+
+    for name in ("database.db", "files.sha256", "manifest.json"):
+        text = (folder / name).read_bytes()
+        (folder / name).write_bytes(text[:-20] + b"x" * 20)
+        place = tmp_path / ("place-" + name)
+        place.mkdir()
+        result = run(server, "restore", folder, "--keys", keys, data=place)
+        assert result.returncode == 3 and "not what was backed up" in result.stderr, result
+        assert not (place / "imagesync.db").exists()
+        (folder / name).write_bytes(text)
+    (tmp_path / "no-keys").write_text("these are none\n")
+    place = tmp_path / "place2"
+    place.mkdir()
+    result = run(server, "restore", folder, "--keys", tmp_path / "no-keys", data=place)
+    assert result.returncode == 3 and "holds no keys" in result.stderr
+    assert not (place / "imagesync.db").exists()
+
+
+def test_the_command_lines_are_wrong(server, tmp_path):
+    assert run(server, "backup", tmp_path / "x").returncode == 2
+    assert run(server, "backup").returncode == 2
+    assert run(server, "restore", tmp_path / "x", "--keys", "x").returncode == 3
+    assert run(server, "check", "more").returncode == 2
+
+
+def test_check_finds_what_is_wrong(server):
+    ada = Person(server)
+    library_of(ada)
+    settle(ada)
+    text = done(run(server, "check", "--deep"))
+    assert text.startswith("1 libraries with ") and "; 0 wrong, 0 files" in text
+    files = stored_files(server)
+    assert len(files) >= 5
+
+    # A flipped bit shows only when the file is opened.
+    os.chmod(files[0], 0o600)
+    good = files[0].read_bytes()
+    files[0].write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    done(run(server, "check"))
+    result = run(server, "check", "--deep")
+    assert result.returncode == 1 and "is damaged" in result.stdout and "; 1 wrong" in result.stdout
+    files[0].write_bytes(good[:-1])
+    result = run(server, "check")
+    assert result.returncode == 1 and "has another length" in result.stdout
+    files[0].unlink()
+    result = run(server, "check")
+    assert result.returncode == 1 and "is missing" in result.stdout
+    files[0].write_bytes(good)
+    done(run(server, "check", "--deep"))
+
+    # A file that nobody knows, once it is no young one.
+    orphan = files[1].with_name("00" * 31)
+    orphan.write_bytes(good)
+    done(run(server, "check"))
+    os.utime(orphan, (1, 1))
+    result = run(server, "check")
+    assert result.returncode == 1 and "nobody's: the file" in result.stdout
+    orphan.unlink()
+
+    # Tables that are not what the log comes to, which a rebuild mends.
+    rows(server, "UPDATE sync_object SET version = 77 WHERE kind = 'album'")
+    result = run(server, "check")
+    assert result.returncode == 1 and "is not what the log says" in result.stdout
+    rows(server, "DELETE FROM sync_object WHERE kind = 'album'")
+    result = run(server, "check")
+    assert result.returncode == 1 and "is missing; imagesync rebuild" in result.stdout
+    done(run(server, "rebuild", "--all"))
+    done(run(server, "check"))
+
+    # A gap in the log.
+    seq = changes(ada).json()["next"]
+    rows(server, f"DELETE FROM event WHERE seq = {seq - 3}")
+    result = run(server, "check")
+    assert result.returncode == 1 and f"a gap before change {seq - 2}" in result.stdout
+    rows(server, f"DELETE FROM event WHERE seq = {seq}")
+    result = run(server, "check")
+    assert result.returncode == 1 and f"ends before change {seq}" in result.stdout
+    assert problem(ada.call("GET", "/v1/albums/x")) == (404, "not_found")

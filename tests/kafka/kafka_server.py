@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A throw-away Kafka (KRaft, one node) on free ports of 127.0.0.1, from Maven's artifacts.
+
+    with Kafka() as kafka:
+        kafka.servers
+        kafka.kill(); kafka.start()  # what was acknowledged is there again
+
+The jars that pom.xml names are gathered once, in .deps/kafka. It ends with the `with` block, and
+with this process whatever ends it.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient, NewTopic
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "contract"))
+
+from postgres_server import free_port, wait_for  # noqa: E402
+
+POM = Path(__file__).with_name("pom.xml")
+START_S = 120
+MEMORY = "-Xmx512m"
+CONFIG = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+def jars():
+    """The class path; gathered by Maven when it is not there."""
+    folder = ROOT / ".deps" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    if not folder.exists():
+        begun = Path(tempfile.mkdtemp(prefix="kafka-", dir=ROOT / ".deps"))
+        subprocess.run(["mvn", "-B", "-q", "-f", POM, "dependency:copy-dependencies",
+                        f"-DoutputDirectory={begun}"], check=True, timeout=600)
+        begun.rename(folder)
+    return f"{folder}/*"
+
+
+class Kafka:
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="imagesync-kafka-"))
+        self.port, self.controller = free_port(), free_port()
+        self.servers = f"127.0.0.1:{self.port}"
+        self.process = None
+        self.class_path = jars()
+
+    def __enter__(self):
+        try:
+            (self.folder / "server.properties").write_text(CONFIG.format(
+                port=self.port, controller=self.controller, folder=self.folder))
+            subprocess.run(self.java("kafka.tools.StorageTool", "format", "-t",
+                                     "4L6g3nShT-eMCtK--X86sw", "-c",
+                                     self.folder / "server.properties"),
+                           check=True, capture_output=True, timeout=START_S)
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def java(self, *command):
+        return ["java", MEMORY, "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                f"-Dkafka.logs.dir={self.folder}", "-cp", self.class_path, *map(str, command)]
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL",
+                 *self.java("kafka.Kafka", self.folder / "server.properties")],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
+        wait_for(self.ready, START_S, f"Kafka does not answer; see {self.folder}")
+
+    def admin(self):
+        return AdminClient({"bootstrap.servers": self.servers, "log_level": 0})
+
+    def ready(self):
+        if self.process.poll() is not None:
+            raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2000:])
+        try:
+            return bool(self.admin().list_topics(timeout=1).brokers)
+        except Exception:  # it says no in many ways
+            return False
+
+    def make_topic(self, name, partitions):
+        admin = self.admin()
+        admin.create_topics([NewTopic(name, partitions, 1)])[name].result(60)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
