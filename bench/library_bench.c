@@ -17,7 +17,7 @@
 
 #include <stdio.h>
 
-#define AT_ONCE 1000
+#define AT_ONCE 100
 #define PAGE    100
 #define RUNS    50
 

@@ -78,9 +78,9 @@ def suites():
         # others cannot: test_admin_clients has two servers on one database as it is; test_audit
         # tampers with a file of SQLite; test_replicas has databases of its own; test_crashes,
         # test_lifecycle, test_limits and test_determinism start servers of their own and look into
-        # one process; test_quality is about the model; test_deploy starts both parts itself; and
+        # one process; test_quality is about the model; test_deploy starts all parts itself; and
         # test_register reads the documents alone.
-        pytest_suite("tests/integration", full_only=True, note="two processes",
+        pytest_suite("tests/integration", full_only=True, note="three processes",
                      arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
                          "accounts", "attacks", "attempts", "avatar", "bad_input", "consents",

@@ -119,6 +119,21 @@ def test_deleting_in_the_library_too_has_to_be_asked_for(device, library):
     assert device.files() == {b"b.jpg": b"photo b"}
 
 
+def test_one_way_only(device, library):
+    device.put("mine.jpg", b"mine")
+    theirs = library.add("theirs.jpg", b"theirs")
+    device.sync("--pull-only")
+    assert library.contents() == [b"theirs"] and len(device.files()) == 2
+    (device.folder / "theirs.jpg").unlink()
+    device.sync("--pull-only", "--delete-to-trash")
+    assert library.contents() == [b"theirs"]
+    library.add("more.jpg", b"more")
+    library.change(theirs, name="other.jpg")
+    device.sync("--push-only")
+    assert device.files() == {b"mine.jpg": b"mine"}
+    assert library.contents() == [b"mine", b"more", b"theirs"]
+
+
 def test_all_files_gone_at_once_are_never_deleted_in_the_library(device, library):
     for i in range(30):
         device.put(f"{i}.jpg", b"photo %d" % i)

@@ -143,6 +143,19 @@ def test_signed_out_is_said_and_ends_it(device, library):
     assert "does not let us in" in device.sync(status=1).err
 
 
+def test_signed_out_while_it_watches_ends_it(device, library):
+    process = device.start()
+    try:
+        device.put("a.jpg", b"photo")
+        device.wait_for(process, library.living, "nothing was sent")
+        library.fault = lambda method, path: 401
+        library.add("b.jpg", b"their photo")
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1 and b"does not let us in" in err
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_anywhere_it_comes_to_the_same_end(device, other, library, seed):
     rng = random.Random(seed)

@@ -100,7 +100,8 @@ class SplitServer(Server):
     """The parts as processes that share nothing but a key, a Redis and, without the image part, a
     database."""
 
-    def __init__(self, folder, keys=KEY, **settings):
+    def __init__(self, folder, keys=KEY, services=None, **settings):
+        del services  # each part has its own
         folder.mkdir(parents=True)
         self.folder = folder
         addresses = [free_address() for _ in range(3)]

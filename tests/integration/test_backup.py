@@ -15,7 +15,7 @@ from test_accounts import CHEAP
 from test_changes import all_objects, changes, made
 from test_rebuild import library_of, settle, told
 
-BACKENDS = ["embedded"]
+BACKENDS = ["embedded", "servers"]
 
 
 @pytest.fixture
@@ -51,6 +51,8 @@ def originals(person):
 
 
 def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
+    if not server.embedded:
+        pytest.skip("a server of its own has its own copies")
     ada, bob = Person(server), Person(server)
     _, photos = library_of(ada)
     library_of(bob)
@@ -103,6 +105,8 @@ def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
 
 
 def test_a_damaged_backup_is_not_taken_for_good(server, tmp_path):
+    if not server.embedded:
+        pytest.skip("a server of its own has its own copies")
     ada = Person(server)
     library_of(ada)
     settle(ada)
@@ -139,10 +143,32 @@ def test_a_damaged_backup_is_not_taken_for_good(server, tmp_path):
     assert not (place / "imagesync.db").exists()
 
 
+def test_files_beside_a_database_that_has_its_own_copies(server, tmp_path):
+    if server.embedded:
+        pytest.skip("its database is a file")
+    ada = Person(server)
+    library_of(ada)
+    settle(ada)
+    text = done(run(server, "backup", tmp_path / "backup"))
+    assert "The database is NOT in it" in text
+    assert not (tmp_path / "backup" / "database.db").exists()
+    before = told(ada), originals(ada)
+    server.stop()
+    shutil.move(server.data / "blobs", tmp_path / "lost")
+    refused = run(server, "check")
+    assert refused.returncode == 3, "another store is never taken for an empty one"
+    if (server.data / "blobs").exists():
+        shutil.rmtree(server.data / "blobs")
+    assert "0 of them are missing" in done(run(server, "restore", tmp_path / "backup"))
+    done(run(server, "check", "--deep"))
+    server.start()
+    assert (told(ada), originals(ada)) == before
+
+
 def test_the_command_lines_are_wrong(server, tmp_path):
-    assert run(server, "backup", tmp_path / "x").returncode == 2
+    assert run(server, "backup", tmp_path / "x").returncode == (2 if server.embedded else 0)
     assert run(server, "backup").returncode == 2
-    assert run(server, "restore", tmp_path / "x", "--keys", "x").returncode == 3
+    assert run(server, "restore", tmp_path / "nothing", "--keys", "x").returncode == 3
     assert run(server, "check", "more").returncode == 2
 
 

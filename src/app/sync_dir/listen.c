@@ -78,8 +78,8 @@ static void *listen_thread(void *userdata) {
                  (long long)atomic_load(&listener->cursor));
         sync_link_reset(&link);
         r = sync_link_call(&link, &call, &answer);
-        if (r == 0 && answer.status == 410) {
-            ring(listener); /* a cursor that is too old: whoever asks for changes sees to it */
+        if (r == SYNC_LINK_E_SIGNED_OUT || (r == 0 && answer.status == 410)) {
+            ring(listener); /* or a cursor that is too old: whoever asks for changes sees to it */
         }
         sync_link_answer_done(&answer);
         n_tries = ear.heard ? 1 : n_tries + 1;

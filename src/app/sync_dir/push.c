@@ -229,5 +229,5 @@ int push(SyncDir *sync, SyncLink *link) {
     if (r == 0) {
         r = push_names(sync, link);
     }
-    return r == 0 ? push_deletions(sync, link) : r;
+    return r == 0 && sync->delete_to_trash ? push_deletions(sync, link) : r;
 }

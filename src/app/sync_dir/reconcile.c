@@ -291,7 +291,7 @@ static int lose_missing(Reconcile *work) {
     for (size_t i = 0; i < work->n_missing; i++) {
         n_gone += work->missing[i] && work->missing[i]->photo[0];
     }
-    at_server = sync->delete_to_trash;
+    at_server = sync->delete_to_trash && !sync->pull_only;
     if (at_server && n_gone > GONE_AT_ONCE_MAX && n_gone > work->n_rows / 2) {
         report_note(&sync->report,
                     "%zu of %zu files are gone at once: they are not deleted in the library; if "

@@ -27,7 +27,7 @@ const ConfigField sync_settings_fields[] = {
      "how long a photo lies in the trash before it is removed for good"},
     {"trash-every-s", CONFIG_U64, AT(trash_every_s), "600", 1, 86400, "s",
      "how often the trash is looked through"},
-    {"ingest-threads", CONFIG_U64, AT(ingest_threads), "2", 1, 16, "",
+    {"ingest-threads", CONFIG_U64, AT(ingest_threads), "2", 1, 16, NULL,
      "new photos that are looked into at the same time"},
     {0},
 };

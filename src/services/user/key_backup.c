@@ -6,7 +6,7 @@
 #include "base/uuid.h"
 
 #define BATCH       500
-#define WRAPPED_MAX 1024
+#define WRAPPED_MAX ((size_t)1024)
 
 static const DbStatement list_statement = {
     "key_backup_list",

@@ -60,7 +60,7 @@ const DbStatement photo_index_statements[_PHOTO_STATEMENT_MAX] = {
                    " AND t.user_id = ? AND t.term = ?" AND_TERM AND_TERM AND_TERM NEWEST_FIRST("t"),
                    10, 6},
     [TERM_PROBE] = {"term_probe",
-                    "SELECT DISTINCT photo_id FROM sync_term WHERE user_id = ? AND term IN"
+                    "SELECT photo_id FROM sync_term WHERE user_id = ? AND term IN"
                     " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) LIMIT ?",
                     2 + PHOTO_PROBES, 1},
     [PHOTO_DUE] = {"photo_due",
@@ -149,7 +149,8 @@ static int find(DbTx *tx, const Library *library, const PhotoQuery *query, size_
         params[n++] = DB_INT(query->terms[MIN(i, query->n_terms - 1)]);
     }
     params[n++] = DB_INT(query->from_us);
-    params[n++] = DB_INT(query->to_us);
+    /* What follows says so too, but SQLite would begin at the newest. */
+    params[n++] = DB_INT(MIN(query->to_us, query->after.sort_us));
     params[n++] = DB_INT(query->after.sort_us);
     params[n++] = DB_BLOB(uuid_str(&query->after.id));
     params[n++] = DB_INT(max);

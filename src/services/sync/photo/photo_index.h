@@ -39,7 +39,8 @@ typedef struct PhotoRow {
 int photo_index_find(DbTx *tx, const Library *library, const PhotoQuery *query, size_t max,
                      PhotoRow **ret_rows, size_t *ret_n);
 
-/* At most `max` photos that have one of 17 terms, in the arena. */
+/* At most `max` photos that have one of 17 terms, in the arena; one that has several comes several
+ * times. */
 #define PHOTO_PROBES 17
 int photo_index_probe(DbTx *tx, const Library *library, const int64_t terms[PHOTO_PROBES],
                       size_t max, Uuid **ret_ids, size_t *ret_n);

@@ -2,40 +2,67 @@
 #include "services/sync/photo/terms.h"
 
 #include "base/crypto/digest.h"
+#include "base/crypto/secret.h"
 #include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/words.h"
 
-int64_t term_of(const UserKey *key, bool trashed, TermKind kind, Str value) {
+/* As library_hash() does; apart, because a photo has many terms. */
+static void derive_key(const UserKey *key, uint8_t ret_key[DIGEST_LEN]) {
+    digest_hkdf((Str){(const char *)key->bytes, sizeof(key->bytes)}, (Str){0},
+                str_lit("imagesync/term"), ret_key, DIGEST_LEN);
+}
+
+static int64_t hash_term(const uint8_t key[DIGEST_LEN], bool trashed, TermKind kind, Str value) {
     _cleanup_(buf_done) Buf text = BUF_INIT;
-    uint8_t hash[LIBRARY_HASH_LEN];
+    uint8_t hash[DIGEST_LEN];
     uint64_t term = 0;
 
     buf_addf(&text, "%d/%d/", trashed, (int)kind);
     buf_add_str(&text, value);
-    library_hash(key, "imagesync/term", buf_str(&text), hash);
+    digest_hmac((Str){(const char *)key, DIGEST_LEN}, buf_str(&text), hash);
     for (size_t i = 0; i < sizeof(term); i++) {
         term = term << 8 | hash[i];
     }
     return (int64_t)(term >> 1);
 }
 
-int64_t term_of_band(const UserKey *key, bool trashed, unsigned band, uint16_t bits) {
-    const uint8_t bytes[] = {(uint8_t)band, (uint8_t)(bits >> 8), (uint8_t)bits};
+int64_t term_of(const UserKey *key, bool trashed, TermKind kind, Str value) {
+    uint8_t derived[DIGEST_LEN];
+    int64_t term;
 
-    return term_of(key, trashed, TERM_BAND, (Str){(const char *)bytes, sizeof(bytes)});
+    derive_key(key, derived);
+    term = hash_term(derived, trashed, kind, value);
+    secret_wipe(derived, sizeof(derived));
+    return term;
+}
+
+/* Which band and its bits. */
+typedef struct BandBytes {
+    uint8_t bytes[3];
+} BandBytes;
+
+static Str band_str(unsigned band, uint16_t bits, BandBytes *bytes) {
+    *bytes = (BandBytes){{(uint8_t)band, (uint8_t)(bits >> 8), (uint8_t)bits}};
+    return (Str){(const char *)bytes->bytes, sizeof(bytes->bytes)};
+}
+
+int64_t term_of_band(const UserKey *key, bool trashed, unsigned band, uint16_t bits) {
+    BandBytes bytes;
+
+    return term_of(key, trashed, TERM_BAND, band_str(band, bits, &bytes));
 }
 
 /* The terms of a photo while they are gathered. */
 typedef struct Gather {
     const Library *library;
+    uint8_t key[DIGEST_LEN];
     bool trashed;
     Terms terms;
 } Gather;
 
 static void add(Gather *gather, TermKind kind, Str value) {
     if (gather->terms.n < TERMS_MAX) {
-        gather->terms.all[gather->terms.n++] =
-            term_of(gather->library->key, gather->trashed, kind, value);
+        gather->terms.all[gather->terms.n++] = hash_term(gather->key, gather->trashed, kind, value);
     }
 }
 
@@ -132,6 +159,7 @@ void terms_of_photo(const Library *library, const json_t *state, Terms *ret_term
     const char *name = json_string_value(json_object_get(state, "name"));
     uint64_t phash;
 
+    derive_key(library->key, gather.key);
     add(&gather, TERM_STEM, words_fold(name_stem(str_from(name)), library->arena));
     add_lists(&gather, state);
     if (json_is_true(json_object_get(state, "favourite"))) {
@@ -146,6 +174,7 @@ void terms_of_photo(const Library *library, const json_t *state, Terms *ret_term
     }
     add_words(&gather, name);
     add_words(&gather, json_string_value(json_object_get(state, "caption")));
+    secret_wipe(gather.key, sizeof(gather.key));
     sort(&gather.terms);
     *ret_terms = gather.terms;
 }

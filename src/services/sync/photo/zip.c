@@ -10,7 +10,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <langinfo.h>
+#include <ctype.h>
 #include <locale.h>
 
 #define PIECE_LEN ((size_t)256 << 10)
@@ -79,7 +79,7 @@ static const char *own_name(Zip *zip, const char *name) {
     for (unsigned i = 2;; i++) {
         char *folded = arena_strdup(zip->arena, str_from(own));
         for (char *c = folded; *c; c++) {
-            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + ('a' - 'A')) : *c;
+            *c = (char)(*c >= 'A' && *c <= 'Z' ? tolower(*c) : *c);
         }
         if (!json_object_get(zip->names, folded)) {
             json_object_set_new(zip->names, folded, json_true());

@@ -352,7 +352,7 @@ void shared_unlock_handle(HttpRequest *request, void *context) {
     }
     pass = visit_pass(&visit);
     call->body = json_pack("{s:s,s:I}", "pass", pass, "expires",
-                           (json_int_t)(call->now_us / 1000 + VISIT_PASS_S * 1000LL));
+                           (json_int_t)(call->now_us / 1000 + VISIT_PASS_S * 1000));
     (void)http_cookie_format(
         &(HttpCookie){.name = "share-pass",
                       .value = pass,

@@ -33,7 +33,7 @@ static void make_mac(Visit *visit, PassBytes *pass) {
 }
 
 const char *visit_pass(Visit *visit) {
-    uint64_t until_us = (uint64_t)visit->call.now_us + VISIT_PASS_S * 1000000ULL;
+    uint64_t until_us = (uint64_t)(visit->call.now_us + VISIT_PASS_S * 1000000);
     _cleanup_(buf_done) Buf text = BUF_INIT;
     PassBytes pass;
 

@@ -25,5 +25,5 @@ SyncFailure visit_begin(SyncService *service, HttpRequest *request, bool before_
 int visit_photo(DbTx *tx, Visit *visit, const Uuid *photo_id, Object *ret_photo);
 
 /* What is given for the password, as a cookie or in Share-Pass; in the arena. */
-#define VISIT_PASS_S (12 * 3600)
+#define VISIT_PASS_S (12 * 3600LL)
 const char *visit_pass(Visit *visit);
