@@ -4,6 +4,7 @@
 import contextlib
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +56,8 @@ def test_a_cut_at_every_byte(ada):
 def test_a_cut_where_the_store_has_edges(ada, cut):
     data = jpeg(cut + 70_000)
     where = created(ada, len(data), {"Upload-Concat": "partial"})
-    cut_after(ada, where, 0, len(data), data[:cut])
+    # Of more than a few bytes some may not have been read yet when their sender is found to be gone.
+    assert patch(ada, where, 0, data[:cut]).status_code == 204
     cut_after(ada, where, cut, len(data) - cut, data[cut:cut + 5])
     assert patch(ada, where, cut + 5, data[cut + 5:]).status_code == 204
     whole = ada.http.post(ada.server.url + PATH, timeout=60, headers={
@@ -65,7 +67,7 @@ def test_a_cut_where_the_store_has_edges(ada, cut):
 
 
 def largest_stage(server):
-    return max((path.stat().st_size for path in (server.data / "blobs" / "stages").rglob("*")
+    return max((path.stat().st_size for path in (Path(server.blobs) / "stages").rglob("*")
                 if path.is_file()), default=0)
 
 

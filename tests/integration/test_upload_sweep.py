@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What uploads leave behind goes by itself, and nothing else does."""
 
+from pathlib import Path
+
 import pytest
 
 from backends import rows, running
@@ -22,7 +24,7 @@ def server(backend, tmp_path_factory):
 
 
 def files(server, area):
-    return {path for path in (server.data / "blobs" / area).rglob("*") if path.is_file()}
+    return {path for path in (Path(server.blobs) / area).rglob("*") if path.is_file()}
 
 
 def test_an_upload_expires(server):
@@ -46,8 +48,8 @@ def test_what_is_nobody_s_goes_and_nothing_else(server):
     assert patch(ada, open_upload, 0, JPEG).status_code == 204
     kept = {area: files(server, area) for area in ("blobs", "stages")}
     for area in kept:
-        (server.data / "blobs" / area / "00").mkdir(exist_ok=True)
-        (server.data / "blobs" / area / "00" / ("f" * 62)).write_bytes(b"x")
+        (Path(server.blobs) / area / "00").mkdir(exist_ok=True)
+        (Path(server.blobs) / area / "00" / ("f" * 62)).write_bytes(b"x")
         assert files(server, area) != kept[area]
     assert eventually(lambda: all(files(server, area) == kept[area] for area in kept), 40)
     assert server.metric("imagesync_orphan_blobs_removed_total") >= 2
