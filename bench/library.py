@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What pages of a large library take: the stores alone, on SQLite and this machine's disk.
 
-Prints a Markdown table. A million photos take several minutes to make, and 5 GB of disk.
+Prints a Markdown table. A million photos take several minutes to make, and 7 GB of disk.
 """
 
 import argparse
