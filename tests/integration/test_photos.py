@@ -311,3 +311,12 @@ def test_the_files_of_a_photo_that_was_removed_are_gone(ada, server):
     assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 404
     after = {path for path in (Path(server.blobs) / "blobs").rglob("*") if path.is_file()}
     assert after <= before
+
+
+def test_a_key_that_threw_a_photo_away_does_not_remove_it_for_good(ada):
+    photo_id = new_photo(ada)["id"]
+    key = {"Idempotency-Key": "0190163d-8694-739b-aea5-966c26f8ad95"}
+    path = f"/v1/photos/{photo_id}"
+    assert ada.call("DELETE", path, headers=key).ok
+    assert problem(ada.call("DELETE", f"{path}?purge=1", headers=key)) == (422, "mutation_id_reused")
+    assert photo_of(ada, photo_id)["state"]["trashed"]

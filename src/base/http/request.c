@@ -271,6 +271,15 @@ size_t http_request_query_count(HttpRequest *request, const char *name) {
     return n;
 }
 
+void http_request_query_write(HttpRequest *request, Buf *out) {
+    for (size_t i = 0; i < request->n_query; i++) {
+        buf_add_str(out, str_from(request->query[i].name));
+        buf_add(out, "", 1);
+        buf_add_str(out, str_from(request->query[i].value));
+        buf_add(out, "", 1);
+    }
+}
+
 const char *http_request_param(HttpRequest *request, const char *name) {
     for (size_t i = 0; i < request->n_params; i++) {
         if (str_equal(request->params[i].name, str_from(name))) {

@@ -133,6 +133,9 @@ const char *http_request_query(HttpRequest *request,
                                const char *name); /* decoded, UTF-8; NULL: absent */
 /* How many times it was sent. */
 size_t http_request_query_count(HttpRequest *request, const char *name);
+/* Appends all of them, as they were sent, each name and value with a NUL after it: what tells one
+ * request from another. */
+void http_request_query_write(HttpRequest *request, Buf *out);
 /*
  * The client's numeric address. From a trusted proxy it is the last hop in X-Forwarded-For that is
  * no trusted proxy itself: what stands before that, anybody may have written. The header is not

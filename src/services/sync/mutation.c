@@ -41,6 +41,8 @@ int mutation_of(SyncCall *call, Mutation *ret_mutation) {
     }
     buf_addf(&request, "%s %s %s\n", http_request_method(call->request),
              http_request_path(call->request), match ? match : "");
+    http_request_query_write(call->request, &request);
+    buf_addf(&request, "\n");
     buf_add_str(&request, http_request_body(call->request));
     library_hash(&call->key, "imagesync/mutation", buf_str(&request), ret_mutation->request_hash);
     return 0;
