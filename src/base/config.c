@@ -12,8 +12,8 @@
 #define ENVIRONMENT_PREFIX "IMAGESYNC_"
 /* No setting: a credential for one command, which no list of settings is to show. */
 #define ENVIRONMENT_TOKEN "IMAGESYNC_TOKEN"
-#define NAME_LEN_MAX       64
-#define FILE_SIZE_MAX      ((size_t)1 << 20)
+#define NAME_LEN_MAX      64
+#define FILE_SIZE_MAX     ((size_t)1 << 20)
 
 /* A field together with the struct it fills. */
 typedef struct Slot {

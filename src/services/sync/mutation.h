@@ -15,8 +15,8 @@ extern const DbStatement mutation_statements[];
 extern const size_t mutation_statements_len;
 
 /*
- * Whether the request has an Idempotency-Key: 0 with the id and the hash of the request (method, path, query, If-Match, body), or
- * MUTATION_E_NONE; -EINVAL: it is no UUIDv7.
+ * Whether the request has an Idempotency-Key: 0 with the id and the hash of the request (method,
+ * path, query, If-Match, body), or MUTATION_E_NONE; -EINVAL: it is no UUIDv7.
  */
 typedef struct Mutation {
     Uuid id;

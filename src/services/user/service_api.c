@@ -8,7 +8,7 @@
 #include "core/contracts/access_wire.h"
 #include "services/user/failure.h"
 
-#define BODY_MAX (2 * ACCESS_CREDENTIAL_LEN_MAX)
+#define BODY_MAX ((size_t)2 * ACCESS_CREDENTIAL_LEN_MAX)
 
 /* Answers itself with a fault or condition of the contract. */
 typedef int Verb(Access *access, const AccessQuestion *question, AccessAnswer *answer,
