@@ -127,7 +127,8 @@ static void paid_before_free_and_interactive_before_batch(void **state) {
     for (unsigned i = 0; i < EACH * _QUEUE_LANE_MAX; i++) {
         unsigned lane = (unsigned)(queue_testing_do(queue, "lanes", arena)[0] - '0');
         if (!engine.is_exact) {
-            assert_none("lanes_work", 3); /* as long as a job takes at least */
+            /* As long as a job takes; shorter than that a busy broker does not send the next. */
+            assert_none("lanes_work", 12);
         }
         position[lane] += i;
         late += lane != i / EACH;
