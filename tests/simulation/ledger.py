@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the server has promised to somebody: all that it acknowledged, and each state that it showed."""
+
+import json
+
+from link import Broken
+
+
+def whole(value):
+    return json.dumps(value, sort_keys=True)
+
+
+class Ledger:
+    def __init__(self, person):
+        self.person = person
+        self.photos = {}        # id: content, of all that were acknowledged
+        self.purging = set()    # ids that somebody has asked to remove for good
+        self.purged = set()     # those of them that this was acknowledged of
+        self.removed = set()    # (kind, id) of albums and edits
+        self.made = {}          # (kind, id): mark
+        self.writes = {}        # (kind, id): [(version, members)]
+        self.restored = set()   # photos that a new upload may have taken out of the trash
+        self.seen = {}          # (kind, id, version): what it was
+        self.diverged = {}      # id of an edit: the edit that it comes from
+
+    def observed(self, thing):
+        """One version of an object is the same whoever asks, and whenever."""
+        key = thing["kind"], thing["id"], thing["version"]
+        first = self.seen.setdefault(key, whole(thing))
+        if first != whole(thing):
+            raise Broken(f"{key} was shown as {first} and as {whole(thing)}")
+
+    def photo(self, photo_id, content, status):
+        if self.photos.setdefault(photo_id, content) != content:
+            raise Broken(f"{photo_id} was said to be of two files")
+        if status == "restored":
+            self.restored.add(photo_id)
+
+    def created(self, kind, thing, members):
+        self.made[kind, thing["id"]] = members
+        self.wrote(kind, thing["id"], thing["version"], members)
+
+    def wrote(self, kind, object_id, version, members):
+        self.writes.setdefault((kind, object_id), []).append((version, members))
+
+    def expected(self, kind, object_id):
+        """Each member's value by the newest acknowledged write of it."""
+        found = {}
+        for _, members in sorted(self.writes.get((kind, object_id), ()), key=lambda write: write[0]):
+            found.update(members)
+        return found

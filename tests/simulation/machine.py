@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server and what it runs on, each part of which can fail: the process, the clock, the disk, and
+the lines to the database and the cache."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "contract")]
+
+from harness import BINARY, Server  # noqa: E402
+from postgres_server import psql  # noqa: E402
+from wire import Wire  # noqa: E402
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+DISK_MIB = 96
+SETTINGS = {"services": "user,sync,worker", "password_ops": 1, "password_memory_mib": 8,
+            "attempts_per_address": 100000}
+
+
+def may_mount(folder):
+    """Whether a disk of a size of its own can be had there; it is, then."""
+    return subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "imagesync", folder],
+                          capture_output=True, check=False).returncode == 0
+
+
+class Machine(Server):
+    """`backend` is {} or {"database": URL, "cache": URL} of servers that many runs share."""
+
+    def __init__(self, folder, backend):  # pylint: disable=super-init-not-called
+        self.folder, self.wires, self.full, self.cut_off = folder, {}, False, set()
+        self.disk = folder / "disk"
+        self.disk.mkdir(parents=True)
+        self.mounted = may_mount(self.disk)
+        self.data, self.listen = self.disk / "data", "127.0.0.1:0"
+        self.data.mkdir()
+        self.clock_file, self.clock_s = folder / "clock", 0
+        settings = dict(SETTINGS)
+        if backend:
+            settings.update(self._lines(backend), migrate_on_start="yes",
+                            blobs=self.disk / "blobs")
+        self.set_clock(0)
+        self.environment = {name: value for name, value in os.environ.items()
+                            if not name.startswith("IMAGESYNC_")} | self.faked()
+        self.change_settings(**settings)
+        self.starts = 0
+        self.start()
+
+    def _lines(self, backend):
+        """Its own database of the server, behind lines of its own."""
+        name = f"run_{os.getpid()}_{self.folder.name.replace('-', '_')}"
+        psql(backend["database"], f"CREATE DATABASE {name}")
+        found = {}
+        for part, url in (("database", backend["database"]), ("cache", backend["cache"])):
+            self.wires[part] = Wire(urlsplit(url).port)
+            found[part] = url.replace(f":{urlsplit(url).port}", f":{self.wires[part].port}")
+        found["database"] = found["database"].rsplit("/", 1)[0] + "/" + name
+        return found
+
+    def change_settings(self, **settings):
+        self.environment.update({"IMAGESYNC_" + name.upper(): str(value)
+                                 for name, value in settings.items()})
+
+    def faked(self):
+        if not FAKETIME.exists():
+            return {}
+        return {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock_file),
+                "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "FAKETIME_FORCE_MONOTONIC_FIX": "0", "NO_FAKE_STAT": "1"}
+
+    def start(self):
+        """Once more on the same data; devices need not wait until its workers are ready."""
+        self.starts += 1
+        self.log_path = self.folder / f"server-{self.starts}.log"
+        super().start()
+
+    def _wait_until_ready(self):
+        pass
+
+    def command(self, *words):
+        """One of the binary's commands on the same data, with the right clock."""
+        environment = {name: value for name, value in self.environment.items() if name != "LD_PRELOAD"}
+        return subprocess.run([BINARY, *words, "--data", self.data], env=environment, capture_output=True,
+                              text=True, timeout=120, check=False)
+
+    # What can go wrong.
+
+    def set_clock(self, seconds):
+        self.clock_s = seconds
+        new = self.clock_file.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.rename(self.clock_file)
+
+    def fill(self):
+        """Takes all room that the disk has left."""
+        self.full = True
+        with contextlib.suppress(OSError), open(self.disk / "filler", "ab", buffering=0) as filler:
+            for size in (1 << 20, 1 << 12):
+                with contextlib.suppress(OSError):
+                    while filler.write(b"\0" * size) == size:
+                        pass
+
+    def free(self):
+        self.full = False
+        with contextlib.suppress(FileNotFoundError):
+            (self.disk / "filler").unlink()
+
+    def cut(self, part):
+        self.cut_off.add(part)
+        self.wires[part].cut()
+
+    def mend(self, part):
+        self.cut_off.discard(part)
+        self.wires[part].mend()
+
+    def heal(self):
+        self.free()
+        self.set_clock(0)
+        for part in self.wires:
+            self.mend(part)
+        if not self.alive():
+            self.start()
+
+    def troubled(self):
+        """Whether it may say that it cannot."""
+        return self.full or self.cut_off or not self.alive()
+
+    def close(self):
+        if self.alive():
+            self.kill()
+        for wire in self.wires.values():
+            wire.close()
+        if self.mounted:
+            subprocess.run(["umount", "-l", self.disk], check=False)

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run: devices of one or two people do what people do, and what they use fails; then all heals,
+and everything that was promised must hold. All is chosen by the seed: step by step, so that what a
+step does depends on nothing that another has drawn."""
+
+import itertools
+import random
+import threading
+import time
+import traceback
+
+import machine as machines
+from device import Device, uuid7
+from ledger import Ledger
+from link import Broken, Link, NoAnswer
+from machine import Machine
+from sending import Sending
+from verdict import check_person, check_rebuild, check_store
+
+import library  # of tests/integration, which machine.py leads to
+from people import Person
+
+ACTIONS = {"send": 16, "go on sending": 22, "change photo": 16, "make album": 4, "rename album": 4,
+           "remove album": 2, "make edit": 5, "change edit": 9, "remove edit": 1, "trash": 4,
+           "restore": 3, "purge": 3, "flush": 22, "follow": 12, "listen": 3, "resync": 1, "look": 4,
+           "late copy": 4, "line": 3, "fault": 9}
+FAULTS = {"kill": 3, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4}
+WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault"}
+CLOCKS_S = (-86400, -7200, -90, 90, 3600, 6 * 3600)
+
+
+class Simulation:
+    def __init__(self, seed, steps, folder, backend):
+        self.seed, self.steps, self.folder = seed, steps, folder
+        folder.mkdir(parents=True)
+        self.trace_file = open(folder / "trace", "w", encoding="utf-8")
+        self.marks = itertools.count(1)
+        self.counts = {}
+        self.pending_heals = []
+        self.ms = 1_760_000_000_000
+        self.machine = Machine(folder, backend)
+        chance = random.Random(f"{seed}")
+        self.files = [self.file(chance, n) for n in range(chance.randint(6, 20))]
+        self.devices_of = []
+        for person_number in range(chance.randint(1, 2)):
+            person = Person(self.machine, f"seed{seed}-{person_number}@example.com")
+            ledger = Ledger(person)
+            self.devices_of.append([
+                Device(f"device {person_number}.{n}", Link(self.machine, person, self.trace), ledger,
+                       self.trace) for n in range(chance.randint(2, 3 - person_number))])
+        self.devices = [device for devices in self.devices_of for device in devices]
+
+    def file(self, chance, n):
+        content = library.picture(self.seed * 1000 + n, chance.choice(((64, 48), (48, 64), (300, 200))))
+        if chance.random() < 0.15:  # one that nobody can look into
+            content = content[:200] + chance.randbytes(chance.choice((1000, 200_000)))
+        return content
+
+    def trace(self, text):
+        self.trace_file.write(text + "\n")
+
+    def run(self):
+        try:
+            for step in range(self.steps):
+                self.step(step)
+            self.heal()
+            self.check()
+        except Exception:
+            self.trace(traceback.format_exc())
+            raise
+        finally:
+            self.trace_file.flush()
+
+    def close(self):
+        self.machine.close()
+        self.trace_file.close()
+
+    # What happens.
+
+    def step(self, step):
+        chance = random.Random(f"{self.seed}/{step}")
+        for due, name, heal in list(self.pending_heals):
+            if due <= step:
+                self.trace(f"{step} heals: {name}")
+                heal()
+                self.pending_heals.remove((due, name, heal))
+        if not self.machine.alive():
+            raise Broken(f"the server ended by itself:\n{self.machine.log_tail()}")
+        device = chance.choice(self.devices)
+        device.link.chance = chance
+        action = chance.choices(list(ACTIONS), ACTIONS.values())[0]
+        if action == "go on sending" and not device.sending or \
+                action not in WITHOUT_PHOTOS and not device.objects:
+            action = chance.choice(("send", "follow"))
+        self.counts[action] = self.counts.get(action, 0) + 1
+        self.trace(f"{step} {device.name}: {action}")
+        try:
+            queued = len(device.outbox)
+            getattr(self, action.replace(" ", "_"))(device, chance, step)
+            if len(device.outbox) > queued and chance.random() < 0.5:
+                device.flush(1, twice=0.2)
+        except NoAnswer as error:
+            self.trace(f"  no answer: {error}")
+
+    def send(self, device, chance, _):
+        number = chance.randrange(len(self.files))
+        sending = Sending(device, self.files[number], number, chance.choice(("tus", "tus", "form")),
+                          chance.choice(("restore", "skip")))
+        if sending.way == "form":
+            sending.deleted = "restore"
+        device.sending.append(sending)
+        self.advance(device, sending)
+
+    @staticmethod
+    def advance(device, sending):
+        sending.advance()
+        if sending.over:
+            device.sending.remove(sending)
+
+    def go_on_sending(self, device, chance, _):
+        for _ in range(chance.randint(1, 4)):
+            if device.sending:
+                self.advance(device, chance.choice(device.sending))
+
+    def change_photo(self, device, chance, _):
+        photos = device.of_kind("photo")
+        if not photos:
+            return
+        photo = chance.choice(photos)
+        albums = [album["id"] for album in device.of_kind("album")]
+        members = {}
+        for name in chance.sample(("caption", "favourite", "tags", "albums", "name", "offset"),
+                                  chance.randint(1, 3)):
+            members[name] = {
+                "caption": f"caption {next(self.marks)}", "favourite": chance.random() < 0.5,
+                "tags": sorted({f"t{chance.randrange(5)}" for _ in range(chance.randint(1, 3))}),
+                "albums": chance.sample(albums, chance.randint(1, len(albums))) if albums else None,
+                "name": f"name {next(self.marks)}.jpg", "offset": chance.randrange(-600, 600),
+            }[name]
+        if members.get("albums", 1) is None:
+            members["albums"] = [uuid7(chance, self.ms)]  # one that is not there yet
+        device.queue("patch", "PATCH", f"/v1/photos/{photo['id']}", members, photo["version"],
+                     target=("photo", photo["id"]))
+
+    def make_album(self, device, chance, _):
+        body = {"name": f"Album {next(self.marks)}"}
+        if chance.random() < 0.5:
+            body["id"] = uuid7(chance, self.ms)
+        device.queue("new album", "POST", "/v1/albums", body)
+
+    def rename_album(self, device, chance, _):
+        if albums := device.of_kind("album"):
+            album = chance.choice(albums)
+            device.queue("patch", "PATCH", f"/v1/albums/{album['id']}",
+                         {"name": f"Album {next(self.marks)}"}, album["version"],
+                         target=("album", album["id"]))
+
+    def remove_album(self, device, chance, _):
+        if albums := device.of_kind("album"):
+            album = chance.choice(albums)
+            device.queue("remove", "DELETE", f"/v1/albums/{album['id']}",
+                         target=("album", album["id"]),
+                         version=chance.choice((None, album["version"])))
+
+    def make_edit(self, device, chance, _):
+        if photos := device.of_kind("photo"):
+            body = {"photo": chance.choice(photos)["id"], "recipe": {"mark": next(self.marks)}}
+            if chance.random() < 0.5:
+                body["id"] = uuid7(chance, self.ms)
+            device.queue("new edit", "POST", "/v1/edits", body)
+
+    def change_edit(self, device, chance, _):
+        if edits := device.of_kind("edit"):
+            edit = chance.choice(edits)
+            device.queue("recipe", "PUT", f"/v1/edits/{edit['id']}",
+                         {"recipe": {"mark": next(self.marks)}}, edit["version"],
+                         target=("edit", edit["id"]))
+
+    def remove_edit(self, device, chance, _):
+        if edits := device.of_kind("edit"):
+            edit = chance.choice(edits)
+            device.queue("remove", "DELETE", f"/v1/edits/{edit['id']}",
+                         target=("edit", edit["id"]), version=edit["version"])
+
+    def trash(self, device, chance, _):
+        if photos := device.of_kind("photo", trashed=False):
+            photo = chance.choice(photos)
+            device.queue("trash", "DELETE", f"/v1/photos/{photo['id']}", version=photo["version"],
+                         target=("photo", photo["id"]))
+
+    def restore(self, device, chance, _):
+        if photos := device.of_kind("photo", trashed=True):
+            photo = chance.choice(photos)
+            device.queue("patch", "PATCH", f"/v1/photos/{photo['id']}", {"trashed": False},
+                         photo["version"], target=("photo", photo["id"]))
+
+    def purge(self, device, chance, _):
+        if photos := device.of_kind("photo", trashed=True):
+            photo = chance.choice(photos)
+            device.ledger.purging.add(photo["id"])
+            device.queue("purge", "DELETE", f"/v1/photos/{photo['id']}?purge=1",
+                         target=("photo", photo["id"]),
+                         version=chance.choice((None, photo["version"])))
+
+    def flush(self, device, chance, _):
+        device.flush(chance.choice((1, 3, 1000)), twice=0.2)
+
+    def follow(self, device, chance, _):
+        device.follow(chance.choice((1, 3, 20, 1000)))
+
+    def listen(self, device, *_):
+        device.listen()
+
+    def resync(self, device, chance, _):
+        device.resync(chance.choice((3, 1000)))
+
+    def look(self, device, chance, _):
+        if photos := device.of_kind("photo"):
+            photo = chance.choice(photos)
+            reply = device.link.call("GET", f"/v1/photos/{photo['id']}/original")
+            if reply.status == 404:
+                if photo["id"] not in device.ledger.purging:
+                    raise Broken(f"{photo['id']} is lost")
+            elif reply.content != device.ledger.photos.get(photo["id"], reply.content):
+                raise Broken(f"{photo['id']} is another file")
+
+    def late_copy(self, device, *_):
+        device.late()
+
+    def line(self, device, *_):
+        device.link.offline = not device.link.offline
+
+    # What goes wrong.
+
+    def fault(self, device, chance, step):
+        can = {"kill": True, "kill in between": True, "clock": machines.FAKETIME.exists(),
+               "disk": self.machine.mounted, "cut": bool(self.machine.wires)}
+        names = [name for name in FAULTS if can[name]]
+        name = chance.choices(names, [FAULTS[name] for name in names])[0]
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self.trace(f"  {name}")
+        until = step + chance.randint(3, 12)
+        if name == "kill":
+            self.machine.kill()
+            self.revive()
+        elif name == "kill in between":
+            self.kill_in_between(device, chance)
+        elif name == "clock":
+            self.machine.set_clock(chance.choice(CLOCKS_S))
+            self.trace(f"  clock {self.machine.clock_s:+d} s")
+            self.later(until, name, lambda: self.machine.set_clock(0))
+        elif name == "disk":
+            self.machine.fill()
+            self.later(until, name, self.machine.free)
+        else:
+            part = chance.choice(sorted(self.machine.wires))
+            self.trace(f"  without {part}")
+            self.machine.cut(part)
+            self.later(until, name, lambda: self.machine.mend(part))
+
+    def later(self, step, name, heal):
+        self.pending_heals.append((step, name, heal))
+
+    def revive(self):
+        """It need not come up on a full disk or without a database."""
+        if self.machine.full or self.machine.cut_off:
+            self.machine.free()
+            for part in list(self.machine.cut_off):
+                self.machine.mend(part)
+        self.machine.start()
+
+    def kill_in_between(self, device, chance):
+        """While requests are under way."""
+        killer = threading.Timer(chance.uniform(0, 0.04), self.machine.kill)
+        killer.start()
+        try:
+            device.link.offline = False
+            while not killer.finished.is_set():
+                if device.sending and chance.random() < 0.5:
+                    self.advance(device, chance.choice(device.sending))
+                elif device.outbox:
+                    device.flush(1)
+                else:
+                    self.make_album(device, chance, None)
+        except NoAnswer as error:
+            self.trace(f"  killed: {error}")
+        finally:
+            killer.join()
+            self.revive()
+
+    # The end.
+
+    def heal(self):
+        self.trace("all heals")
+        for _, _, heal in self.pending_heals:
+            heal()
+        self.machine.heal()
+        for device in self.devices:
+            device.link.offline, device.link.faulty = False, False
+            device.link.chance = random.Random(f"{self.seed}/{device.name}")
+        self.until(lambda: all(self.drained(device) for device in self.devices), 60,
+                   "requests that are not answered")
+        self.until(self.looked_into, 5, None)
+        # From here on nobody works in the background but who clears away.
+        self.machine.kill()
+        self.machine.change_settings(services="user,sync", blob_grace_s=1, housekeeping_s=1)
+        self.machine.start()
+        self.until(lambda: all(self.caught_up(device) for device in self.devices), 30,
+                   "devices that do not catch up")
+
+    def until(self, probe, seconds, what):
+        end = time.monotonic() + seconds
+        while not probe():
+            if time.monotonic() > end:
+                if what:
+                    raise Broken(f"{what}: {[(d.outbox, d.sending) for d in self.devices]}")
+                return
+            time.sleep(0.05)
+
+    def drained(self, device):
+        try:
+            device.flush()
+            for sending in list(device.sending):
+                self.advance(device, sending)
+        except NoAnswer as error:
+            self.trace(f"  not yet: {error}")
+        return not device.outbox and not device.sending
+
+    def looked_into(self):
+        for devices in self.devices_of:
+            if not self.caught_up(devices[0]):
+                return False
+            if any(photo["state"]["status"] == "processing" for photo in devices[0].of_kind("photo")):
+                return False
+        return True
+
+    @staticmethod
+    def caught_up(device):
+        try:
+            device.follow()
+        except NoAnswer:
+            return False
+        return True
+
+    def check(self):
+        for devices in self.devices_of:
+            check_person(devices)
+        check_store(self.machine)
+        check_rebuild(self.machine, self.devices_of)

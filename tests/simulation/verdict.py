@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold when all has healed and every device has caught up."""
+
+import hashlib
+import io
+import time
+import zipfile
+
+from device import Device
+from ledger import whole
+from link import Broken
+
+PATHS = ("/v1/library", "/v1/albums", "/v1/objects", "/v1/objects?limit=3", "/v1/changes?since=0",
+         "/v1/photos", "/v1/photos?trashed=true", "/v1/photos?favourite=true", "/v1/photos?tag=t1",
+         "/v1/photos?text=caption")
+
+
+def hold(true, what):
+    if not true:
+        raise Broken(what)
+
+
+def get(link, path):
+    reply = link.call("GET", path)
+    hold(reply.status == 200, f"{path}: {reply}")
+    return reply
+
+
+def log_of(device):
+    """Each change, one by one; without a gap above the horizon."""
+    found, since, versions = [], 0, {}
+    more = True
+    while more:
+        page = get(device.link, f"/v1/changes?since={since}&limit=1").json()
+        for thing in page["changes"]:
+            hold(thing["seq"] == since + 1, f"a gap in the log between {since} and {thing['seq']}")
+            key = thing["kind"], thing["id"]
+            hold(thing["version"] == versions.get(key, 0) + 1,
+                 f"a gap in what happened to {key} before {thing['version']}")
+            versions[key] = thing["version"]
+            device.ledger.observed(thing)
+            found.append(thing)
+        since, more = page["next"], page["more"]
+    return found
+
+
+def living(device):
+    fresh = Device("fresh", device.link, device.ledger, device.trace)
+    fresh.resync(limit=7)
+    return fresh.objects, fresh.cursor
+
+
+def check_devices(devices, objects, seq):
+    for device in devices:
+        hold(device.cursor == seq, f"{device.name} is at {device.cursor} of {seq}")
+        for key in sorted(objects.keys() | device.objects.keys()):
+            hold(device.objects.get(key) == objects.get(key),
+                 f"{device.name} has {device.objects.get(key)}, the server {objects.get(key)}")
+
+
+def check_log(device, objects):
+    last = {(thing["kind"], thing["id"]): thing for thing in log_of(device)}
+    for key, thing in last.items():
+        hold(objects.get(key) == (None if thing.get("removed") else thing),
+             f"the log comes to {thing}, the server has {objects.get(key)}")
+    hold(objects.keys() <= last.keys(), "there are objects that the log does not know")
+    return {key for key, thing in last.items() if thing.get("removed")}
+
+
+def check_photos(device, objects):
+    ledger = device.ledger
+    photos = {photo for kind, photo in objects if kind == "photo"}
+    hold(photos == ledger.photos.keys() - ledger.purged,
+         f"photos that are there without a promise: {photos - ledger.photos.keys()}; "
+         f"that came back: {photos & ledger.purged}; "
+         f"that are lost: {ledger.photos.keys() - ledger.purged - photos}")
+    contents = {}
+    for photo in sorted(photos):
+        content = ledger.photos[photo]
+        digest = hashlib.sha256(content).digest()
+        hold(digest not in contents, f"{photo} and {contents.get(digest)} are one file")
+        contents[digest] = photo
+        have = get(device.link, f"/v1/photos/{photo}/original").content
+        hold(hashlib.sha256(have).digest() == digest,
+             f"{photo} has {len(have)} bytes that are not those of the file of {len(content)}")
+        for name in objects["photo", photo]["state"].get("renditions", {}):
+            get(device.link, f"/v1/photos/{photo}/{name}")
+    if photos:
+        check_zip(device, objects, sorted(photos))
+
+
+def check_zip(device, objects, photos):
+    reply = device.link.call("POST", "/v1/zip", json={"photos": photos[:50]})
+    hold(reply.status == 200, f"zip: {reply}")
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        have = sorted(hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist())
+    want = sorted(hashlib.sha256(device.ledger.photos[photo]).hexdigest() for photo in photos[:50]
+                  if "trashed" not in objects["photo", photo]["state"])
+    hold(have == want, "the archive is not what was asked for")
+
+
+def check_writes(device, objects, removed):
+    ledger = device.ledger
+    for kind in ("album", "edit"):
+        there = {each for each in objects if each[0] == kind}
+        made = {each for each in ledger.made if each[0] == kind}
+        may_go = ledger.removed | {each for each in made if kind == "edit" and
+                                   ledger.made[each].get("photo", photo_of(ledger, each))
+                                   in ledger.purged}
+        hold(there <= made, f"nobody made {there - made}")
+        hold(made - may_go <= there, f"lost: {made - may_go - there}")
+        hold(not there & ledger.removed, f"came back: {there & ledger.removed}")
+        marks = [whole(objects[each]["state"].get("name" if kind == "album" else "recipe"))
+                 for each in there]
+        hold(len(set(marks)) == len(marks), f"a request was done twice: {sorted(marks)}")
+    hold(ledger.removed <= removed, f"without a tombstone: {ledger.removed - removed}")
+    hold({("photo", photo) for photo in ledger.purged} <= removed, "purged without a tombstone")
+    for (kind, object_id), thing in objects.items():
+        for name, value in ledger.expected(kind, object_id).items():
+            have = thing["state"].get(name)
+            if name == "trashed":
+                if object_id in ledger.restored:
+                    continue
+                have = have is not None
+            hold(whole(have) == whole(value),
+                 f"{name} of the {kind} {object_id} was acknowledged as {value!r}, and is {have!r}")
+    for edit, origin in ledger.diverged.items():
+        if ("edit", edit) in objects:
+            hold(objects["edit", edit]["state"].get("diverged_from") == origin, f"{edit} forgot {origin}")
+
+
+def photo_of(ledger, edit):
+    """The photo of an edit that diverged from another."""
+    while edit[1] in ledger.diverged:
+        edit = "edit", ledger.diverged[edit[1]]
+    return ledger.made[edit].get("photo") if edit in ledger.made else None
+
+
+def check_person(devices):
+    """All that was promised to one person is kept."""
+    objects, seq = living(devices[0])
+    check_devices(devices, objects, seq)
+    removed = check_log(devices[0], objects)
+    check_photos(devices[0], objects)
+    check_writes(devices[0], objects, removed)
+
+
+def told(devices_of):
+    return [get(devices[0].link, path).content for devices in devices_of for path in PATHS]
+
+
+def check_store(machine, seconds=30):
+    """No file is missing; what is nobody's goes."""
+    end = time.monotonic() + seconds
+    while True:
+        done = machine.command("check", "--deep")
+        if done.returncode == 0 or time.monotonic() > end:
+            break
+        time.sleep(0.3)
+    hold(done.returncode == 0, f"imagesync check: {done.stdout}{done.stderr}")
+
+
+def check_rebuild(machine, devices_of):
+    before = told(devices_of)
+    done = machine.command("rebuild", "--all")
+    hold(done.returncode == 0, f"imagesync rebuild: {done.stdout}{done.stderr}")
+    for path, was, is_now in zip(PATHS * len(devices_of), before, told(devices_of)):
+        hold(was == is_now, f"rebuild changes {path} from {was!r} to {is_now!r}")
