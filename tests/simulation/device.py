@@ -3,6 +3,7 @@
 that are sent until they are answered."""
 
 import json
+import threading
 import uuid
 
 import requests
@@ -143,6 +144,31 @@ class Device:
         second = self.send(mutation)
         if (second.status, second.content) != (first.status, first.content):
             raise Broken(f"{mutation} was answered {first} and then {second}")
+
+    def at_once(self):
+        """A request that is on its way twice at the same time."""
+        if not self.outbox:
+            return
+        mutation, replies = self.link.chance.choice(self.outbox), []
+
+        def send():
+            try:
+                replies.append(self.send(mutation))
+            except NoAnswer:
+                pass
+        threads = [threading.Thread(target=send) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if not replies:
+            raise NoAnswer("neither")
+        done = [reply for reply in replies if reply.status < 400] or replies
+        if any(reply.status < 400 and (reply.status, reply.content) != (
+                done[0].status, done[0].content) for reply in replies) or len(done) < len(replies):
+            raise Broken(f"{mutation} was answered {replies}")
+        self.outbox.remove(mutation)
+        self.answer(mutation, done[0])
 
     def late(self):
         """A copy of a request that comes long after."""

@@ -3,6 +3,7 @@
 
 import http.client
 import json as json_text
+import threading
 import time
 
 import requests
@@ -36,7 +37,7 @@ class Reply:
 class Link:
     def __init__(self, machine, person, trace):
         self.machine, self.person, self.trace = machine, person, trace
-        self.http = requests.Session()
+        self.local = threading.local()  # a connection for each thread
         self.offline, self.faulty, self.chance = False, True, None
         self.sign_in()
 
@@ -62,7 +63,9 @@ class Link:
                 raise NoAnswer(fault)
             if fault == "half":
                 self._half(method, path, body or b"", headers)
-            reply = self.http.request(method, self.machine.url + path, data=body, headers=headers,
+            if not hasattr(self.local, "http"):
+                self.local.http = requests.Session()
+            reply = self.local.http.request(method, self.machine.url + path, data=body, headers=headers,
                                       timeout=30, **kwargs)
             content = reply.content
         except (requests.RequestException, OSError) as error:

@@ -21,9 +21,9 @@ import library  # of tests/integration, which machine.py leads to
 from people import Person
 
 ACTIONS = {"send": 16, "go on sending": 22, "change photo": 16, "make album": 4, "rename album": 4,
-           "remove album": 2, "make edit": 5, "change edit": 9, "remove edit": 1, "trash": 4,
+           "remove album": 2, "make edit": 5, "change edit": 14, "remove edit": 1, "trash": 4,
            "restore": 3, "purge": 3, "flush": 22, "follow": 12, "listen": 3, "resync": 1, "look": 4,
-           "late copy": 4, "line": 3, "fault": 9}
+           "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
 FAULTS = {"kill": 3, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4}
 WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault"}
 CLOCKS_S = (-86400, -7200, -90, 90, 3600, 6 * 3600)
@@ -227,6 +227,32 @@ class Simulation:
     def late_copy(self, device, *_):
         device.late()
 
+    def at_once(self, device, *_):
+        device.at_once()
+
+    def together(self, _, __, step):
+        """All devices at the same time."""
+        problems = []
+
+        def work(device):
+            try:
+                device.link.chance = random.Random(f"{self.seed}/{step}/{device.name}")
+                if device.sending:
+                    self.advance(device, device.link.chance.choice(device.sending))
+                device.flush(3, twice=0.2)
+                device.follow(20)
+            except NoAnswer as error:
+                self.trace(f"  {device.name}: {error}")
+            except Exception as error:
+                problems.append(error)
+        threads = [threading.Thread(target=work, args=(device,)) for device in self.devices]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if problems:
+            raise problems[0]
+
     def line(self, device, *_):
         device.link.offline = not device.link.offline
 
@@ -276,12 +302,13 @@ class Simulation:
         try:
             device.link.offline = False
             while not killer.finished.is_set():
-                if device.sending and chance.random() < 0.5:
+                if device.sending and chance.random() < 0.6:
                     self.advance(device, chance.choice(device.sending))
                 elif device.outbox:
                     device.flush(1)
                 else:
                     self.make_album(device, chance, None)
+                    self.send(device, chance, None)
         except NoAnswer as error:
             self.trace(f"  killed: {error}")
         finally:
