@@ -47,6 +47,8 @@ class Device:
         if thing.get("unreadable"):
             raise Broken(f"{thing} does not open")
         self.ledger.observed(thing)
+        if thing["seq"] <= self.cursor:
+            return  # the answer to what was repeated: it may have been removed since
         key = thing["kind"], thing["id"]
         mine = self.objects.get(key)
         if thing.get("removed"):

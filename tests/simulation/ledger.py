@@ -19,7 +19,8 @@ class Ledger:
         self.removed = set()    # (kind, id) of albums and edits
         self.made = {}          # (kind, id): mark
         self.writes = {}        # (kind, id): [(version, members)]
-        self.restored = set()   # photos that a new upload may have taken out of the trash
+        self.sent = []          # contents, each time that somebody sent one on purpose
+        self.trashed = {}       # id: how many these were when it was first thrown away
         self.seen = {}          # (kind, id, version): what it was
         self.diverged = {}      # id of an edit: the edit that it comes from
 
@@ -30,11 +31,16 @@ class Ledger:
         if first != whole(thing):
             raise Broken(f"{key} was shown as {first} and as {whole(thing)}")
 
-    def photo(self, photo_id, content, status):
+    def photo(self, photo_id, content):
         if self.photos.setdefault(photo_id, content) != content:
             raise Broken(f"{photo_id} was said to be of two files")
-        if status == "restored":
-            self.restored.add(photo_id)
+
+    def throws_away(self, photo_id):
+        self.trashed.setdefault(photo_id, len(self.sent))
+
+    def maybe_restored(self, photo_id):
+        """Whether its file was sent again since, which takes it out of the trash."""
+        return self.photos[photo_id] in self.sent[self.trashed.get(photo_id, 0):]
 
     def created(self, kind, thing, members):
         self.made[kind, thing["id"]] = members

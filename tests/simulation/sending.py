@@ -21,6 +21,8 @@ class Sending:
         return f"file {self.number} by {self.way}, {self.deleted}, {self.at} of {len(self.content)}"
 
     def advance(self):
+        if self.deleted != "skip":
+            self.device.ledger.sent.append(self.content)
         if self.way == "form":
             self._form()
         elif not self.where:
@@ -33,7 +35,7 @@ class Sending:
             raise Broken(f"{self} became {status}")
         self.over = True
         if status != "skipped":
-            self.device.ledger.photo(photo_id, self.content, status)
+            self.device.ledger.photo(photo_id, self.content)
         elif self.deleted != "skip":
             raise Broken(f"{self} was skipped")
 

@@ -185,6 +185,7 @@ class Simulation:
     def trash(self, device, chance, _):
         if photos := device.of_kind("photo", trashed=False):
             photo = chance.choice(photos)
+            device.ledger.throws_away(photo["id"])
             device.queue("trash", "DELETE", f"/v1/photos/{photo['id']}", version=photo["version"],
                          target=("photo", photo["id"]))
 

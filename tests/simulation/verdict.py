@@ -10,9 +10,12 @@ from device import Device
 from ledger import whole
 from link import Broken
 
+from backends import rows
+
 PATHS = ("/v1/library", "/v1/albums", "/v1/objects", "/v1/objects?limit=3", "/v1/changes?since=0",
          "/v1/photos", "/v1/photos?trashed=true", "/v1/photos?favourite=true", "/v1/photos?tag=t1",
          "/v1/photos?text=caption")
+TABLES = ("sync_object", "sync_photo", "sync_term", "sync_edit")
 
 
 def hold(true, what):
@@ -119,7 +122,7 @@ def check_writes(device, objects, removed):
         for name, value in ledger.expected(kind, object_id).items():
             have = thing["state"].get(name)
             if name == "trashed":
-                if object_id in ledger.restored:
+                if ledger.maybe_restored(object_id):
                     continue
                 have = have is not None
             hold(whole(have) == whole(value),
@@ -160,9 +163,15 @@ def check_store(machine, seconds=30):
     hold(done.returncode == 0, f"imagesync check: {done.stdout}{done.stderr}")
 
 
+def projections(machine):
+    return {table: sorted(map(repr, rows(machine, f"SELECT * FROM {table}"))) for table in TABLES}
+
+
 def check_rebuild(machine, devices_of):
-    before = told(devices_of)
+    before, kept = told(devices_of), projections(machine)
     done = machine.command("rebuild", "--all")
     hold(done.returncode == 0, f"imagesync rebuild: {done.stdout}{done.stderr}")
     for path, was, is_now in zip(PATHS * len(devices_of), before, told(devices_of)):
         hold(was == is_now, f"rebuild changes {path} from {was!r} to {is_now!r}")
+    for table, now in projections(machine).items():
+        hold(now == kept[table], f"rebuild changes {table} from {kept[table]} to {now}")
