@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which seeds run on which back end: --seeds 1-20 --backend servers."""
 
-from run import seeds_of
+from run import BACKENDS, seeds_of
 
 
 def pytest_addoption(parser):
     parser.addoption("--seeds", type=seeds_of, default=range(1, 21), metavar="A-B")
-    parser.addoption("--backend", choices=("embedded", "servers"), action="append")
+    parser.addoption("--backend", choices=BACKENDS, action="append")
 
 
 def pytest_generate_tests(metafunc):

@@ -18,6 +18,7 @@ from wire import Wire  # noqa: E402
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 DISK_MIB = 96
+BUCKET = "simulation"
 SETTINGS = {"services": "user,sync,worker", "password_ops": 1, "password_memory_mib": 8,
             "attempts_per_address": 100000}
 
@@ -29,7 +30,8 @@ def may_mount(folder):
 
 
 class Machine(Server):
-    """`backend` is {} or {"database": URL, "cache": URL} of servers that many runs share."""
+    """`backend`: what many runs share: nothing, or URLs of a `database` and a `cache`, perhaps of
+    a `queue`, and a `store` of S3."""
 
     def __init__(self, folder, backend):  # pylint: disable=super-init-not-called
         self.folder, self.wires, self.full, self.cut_off = folder, {}, False, set()
@@ -41,25 +43,35 @@ class Machine(Server):
         self.clock_file, self.clock_s = folder / "clock", 0
         settings = dict(SETTINGS)
         if backend:
-            settings.update(self._lines(backend), migrate_on_start="yes",
-                            blobs=self.disk / "blobs")
+            settings.update(self._lines(backend), migrate_on_start="yes")
         self.set_clock(0)
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("IMAGESYNC_")} | self.faked()
         self.change_settings(**settings)
-        self.starts = 0
-        self.start()
+        self.starts, self.process = 0, None
 
     def _lines(self, backend):
         """Its own database of the server, behind lines of its own."""
         name = f"run_{os.getpid()}_{self.folder.name.replace('-', '_')}"
         psql(backend["database"], f"CREATE DATABASE {name}")
         found = {}
-        for part, url in (("database", backend["database"]), ("cache", backend["cache"])):
-            self.wires[part] = Wire(urlsplit(url).port)
-            found[part] = url.replace(f":{urlsplit(url).port}", f":{self.wires[part].port}")
+        for part in ("database", "cache", "queue"):
+            if part in backend:
+                found[part] = self._wired(part, backend[part])
+        if "store" in backend:
+            store = backend["store"]
+            found.update(blobs="s3", s3_endpoint=self._wired("store", store.endpoint),
+                         s3_bucket=BUCKET, s3_prefix=f"{name}/", s3_access_key=store.key,
+                         s3_secret_key=store.secret, s3_timeout_ms=5000)
+        else:
+            found["blobs"] = self.disk / "blobs"
         found["database"] = found["database"].rsplit("/", 1)[0] + "/" + name
         return found
+
+    def _wired(self, part, url):
+        port = urlsplit(url).port
+        self.wires[part] = Wire(port)
+        return url.replace(f":{port}", f":{self.wires[part].port}")
 
     def change_settings(self, **settings):
         self.environment.update({"IMAGESYNC_" + name.upper(): str(value)
@@ -130,7 +142,7 @@ class Machine(Server):
         return self.full or self.cut_off or not self.alive()
 
     def close(self):
-        if self.alive():
+        if self.process and self.alive():
             self.kill()
         for wire in self.wires.values():
             wire.close()

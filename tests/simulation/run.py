@@ -14,9 +14,15 @@ import time
 import traceback
 from pathlib import Path
 
+from machine import BUCKET
 from simulation import Simulation
 
 import backends
+from rabbitmq_server import Broker
+from seaweed_server import Seaweed
+
+# "stores": the servers, and RabbitMQ and an S3 store besides.
+BACKENDS = ("embedded", "servers", "stores")
 
 STEPS = 120
 
@@ -33,7 +39,13 @@ def replay(seed, steps, backend):
 @contextlib.contextmanager
 def backend_of(name, folder):
     folder.mkdir(parents=True, exist_ok=True)
-    with (backends.embedded if name == "embedded" else backends.servers)(folder) as found:
+    with contextlib.ExitStack() as stack:
+        found = stack.enter_context(
+            (backends.embedded if name == "embedded" else backends.servers)(folder))
+        if name == "stores":
+            found["queue"] = stack.enter_context(Broker()).url
+            found["store"] = stack.enter_context(Seaweed())
+            found["store"].client().create_bucket(Bucket=BUCKET)
         yield found
 
 
@@ -41,6 +53,7 @@ def simulate(seed, steps, folder, backend, keep=False):
     """Raises Broken, and leaves the folder, when something was lost."""
     simulation = Simulation(seed, steps, folder, backend)
     try:
+        simulation.begin()
         simulation.run()
     except BaseException:
         shutil.copytree(simulation.machine.data, folder / "data-left", dirs_exist_ok=True,
@@ -58,7 +71,7 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seeds", type=seeds_of, metavar="A-B")
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--backend", choices=("embedded", "servers"), default="embedded")
+    parser.add_argument("--backend", choices=BACKENDS, default="embedded")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--keep", action="store_true", help="the folders of all runs")
     parser.add_argument("--minutes", type=float, help="begin no further seed after that time")

@@ -39,9 +39,12 @@ class Simulation:
         self.pending_heals = []
         self.ms = 1_760_000_000_000
         self.machine = Machine(folder, backend)
-        chance = random.Random(f"{seed}")
+        self.files, self.devices_of, self.devices = [], [], []
+
+    def begin(self):
+        seed, chance = self.seed, random.Random(f"{self.seed}")
+        self.machine.start()
         self.files = [self.file(chance, n) for n in range(chance.randint(6, 20))]
-        self.devices_of = []
         for person_number in range(chance.randint(1, 2)):
             person = Person(self.machine, f"seed{seed}-{person_number}@example.com")
             ledger = Ledger(person)
