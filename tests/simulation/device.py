@@ -192,7 +192,7 @@ class Device:
         elif mutation.kind == "purge" and reply.status == 409:
             pass  # it is not in the trash any more
         elif mutation.kind == "new edit" and reply.status == 400:
-            if mutation.body["photo"] not in self.ledger.purged | self.ledger.purging:
+            if not self.ledger.may_be_gone(mutation.body["photo"]):
                 raise Broken(f"{mutation}: {reply}")
         else:
             raise Broken(f"{mutation}: {reply}")

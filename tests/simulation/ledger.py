@@ -21,6 +21,7 @@ class Ledger:
         self.writes = {}        # (kind, id): [(version, members)]
         self.sent = []          # contents, each time that somebody sent one on purpose
         self.trashed = {}       # id: how many these were when it was first thrown away
+        self.paired = set()     # contents that were sent as half of a pair
         self.seen = {}          # (kind, id, version): what it was
         self.diverged = {}      # id of an edit: the edit that it comes from
 
@@ -37,6 +38,24 @@ class Ledger:
 
     def throws_away(self, photo_id):
         self.trashed.setdefault(photo_id, len(self.sent))
+
+    def may_be_gone(self, photo_id):
+        """Whether somebody has asked to remove it for good, perhaps with its other half."""
+        return photo_id in self.purging or self.photos.get(photo_id) in self.paired
+
+    def halves(self):
+        """By id of a photo, those that it was ever shown to be paired with."""
+        found = {}
+        for (kind, object_id, _), text in self.seen.items():
+            other = json.loads(text).get("state", {}).get("pair") if kind == "photo" else None
+            if other:
+                found[object_id] = other
+        return found
+
+    def gone(self):
+        """Photos that must be removed: also the other halves, as they were when that was asked."""
+        halves = self.halves()
+        return self.purged | {halves[photo] for photo in self.purged if photo in halves}
 
     def maybe_restored(self, photo_id):
         """Whether its file was sent again since, which takes it out of the trash."""

@@ -11,9 +11,11 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class Sending:
-    def __init__(self, device, content, number, way, deleted="restore"):
+    def __init__(self, device, content, number, way, deleted="restore", pair=None):
         self.device, self.content, self.number = device, content, number
-        self.way, self.deleted = way, deleted
+        self.way, self.deleted, self.pair = way, deleted, pair
+        if pair:
+            device.ledger.paired.add(content)
         self.where, self.at, self.unsure = None, 0, False
         self.over = False
 
@@ -59,6 +61,8 @@ class Sending:
         deleted = base64.b64encode(self.deleted.encode()).decode()
         headers = {**TUS, "Upload-Length": str(len(self.content)),
                    "Upload-Metadata": f"filename {name},deleted {deleted}"}
+        if self.pair:
+            headers["Upload-Metadata"] += f",pair {base64.b64encode(self.pair.encode()).decode()}"
         body = None
         if chance.random() < 0.4:
             body = self.content[:chance.randrange(1, len(self.content) + 1)]
@@ -75,7 +79,7 @@ class Sending:
         (found,) = reply.json()["files"]
         ledger = self.device.ledger
         mine = {photo for photo, content in ledger.photos.items() if content == self.content}
-        living = mine - ledger.purging
+        living = {photo for photo in mine if not ledger.may_be_gone(photo)}
         if living and (found["status"] == "unknown" or found.get("photo") not in living | {None}):
             raise Broken(f"{living} is acknowledged, and the check says {found}")
 

@@ -107,10 +107,12 @@ class Simulation:
 
     def send(self, device, chance, _):
         number = chance.randrange(len(self.files))
-        sending = Sending(device, self.files[number], number, chance.choice(("tus", "tus", "form")),
-                          chance.choice(("restore", "skip")))
-        if sending.way == "form":
-            sending.deleted = "restore"
+        if chance.random() < 0.3:
+            sending = Sending(device, self.files[number], number, "form")
+        else:
+            pair = f"pair {number // 2}" if chance.random() < 0.2 else None
+            sending = Sending(device, self.files[number], number, "tus",
+                              chance.choice(("restore", "skip")), pair)
         device.sending.append(sending)
         self.advance(device, sending)
 
@@ -223,7 +225,7 @@ class Simulation:
             photo = chance.choice(photos)
             reply = device.link.call("GET", f"/v1/photos/{photo['id']}/original")
             if reply.status == 404:
-                if photo["id"] not in device.ledger.purging:
+                if not device.ledger.may_be_gone(photo["id"]):
                     raise Broken(f"{photo['id']} is lost")
             elif reply.content != device.ledger.photos.get(photo["id"], reply.content):
                 raise Broken(f"{photo['id']} is another file")

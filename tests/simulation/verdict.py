@@ -72,11 +72,13 @@ def check_log(device, objects):
 
 def check_photos(device, objects):
     ledger = device.ledger
-    photos = {photo for kind, photo in objects if kind == "photo"}
-    hold(photos == ledger.photos.keys() - ledger.purged,
+    photos, gone = {photo for kind, photo in objects if kind == "photo"}, ledger.gone()
+    hold(photos == ledger.photos.keys() - gone,
          f"photos that are there without a promise: {photos - ledger.photos.keys()}; "
-         f"that came back: {photos & ledger.purged}; "
-         f"that are lost: {ledger.photos.keys() - ledger.purged - photos}")
+         f"that came back: {photos & gone}; "
+         f"that are lost: {ledger.photos.keys() - gone - photos}")
+    for photo, half in ledger.halves().items():
+        hold((photo in photos) == (half in photos), f"{photo} and {half} were torn apart")
     contents = {}
     for photo in sorted(photos):
         content = ledger.photos[photo]
@@ -103,13 +105,13 @@ def check_zip(device, objects, photos):
 
 
 def check_writes(device, objects, removed):
-    ledger = device.ledger
+    ledger, gone = device.ledger, device.ledger.gone()
     for kind in ("album", "edit"):
         there = {each for each in objects if each[0] == kind}
         made = {each for each in ledger.made if each[0] == kind}
         may_go = ledger.removed | {each for each in made if kind == "edit" and
                                    ledger.made[each].get("photo", photo_of(ledger, each))
-                                   in ledger.purged}
+                                   in gone}
         hold(there <= made, f"nobody made {there - made}")
         hold(made - may_go <= there, f"lost: {made - may_go - there}")
         hold(not there & ledger.removed, f"came back: {there & ledger.removed}")
@@ -117,12 +119,12 @@ def check_writes(device, objects, removed):
                  for each in there]
         hold(len(set(marks)) == len(marks), f"a request was done twice: {sorted(marks)}")
     hold(ledger.removed <= removed, f"without a tombstone: {ledger.removed - removed}")
-    hold({("photo", photo) for photo in ledger.purged} <= removed, "purged without a tombstone")
+    hold({("photo", photo) for photo in gone} <= removed, "purged without a tombstone")
     for (kind, object_id), thing in objects.items():
         for name, value in ledger.expected(kind, object_id).items():
             have = thing["state"].get(name)
             if name == "trashed":
-                if ledger.maybe_restored(object_id):
+                if ledger.maybe_restored(object_id) or ledger.photos[object_id] in ledger.paired:
                     continue
                 have = have is not None
             hold(whole(have) == whole(value),
