@@ -95,12 +95,12 @@ def suites():
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
               junit=REPORTS / "tests-e2e.xml", environment=BINARY),
-        # 20 seeds always; before a release as many of 500 as fit into 20 minutes on each back end.
+        # 20 seeds always; before a release as many of 500 as fit into 40 minutes altogether.
         pytest_suite("tests/simulation"),
         *(Suite(f"tests/simulation, {name}",
-                [PYTHON, "tests/simulation/run.py", "--seeds", "1-500", "--minutes", "20",
+                [PYTHON, "tests/simulation/run.py", "--seeds", "1-500", "--minutes", minutes,
                  "--backend", name], full_only=True, environment=BINARY)
-          for name in ("embedded", "servers")),
+          for name, minutes in (("embedded", "18"), ("servers", "15"), ("stores", "7"))),
         pytest_suite("tests/failover", full_only=True, arguments=["-rP"]),
         pytest_suite("tests/kafka", full_only=True, arguments=["-rP"]),
         Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),

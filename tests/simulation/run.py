@@ -97,6 +97,8 @@ def main():
                       f"{replay(seed, arguments.steps, arguments.backend)}\n"
                       f"{traceback.format_exc(limit=-3)[:3000]}", flush=True)
     print(f"{done} seeds, {len(failed)} failed: {failed}; {time.monotonic() - began:.0f} s; {counts}")
+    if not failed and not arguments.folder:
+        shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed or not done else 0
 
 

@@ -48,6 +48,7 @@ SyncFailure sync_failure_of_fault(int r) {
     case -EREMOTEIO:
     case -ETIMEDOUT:
     case -ENOMEDIUM: /* the operator has to see to the store; nothing is lost meanwhile */
+    case -EACCES:    /* likewise: the store refuses the key, or a clock that is wrong */
         return SYNC_FAILURE_UNAVAILABLE;
     case -ENOSPC:
         return SYNC_FAILURE_STORAGE_FULL;
