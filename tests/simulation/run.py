@@ -78,7 +78,7 @@ def main():
     arguments = parser.parse_args()
     seeds = [arguments.seed] if arguments.seed is not None else arguments.seeds or range(1, 21)
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="imagesync-simulation-"))
-    failed, done, counts, began = [], 0, {}, time.monotonic()
+    failed, done, counts, without, began = [], 0, {}, set(), time.monotonic()
     with backend_of(arguments.backend, folder / "servers") as backend:
         for seed in seeds:
             if arguments.minutes and time.monotonic() - began > arguments.minutes * 60:
@@ -88,6 +88,7 @@ def main():
             try:
                 simulation = simulate(seed, arguments.steps, folder / f"seed-{seed}", backend,
                                       arguments.keep)
+                without.update(simulation.without())
                 for name, count in simulation.counts.items():
                     counts[name] = counts.get(name, 0) + count
                 print(f"seed {seed}: ok ({time.monotonic() - started:.1f} s)", flush=True)
@@ -97,6 +98,8 @@ def main():
                       f"{replay(seed, arguments.steps, arguments.backend)}\n"
                       f"{traceback.format_exc(limit=-3)[:3000]}", flush=True)
     print(f"{done} seeds, {len(failed)} failed: {failed}; {time.monotonic() - began:.0f} s; {counts}")
+    for reason in sorted(without):
+        print(reason)
     if not failed and not arguments.folder:
         shutil.rmtree(folder, ignore_errors=True)
     return 1 if failed or not done else 0

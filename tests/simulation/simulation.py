@@ -41,6 +41,15 @@ class Simulation:
         self.machine = Machine(folder, backend)
         self.files, self.devices_of, self.devices = [], [], []
 
+    def without(self):
+        """What cannot go wrong here, and why."""
+        found = []
+        if not self.machine.mounted:
+            found.append("the disk does not fill up: mount is not allowed")
+        if not machines.FAKETIME.exists():
+            found.append("the clock does not jump: libfaketime is missing")
+        return found
+
     def begin(self):
         seed, chance = self.seed, random.Random(f"{self.seed}")
         self.machine.start()
