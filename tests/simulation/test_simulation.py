@@ -15,8 +15,8 @@ def found(backend, tmp_path_factory):
 
 
 def test_nothing_that_was_promised_is_lost(backend, found, seed, tmp_path):
-    print(f"again: {replay(seed, STEPS, backend)}\ntrace: {tmp_path}/run/trace")
-    simulation = simulate(seed, STEPS, tmp_path / "run", found)
+    print(f"again: {replay(seed, STEPS, backend)}\ntrace: {tmp_path}/seed-{seed}/trace")
+    simulation = simulate(seed, STEPS, tmp_path / f"seed-{seed}", found)
     for reason in simulation.without():
         warnings.warn(reason)
     assert simulation.counts["fault"] > 0 or STEPS < 50
