@@ -8,6 +8,7 @@ What a run did stands in FOLDER/SEED/trace, the server's log beside it; of runs 
 import argparse
 import contextlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -67,6 +68,7 @@ def simulate(seed, steps, folder, backend, keep=False):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and disks go too
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seeds", type=seeds_of, metavar="A-B")
