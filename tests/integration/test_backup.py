@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def done(result):
 
 
 def stored_files(server):
-    return sorted(path for path in (server.data / "blobs" / "blobs").rglob("*") if path.is_file())
+    return sorted(path for path in (Path(server.blobs) / "blobs").rglob("*") if path.is_file())
 
 
 def originals(person):
@@ -154,11 +155,11 @@ def test_files_beside_a_database_that_has_its_own_copies(server, tmp_path):
     assert not (tmp_path / "backup" / "database.db").exists()
     before = told(ada), originals(ada)
     server.stop()
-    shutil.move(server.data / "blobs", tmp_path / "lost")
+    shutil.move(Path(server.blobs), tmp_path / "lost")
     refused = run(server, "check")
     assert refused.returncode == 3, "another store is never taken for an empty one"
-    if (server.data / "blobs").exists():
-        shutil.rmtree(server.data / "blobs")
+    if Path(server.blobs).exists():
+        shutil.rmtree(Path(server.blobs))
     assert "0 of them are missing" in done(run(server, "restore", tmp_path / "backup"))
     done(run(server, "check", "--deep"))
     server.start()
