@@ -88,9 +88,16 @@ int access_http_library_key(Access *base, const Uuid *user_id, UserKey *ret_key)
     _cleanup_(arena_freep) Arena *arena = arena_new();
     AccessQuestion question = {.user_id = access_http_id_text(user_id, arena)};
     AccessAnswer answer;
+    Uuid parsed;
     bool unsure;
-    int r = access_http_call((AccessHttp *)base, ACCESS_VERB_LIBRARY_KEY, &question, false, arena,
-                             &answer, &unsure);
+    int r;
+
+    /* What a stranger's link names need not be an id at all: that is nobody, and no question. */
+    if (uuid_parse(str_from(question.user_id), &parsed) < 0) {
+        return ACCESS_E_NONE;
+    }
+    r = access_http_call((AccessHttp *)base, ACCESS_VERB_LIBRARY_KEY, &question, false, arena,
+                         &answer, &unsure);
 
     if (r < 0) {
         return r;
