@@ -79,15 +79,18 @@ def suites():
         # tampers with a file of SQLite; test_replicas has databases of its own; test_crashes,
         # test_lifecycle, test_limits and test_determinism start servers of their own and look into
         # one process; test_quality is about the model; test_deploy starts all parts itself; and
-        # test_register reads the documents alone.
+        # test_register reads the documents alone; test_change_stream sees a header that the proxy
+        # takes; test_backup, test_rebuild and test_upload_cuts run the command line beside one
+        # process or kill it.
         pytest_suite("tests/integration", full_only=True, note="three processes",
                      arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
-                         "accounts", "attacks", "attempts", "avatar", "bad_input", "consents",
-                         "cutout_api", "device_grant", "erasure", "exports", "hostile_issuers",
-                         "hostile_strings", "issuers", "keys", "login", "oidc", "oidc_tokens",
-                         "openapi", "passkeys", "passwords", "profile_cache", "removebg",
-                         "schemathesis", "segment", "stolen", "urls", "ways")]),
+                         "accounts", "attacks", "attempts", "avatar", "bad_input", "changes",
+                         "consents", "cutout_api", "device_grant", "erasure", "exports",
+                         "form_uploads", "hostile_issuers", "hostile_strings", "issuers", "keys",
+                         "library", "login", "oidc", "oidc_tokens", "openapi", "passkeys",
+                         "passwords", "photos", "profile_cache", "removebg", "schemathesis",
+                         "segment", "shares", "stolen", "uploads", "urls", "ways", "zip")]),
         pytest_suite("tests/integration", full_only=True, note="a file of 2 GB",
                      arguments=["-k", "large"], files=["test_upload_cuts.py"],
                      environment={"IMAGESYNC_LARGE": "1"}),
