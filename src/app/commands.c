@@ -132,7 +132,7 @@ static const char restore_details[] =
     "  imagesync restore /mnt/backup --keys /mnt/elsewhere/keys --data /srv/imagesync\n";
 
 static const char check_details[] =
-    "Looks whether each library's log has no gap and opens, whether its tables are what the log "
+    "Looks whether each library's log has no gap and opens, whether its objects are what the log "
     "comes to, whether each file that the database knows is in the store with the right length "
     "(with --deep: opens it), and whether the store has files that nobody knows. A server may run "
     "meanwhile. Nothing is changed. The exit status is 1 when something is wrong.\n";

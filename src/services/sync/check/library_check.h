@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Whether a library is whole: its log has no gap, and its tables are what the log comes to. */
+/* Whether a library is whole: its log has no gap, and its objects are what the log comes to. (Not
+ * the tables that find them: what is stale there, a rebuild makes anew.) */
 
 #include "services/sync/objects.h"
 
