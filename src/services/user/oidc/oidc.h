@@ -78,6 +78,8 @@ UserFailure oidc_bearer(UserCall *call, AccessToken *ret_token);
 
 /* RFC 6750 3.1: nothing is said of a token that was not sent (`error` NULL). */
 void oidc_respond_bearer_error(UserCall *call, unsigned status, const char *error);
+/* oidc_bearer() with that scope; or it has answered why not, and says false. */
+bool oidc_admit_bearer(UserCall *call, uint32_t scope, AccessToken *ret_token);
 
 /* Where the claim "picture" leads to, below the public URL. */
 #define OIDC_PICTURE_PATH "/oauth/userinfo/picture"

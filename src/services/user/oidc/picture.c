@@ -49,20 +49,9 @@ void oidc_picture_handle(HttpRequest *request, void *context) {
     UserCall call = oidc_call(context, request);
     Picture picture = {.call = &call};
     AccessToken token;
-    UserFailure failure = oidc_bearer(&call, &token);
     int r;
 
-    if (failure != USER_FAILURE_NONE && failure != USER_FAILURE_SIGNED_OUT) {
-        oidc_respond_error(&call, user_failure_info(failure)->status, "temporarily_unavailable",
-                           NULL);
-        return;
-    }
-    if (failure != USER_FAILURE_NONE) {
-        oidc_respond_bearer_error(&call, 401, NULL);
-        return;
-    }
-    if (!(token.scopes & SCOPE_PROFILE)) {
-        oidc_respond_bearer_error(&call, 403, "insufficient_scope");
+    if (!oidc_admit_bearer(&call, SCOPE_PROFILE, &token)) {
         return;
     }
     picture.user_id = token.user_id;

@@ -17,6 +17,22 @@ void oidc_respond_bearer_error(UserCall *call, unsigned status, const char *erro
     oidc_respond_json(call, status, body, headers);
 }
 
+bool oidc_admit_bearer(UserCall *call, uint32_t scope, AccessToken *ret_token) {
+    UserFailure failure = oidc_bearer(call, ret_token);
+
+    if (failure == USER_FAILURE_SIGNED_OUT) {
+        oidc_respond_bearer_error(call, 401, NULL);
+    } else if (failure != USER_FAILURE_NONE) {
+        oidc_respond_error(call, user_failure_info(failure)->status, "temporarily_unavailable",
+                           NULL);
+    } else if (!(ret_token->scopes & scope)) {
+        oidc_respond_bearer_error(call, 403, "insufficient_scope");
+    } else {
+        return true;
+    }
+    return false;
+}
+
 typedef struct Shown {
     UserCall *call;
     Uuid user_id;
@@ -68,21 +84,10 @@ void oidc_userinfo_handle(HttpRequest *request, void *context) {
     UserCall call = oidc_call(context, request);
     Shown shown = {.call = &call};
     AccessToken token;
-    UserFailure failure = oidc_bearer(&call, &token);
     _cleanup_(json_decrefp) json_t *claims = NULL;
     int r;
 
-    if (failure != USER_FAILURE_NONE && failure != USER_FAILURE_SIGNED_OUT) {
-        oidc_respond_error(&call, user_failure_info(failure)->status, "temporarily_unavailable",
-                           NULL);
-        return;
-    }
-    if (failure != USER_FAILURE_NONE) {
-        oidc_respond_bearer_error(&call, 401, NULL);
-        return;
-    }
-    if (!(token.scopes & SCOPE_OPENID)) {
-        oidc_respond_bearer_error(&call, 403, "insufficient_scope");
+    if (!oidc_admit_bearer(&call, SCOPE_OPENID, &token)) {
         return;
     }
     shown.user_id = token.user_id;
