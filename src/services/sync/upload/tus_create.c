@@ -91,17 +91,7 @@ static SyncFailure begin(TusSend *send) {
 }
 
 static void *create_begin(HttpRequest *request, void *context) {
-    TusSend *send = arena_alloc(http_request_arena(request), sizeof(*send));
-    SyncFailure failure = tus_admit(context, request, &send->call);
-
-    if (failure == SYNC_FAILURE_NONE) {
-        failure = begin(send);
-    }
-    if (failure != SYNC_FAILURE_NONE) {
-        tus_send_refuse(send, failure);
-        return NULL;
-    }
-    return send;
+    return tus_send_begin(request, context, begin);
 }
 
 /* A body that says to be something else is dropped; an upload made of parts takes none. */

@@ -18,6 +18,20 @@ void tus_send_refuse(TusSend *send, SyncFailure failure) {
     tus_refuse(&send->call, failure);
 }
 
+void *tus_send_begin(HttpRequest *request, void *context, TusBegin *begin) {
+    TusSend *send = arena_alloc(http_request_arena(request), sizeof(*send));
+    SyncFailure failure = tus_admit(context, request, &send->call);
+
+    if (failure == SYNC_FAILURE_NONE) {
+        failure = begin(send);
+    }
+    if (failure != SYNC_FAILURE_NONE) {
+        tus_send_refuse(send, failure);
+        return NULL;
+    }
+    return send;
+}
+
 SyncFailure tus_send_open(TusSend *send, uint64_t offset) {
     SyncCall *call = &send->call;
     int r = tus_checksum(call->request, &send->checksum, &send->expected, &call->detail);

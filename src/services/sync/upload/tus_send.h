@@ -18,6 +18,10 @@ typedef struct TusSend {
     size_t n_parts;
 } TusSend;
 
+/* The begin of HttpBodyStream: who calls is found out, and `begin` does the rest; what is wrong is
+ * answered, and NULL given. */
+typedef SyncFailure TusBegin(TusSend *send);
+void *tus_send_begin(HttpRequest *request, void *context, TusBegin *begin);
 /* Reads Upload-Checksum and opens the writer where it is to go on. */
 SyncFailure tus_send_open(TusSend *send, uint64_t offset);
 /* Answers, and frees what it holds. */
