@@ -85,20 +85,11 @@ static int read_objects(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *r
 }
 
 static SyncFailure objects_get(SyncCall *call) {
-    const char *after = http_request_query(call->request, "after");
     Objects wanted = {0};
-    uint64_t limit = 0;
-    SyncFailure failure = change_query_number(call, "limit", 1, CHANGES_MAX, LIMIT_USUAL, &limit);
+    SyncFailure failure =
+        cursor_of_query(call, LIMIT_USUAL, CHANGES_MAX, &wanted.after, &wanted.limit);
 
-    if (failure != SYNC_FAILURE_NONE) {
-        return failure;
-    }
-    wanted.limit = (size_t)limit;
-    if (after && cursor_parse(str_from(after), &wanted.after) < 0) {
-        call->detail = "after: give what was in next, or nothing.";
-        return SYNC_FAILURE_INVALID_FIELD;
-    }
-    return sync_call_look(call, read_objects, &wanted);
+    return failure != SYNC_FAILURE_NONE ? failure : sync_call_look(call, read_objects, &wanted);
 }
 
 void objects_get_handle(HttpRequest *request, void *context) {

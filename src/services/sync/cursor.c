@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/sync/cursor.h"
 
+#include "services/sync/change.h"
+
 #include <errno.h>
 
 int cursor_parse(Str text, ObjectCursor *ret_cursor) {
@@ -30,6 +32,24 @@ const char *cursor_text(const ObjectCursor *cursor, Arena *arena) {
 
     uuid_text(&cursor->id, id);
     return arena_printf(arena, "%lld.%s.%s", (long long)cursor->seq, cursor->kind, id);
+}
+
+SyncFailure cursor_of_query(SyncCall *call, size_t usual, size_t max, ObjectCursor *ret_after,
+                            size_t *ret_limit) {
+    const char *after = http_request_query(call->request, "after");
+    uint64_t limit = 0;
+    SyncFailure failure = change_query_number(call, "limit", 1, max, usual, &limit);
+
+    if (failure != SYNC_FAILURE_NONE) {
+        return failure;
+    }
+    *ret_after = (ObjectCursor){0};
+    *ret_limit = (size_t)limit;
+    if (after && cursor_parse(str_from(after), ret_after) < 0) {
+        call->detail = "after: give what was in next, or nothing.";
+        return SYNC_FAILURE_INVALID_FIELD;
+    }
+    return SYNC_FAILURE_NONE;
 }
 
 SyncFailure cursor_too_old(SyncCall *call, int64_t horizon) {

@@ -18,5 +18,10 @@ typedef struct ObjectCursor {
 int cursor_parse(Str text, ObjectCursor *ret_cursor);
 const char *cursor_text(const ObjectCursor *cursor, Arena *arena);
 
+/* Where the parameters `after` and `limit` (of 1..max) have a list begin, and how long it is to be.
+ */
+SyncFailure cursor_of_query(SyncCall *call, size_t usual, size_t max, ObjectCursor *ret_after,
+                            size_t *ret_limit);
+
 /* The 410 that tells a device to read everything anew. */
 SyncFailure cursor_too_old(SyncCall *call, int64_t horizon);

@@ -241,20 +241,11 @@ static int list(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failu
 }
 
 static SyncFailure album_list(SyncCall *call) {
-    const char *after = http_request_query(call->request, "after");
     List wanted = {0};
-    uint64_t limit = 0;
-    SyncFailure failure = change_query_number(call, "limit", 1, LIMIT_MAX, LIMIT_USUAL, &limit);
+    SyncFailure failure =
+        cursor_of_query(call, LIMIT_USUAL, LIMIT_MAX, &wanted.after, &wanted.limit);
 
-    if (failure != SYNC_FAILURE_NONE) {
-        return failure;
-    }
-    wanted.limit = (size_t)limit;
-    if (after && cursor_parse(str_from(after), &wanted.after) < 0) {
-        call->detail = "after: give what was in next, or nothing.";
-        return SYNC_FAILURE_INVALID_FIELD;
-    }
-    return sync_call_look(call, list, &wanted);
+    return failure != SYNC_FAILURE_NONE ? failure : sync_call_look(call, list, &wanted);
 }
 
 void album_create_handle(HttpRequest *request, void *context) {
