@@ -35,7 +35,7 @@ ONLY_IN = {
     "fido": ["services/user/passkey"],
     "cbor.h": ["services/user/passkey"],
     "idn2.h": ["services/user"],
-    "archive": ["services/user/privacy", "services/sync/photo"],
+    "archive": ["core/archive", "services/user/privacy"],
     "libpq-fe.h": ["adapters/db/postgres"],
     "libxml/": ["adapters/blobs/s3"],
     "amqp": ["adapters/queue/rabbitmq"],

@@ -217,6 +217,9 @@ static int start_parts(Server *server) {
     if (r == EXIT_OK && server->parts & PART_SYNC) {
         r = start_sync(server);
     }
+    if (r == EXIT_OK && server->user.service && server->sync.service) {
+        user_service_set_libraries(server->user.service, sync_service_copy(server->sync.service));
+    }
     if (r == EXIT_OK && server->user.service) {
         user_service_set_renderer(server->user.service, server->renderer);
     }

@@ -89,8 +89,12 @@ static const ConfigField server_fields[] = {
          "http://HOST:PORT, past any public proxy; or none, for the image part with the "
          "configuration's keys alone."),
     TEXT("user-service-ca", user_service_ca, "",
-         "A PEM file of the authorities that the user service's certificate may come from. "
-         "Default: the system's."),
+         "A PEM file of the authorities that the user service's certificate, and that of "
+         "sync-service, may come from. Default: the system's."),
+    TEXT("sync-service", sync_service, "",
+         "Where the user part finds the sync part when that runs in another process, for the "
+         "photos in the copies of their data that people ask for: http://HOST:PORT, past any "
+         "public proxy. Without it those copies hold the account alone."),
     NUMBER("user-service-timeout-ms", user_service_timeout_ms, "2000", 10, 60000, "ms",
            "Longest time for one try to ask the user service."),
     TEXT("service-key", service_key, "",

@@ -47,6 +47,7 @@ typedef struct Settings {
     const char *tls_certificate, *tls_key; /* both or none */
     const char *services;
     const char *user_service, *user_service_ca; /* user_service "": it runs here */
+    const char *sync_service;                   /* "": it runs here, or nowhere */
     uint64_t user_service_timeout_ms;
     const char *service_key; /* "" until chosen */
     const char *trusted_proxies;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app/sync_part.h"
 
+#include "app/service_key.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "services/sync/store_id.h"
@@ -45,6 +46,21 @@ static int open_blobs(const SyncPartBase *base, Arena *arena, SyncPart *part,
     return r;
 }
 
+/* By its token, when it asks us. */
+static int know_user_service(const SyncPartBase *base, Arena *arena, SyncPart *part,
+                             const char **reterr_text) {
+    _cleanup_(master_keys_freep) MasterKeys *keys = NULL;
+    int r = service_key_open(base->settings, false, arena, &keys, reterr_text);
+
+    if (r == 0) {
+        r = service_verifier_new(keys, SERVICE_USER, SERVICE_SYNC, &part->user_verifier);
+        if (r < 0) {
+            *reterr_text = strerrordesc_np(-r);
+        }
+    }
+    return r;
+}
+
 int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
                     const char **reterr_text) {
     SyncPart *part = ret_part;
@@ -64,6 +80,9 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
         r = user_client_start(base->settings, SERVICE_SYNC, base->cache, base->metrics, arena,
                               &part->remote, reterr_text);
     }
+    if (r == 0 && !base->access) {
+        r = know_user_service(base, arena, part, reterr_text);
+    }
     if (r == 0) {
         r = relay_part_start(base->settings, base->db, base->metrics, arena, &part->relay,
                              reterr_text);
@@ -74,6 +93,7 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     *reterr_text = NULL;
     r = start_executors(base, part);
     if (r == 0) {
+        options.user_verifier = part->user_verifier;
         options.access = base->access ? base->access : part->remote.access;
         options.blobs = part->blobs;
         options.queue = part->queue;
@@ -125,6 +145,7 @@ void sync_part_done(SyncPart *part) {
         sync_service_free(part->service);
     }
     user_client_done(&part->remote);
+    service_verifier_free(part->user_verifier);
     relay_part_free(part->relay);
     queue_free(part->queue);
     blobs_free(part->blobs);

@@ -13,8 +13,9 @@
 typedef struct SyncPart {
     Blobs *blobs;
     Queue *queue;
-    UserClient remote; /* empty: the user part is in this process */
-    RelayPart *relay;  /* NULL: events stay in the database */
+    ServiceVerifier *user_verifier; /* with remote */
+    UserClient remote;              /* empty: the user part is in this process */
+    RelayPart *relay;               /* NULL: events stay in the database */
     Executor *executor, *upload_executor;
     SyncService *service;
 } SyncPart;

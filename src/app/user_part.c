@@ -2,6 +2,7 @@
 #include "app/user_part.h"
 
 #include "adapters/cache/memory/memory.h"
+#include "adapters/library_copy/http/library_copy_http.h"
 #include "app/key_access.h"
 #include "app/registry.h"
 #include "app/service_key.h"
@@ -14,7 +15,9 @@
 #define MORE_THREADS    2 /* than hash at a time: one reads its row meanwhile */
 #define PASSWORD_NICE   5 /* a third of the others' weight where they compete */
 #define SERVICE_THREADS 8
-#define MAIL_QUEUE_MAX  1000
+/* For one try to have a piece of somebody's library. */
+#define LIBRARY_TIMEOUT_MS 30000
+#define MAIL_QUEUE_MAX     1000
 
 static int start_executors(const UserPartBase *base, UserPart *part) {
     const Settings *settings = base->settings;
@@ -71,6 +74,33 @@ static int start_for_services(const UserPartBase *base, Arena *arena, UserPart *
     return r;
 }
 
+/* Where the sync service is when it runs elsewhere. */
+static int find_libraries(const UserPartBase *base, Arena *arena, UserPart *part,
+                          const char **reterr_text) {
+    const Settings *settings = base->settings;
+    LibraryCopyHttpOptions options = {.url = settings->sync_service,
+                                      .ca_file = settings->user_service_ca,
+                                      .timeout_ms = LIBRARY_TIMEOUT_MS};
+    _cleanup_(master_keys_freep) MasterKeys *keys = NULL;
+    const char *reason = "";
+    int r = service_key_open(settings, true, arena, &keys, reterr_text);
+
+    if (r < 0) {
+        return r;
+    }
+    r = service_signer_new(keys, SERVICE_USER, SERVICE_SYNC, &part->sync_signer);
+    if (r < 0) {
+        *reterr_text = strerrordesc_np(-r);
+        return r;
+    }
+    options.signer = part->sync_signer;
+    r = library_copy_http_new(&options, &part->libraries, &reason);
+    if (r < 0) {
+        *reterr_text = arena_printf(arena, "--sync-service '%s': %s", options.url, reason);
+    }
+    return r;
+}
+
 int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
                     const char **reterr_text) {
     UserPart *part = ret_part;
@@ -87,6 +117,9 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
     }
     if (base->serves_image || base->serves_sync) {
         r = start_for_services(base, arena, part, reterr_text);
+    }
+    if (r == 0 && base->settings->sync_service[0] != '\0') {
+        r = find_libraries(base, arena, part, reterr_text);
     }
     if (r < 0) {
         return r;
@@ -114,6 +147,9 @@ int user_part_start(const UserPartBase *base, Arena *arena, UserPart *ret_part,
         options.service_executor = part->service_executor;
         *reterr_text = NULL;
         r = user_service_new(&options, &part->service, reterr_text);
+        if (r == 0) {
+            user_service_set_libraries(part->service, part->libraries);
+        }
     } else {
         *reterr_text = NULL;
     }
@@ -173,6 +209,8 @@ void user_part_done(UserPart *part) {
     }
     service_verifier_free(part->image_verifier);
     service_verifier_free(part->sync_verifier);
+    library_copy_http_free(part->libraries);
+    service_signer_free(part->sync_signer);
     cache_free(part->profile_cache);
     cache_free(part->local_cache);
     if (part->master_keys) {

@@ -16,6 +16,9 @@ typedef struct UserPart {
     /* With their executor; NULL: no other process asks. */
     ServiceVerifier *image_verifier, *sync_verifier;
     Executor *service_executor;
+    /* Of the sync service in another process; NULL: not known where that is. */
+    ServiceSigner *sync_signer;
+    LibraryCopy *libraries;
     UserService *service;
 } UserPart;
 

@@ -117,7 +117,8 @@ class SplitServer(Server):
                  if name not in ("database", "db_replicas")}
         self.user = self.image = self.sync = None
         try:
-            self.user = Server(folder / "user", "", addresses[0], services="user,worker", **common)
+            self.user = Server(folder / "user", "", addresses[0], services="user,worker",
+                               sync_service=f"http://{addresses[2]}", **common)
             self.image = Server(folder / "image", keys, addresses[1], services="image",
                                 user_service=self.user.url,
                                 service_key=self.user.data / "service.key", **alone)

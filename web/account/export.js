@@ -27,7 +27,7 @@ function itemOf(one) {
     const link = element('a', 'button small', 'Download');
     link.href = `/v1/me/exports/${one.id}/file`;
     link.download = '';
-    item.append(element('p', 'fine', `${size(one.bytes)} · can be downloaded until `,
+    item.append(element('p', 'fine', `${size(one.bytes)}, and your photos · can be downloaded until `,
       time(one.expires)), element('div', 'row', link));
   } else {
     item.append(element('p', 'fine', UNDER_WAY[one.status] ?? REASONS[one.reason]));

@@ -10,6 +10,11 @@
 #define SYNC_TOPIC      "library" /* of the event log */
 #define SYNC_ROUTES_MAX 80
 
+typedef struct CopyFiles {
+    LibraryCopy base; /* first */
+    SyncService *service;
+} CopyFiles;
+
 struct SyncService {
     SyncServiceOptions options;
     LibraryKeys *keys;
@@ -21,7 +26,8 @@ struct SyncService {
     struct UploadWriters *writers;    /* upload/upload_writer.h */
     struct SyncRetention *retention;
     struct Sweep *sweep; /* upload/sweep.h */
-    HttpRoute routes[SYNC_ROUTES_MAX];
+    CopyFiles copy;      /* copy/copy_files.h */
+    HttpRoute routes[SYNC_ROUTES_MAX], copy_routes[3];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
 

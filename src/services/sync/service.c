@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "core/queue/outbox.h"
 #include "services/sync/blob_store.h"
+#include "services/sync/copy/copy_files.h"
 #include "services/sync/device/device_cursors.h"
 #include "services/sync/index.h"
 #include "services/sync/mutation.h"
@@ -135,6 +136,11 @@ static int check_statements(SyncService *service, const char **reterr) {
     return r < 0 ? err_trace(r) : 0;
 }
 
+static const HttpRoute copy_routes[] = {
+    {"POST", LIBRARY_COPY_NEXT, copy_next_handle, SMALL_BODY_MAX, .blocks = true},
+    {"POST", LIBRARY_COPY_READ, copy_read_handle, SMALL_BODY_MAX, .blocks = true},
+};
+
 static void add_routes(SyncService *service) {
     HttpRoute *end = service->routes + ARRAY_LEN(routes);
 
@@ -144,6 +150,9 @@ static void add_routes(SyncService *service) {
         end[i].blocks = true;
         end[i].executor = service->options.upload_executor;
         end[i].body_max = SIZE_MAX; /* an upload knows its own length */
+    }
+    if (service->options.user_verifier) {
+        memcpy(service->copy_routes, copy_routes, sizeof(copy_routes));
     }
 }
 
@@ -189,6 +198,11 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
                                           .routes = service->routes,
                                           .context = service,
                                           .executor = options->executor};
+    service->groups[1] = (HttpRouteGroup){.prefix = LIBRARY_COPY_PREFIX,
+                                          .routes = service->copy_routes,
+                                          .context = service,
+                                          .executor = options->upload_executor};
+    copy_files_init(service);
     *ret_service = TAKE_PTR(service);
     return 0;
 }
@@ -230,6 +244,10 @@ SyncService *sync_service_free(SyncService *service) {
         free(service);
     }
     return NULL;
+}
+
+LibraryCopy *sync_service_copy(SyncService *service) {
+    return &service->copy.base;
 }
 
 const HttpRouteGroup *sync_service_groups(SyncService *service) {

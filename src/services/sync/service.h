@@ -10,6 +10,8 @@
 #include "base/executor.h"
 #include "base/http/server.h"
 #include "core/contracts/access.h"
+#include "core/contracts/library_copy.h"
+#include "core/identity/service_token.h"
 #include "core/ports/blobs.h"
 #include "core/ports/db.h"
 #include "core/ports/queue.h"
@@ -27,12 +29,13 @@ typedef struct SyncServiceOptions {
     Executor *upload_executor; /* for the bytes of uploads and downloads */
     Renderer *renderer;        /* NULL: none in this process; other processes do its jobs */
     Metrics *metrics;
-    bool relays; /* events are moved to a broker, so they stay until they were */
+    ServiceVerifier *user_verifier; /* NULL: the user service does not run in another process */
+    bool relays;                    /* events are moved to a broker, so they stay until they were */
     const SyncSettings *settings;
     Arena *arena; /* for what is said in *reterr */
 } SyncServiceOptions;
 
-#define SYNC_SERVICE_GROUPS 1
+#define SYNC_SERVICE_GROUPS 2
 
 /* 0; -EINVAL with a whole sentence in *reterr; or a fault of the database. */
 int sync_service_new(const SyncServiceOptions *options, SyncService **ret_service,
@@ -43,5 +46,8 @@ void sync_service_stop(SyncService *service);
 /* Last: after the server and both executors have ended. Accepts NULL. */
 SyncService *sync_service_free(SyncService *service);
 DEFINE_CLEANUP(SyncService *, sync_service_free)
+
+/* What the user service may ask; lives as long as the service. */
+LibraryCopy *sync_service_copy(SyncService *service);
 
 const HttpRouteGroup *sync_service_groups(SyncService *service);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/http/cookie.h"
 #include "base/http/same_origin.h"
+#include "base/http/stream.h"
 #include "base/log.h"
 #include "services/user/profile.h"
 #include "services/user/read_token.h"
@@ -68,13 +69,17 @@ static void respond(UserCall *call, const json_t *body) {
             "Content-Disposition",
             arena_printf(call->arena, "attachment; filename=\"%s\"", content->save_as)};
     }
-    http_respond(call->request,
-                 &(HttpResponse){.status = content->type || kept ? call->status : 204,
-                                 .content_type = content->type,
-                                 .headers = headers,
-                                 .body = content->bytes,
-                                 .body_fd = content->fd,
-                                 .body_fd_len = content->fd_len});
+    const HttpResponse response = {.status = content->type || kept ? call->status : 204,
+                                   .content_type = content->type,
+                                   .headers = headers,
+                                   .body = content->bytes,
+                                   .body_fd = content->fd,
+                                   .body_fd_len = content->fd_len};
+    if (content->reader) {
+        http_respond_reader(call->request, &response, HTTP_LEN_UNKNOWN, content->reader);
+        return;
+    }
+    http_respond(call->request, &response);
 }
 
 static bool only_reads(UserCall *call) {

@@ -27,6 +27,7 @@ typedef struct UserContent {
     Str bytes;           /* or: */
     int fd;              /* a memory file, from its beginning; taken over */
     uint64_t fd_len;     /* 0: the bytes are meant */
+    const struct HttpReader *reader; /* or: read as it is sent, however long; NULL: it is not */
 } UserContent;
 
 typedef struct UserCall {

@@ -273,6 +273,10 @@ void user_service_set_renderer(UserService *service, Renderer *renderer) {
     service->renderer = renderer;
 }
 
+void user_service_set_libraries(UserService *service, LibraryCopy *libraries) {
+    service->libraries = libraries;
+}
+
 int user_service_start(UserService *service) {
     return err_trace(housekeeping_start(service->housekeeping));
 }

@@ -80,3 +80,16 @@ int device_cursor_list(DbTx *tx, const Library *library, Device **ret_devices, s
     *ret_n = rows.n_rows;
     return 0;
 }
+
+json_t *device_json(const Device *device) {
+    char id[UUID_TEXT_SIZE];
+    json_t *json;
+
+    uuid_text(&device->id, id);
+    json = json_pack("{s:s,s:I,s:I}", "id", id, "seq", (json_int_t)device->seq, "seen",
+                     (json_int_t)(device->seen_us / 1000));
+    if (device->name[0] != '\0') {
+        json_object_set_new(json, "name", json_string(device->name));
+    }
+    return json;
+}

@@ -21,5 +21,8 @@ typedef struct Device {
 /* Notes where the device is; the name stays as it was when it is "". 0 or a fault. */
 int device_cursor_put(DbTx *tx, const Library *library, const Device *device);
 
+/* {"id", "seq", "seen", "name"}, a new reference. */
+json_t *device_json(const Device *device);
+
 /* All, in the order of their ids, in the arena. */
 int device_cursor_list(DbTx *tx, const Library *library, Device **ret_devices, size_t *ret_n);

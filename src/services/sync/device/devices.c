@@ -46,20 +46,6 @@ static SyncFailure cursor_put(SyncCall *call) {
     return failure == SYNC_FAILURE_NONE ? sync_call_write(call, put, &body) : failure;
 }
 
-static json_t *device_json(const SyncCall *call, const Device *device) {
-    char id[UUID_TEXT_SIZE];
-    json_t *json;
-
-    uuid_text(&device->id, id);
-    json = json_pack("{s:s,s:I,s:I,s:b}", "id", id, "seq", (json_int_t)device->seq, "seen",
-                     (json_int_t)(device->seen_us / 1000), "current",
-                     uuid_equal(&device->id, &call->caller.device_id));
-    if (device->name[0] != '\0') {
-        json_object_set_new(json, "name", json_string(device->name));
-    }
-    return json;
-}
-
 static int list(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failure) {
     Library library = library_of_call(call);
     json_t *devices;
@@ -73,7 +59,10 @@ static int list(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failu
     }
     devices = json_array();
     for (size_t i = 0; i < n; i++) {
-        json_array_append_new(devices, device_json(call, &found[i]));
+        json_t *device = device_json(&found[i]);
+        json_object_set_new(device, "current",
+                            json_boolean(uuid_equal(&found[i].id, &call->caller.device_id)));
+        json_array_append_new(devices, device);
     }
     call->body = json_pack("{s:o}", "devices", devices);
     *ret_failure = SYNC_FAILURE_NONE;

@@ -5,13 +5,11 @@
 #include "base/error.h"
 #include "base/http/stream.h"
 #include "base/log.h"
+#include "core/archive/zip_writer.h"
 #include "services/sync/photo/download.h"
 #include "services/sync/photo/photo_index.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <ctype.h>
-#include <locale.h>
 
 #define PIECE_LEN ((size_t)256 << 10)
 
@@ -21,10 +19,7 @@ typedef struct Zip {
     Uuid *ids;
     size_t n_ids, next;
     json_t *names; /* that are used, folded to lower case */
-    struct archive *archive;
-    locale_t utf8; /* the library writes names in the locale's encoding */
-    Buf out;       /* written, and not sent yet: from out_at on */
-    size_t out_at;
+    ZipWriter *archive;
     bool ended;
 
     /* The photo under way; size 0: none. */
@@ -39,36 +34,14 @@ typedef struct Zip {
 static void zip_done(void *state) {
     Zip *zip = state;
 
-    (void)archive_write_fail(zip->archive); /* else it would write what is left */
-    (void)archive_write_free(zip->archive);
-    freelocale(zip->utf8);
+    zip_writer_free(zip->archive);
     stored_blob_done(&zip->blob);
     user_key_done(&zip->key);
     json_decref(zip->names);
     arena_free(zip->arena);
-    buf_done(&zip->out);
     free(zip->piece);
     free(zip->ids);
     free(zip);
-}
-
-static la_ssize_t take(struct archive *library, void *userdata, const void *bytes, size_t len) {
-    Zip *zip = userdata;
-
-    (void)library;
-    buf_add(&zip->out, bytes, len);
-    return (la_ssize_t)len;
-}
-
-static int open_archive(Zip *zip) {
-    struct archive *archive = zip->archive;
-
-    return archive_write_set_format_zip(archive) == ARCHIVE_OK &&
-                   archive_write_zip_set_compression_store(archive) == ARCHIVE_OK &&
-                   archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
-                   archive_write_open(archive, zip, NULL, take, NULL) == ARCHIVE_OK
-               ? 0
-               : err_trace(-ENOMEM);
 }
 
 /* "a.jpg", and for the next one of that name "a (2).jpg". */
@@ -114,29 +87,13 @@ static int find_photo(DbTx *tx, void *userdata) {
     return 0;
 }
 
-static int write_header(Zip *zip) {
-    struct archive_entry *entry = archive_entry_new();
-    locale_t before = uselocale(zip->utf8);
-    int r;
-
-    archive_entry_set_pathname(entry, own_name(zip, zip->name));
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_mtime(entry, (time_t)zip->taken_s, 0);
-    archive_entry_set_size(entry, (la_int64_t)zip->blob.size);
-    r = archive_write_header(zip->archive, entry);
-    uselocale(before);
-    archive_entry_free(entry);
-    return r == ARCHIVE_OK ? 0 : err_trace(-EIO);
-}
-
 /* The next photo's head, or the archive's end. */
 static int begin_next(Zip *zip) {
     int r;
 
     if (zip->next == zip->n_ids) {
         zip->ended = true;
-        return archive_write_close(zip->archive) == ARCHIVE_OK ? 0 : err_trace(-EIO);
+        return err_trace(zip_writer_end(zip->archive));
     }
     arena_free(zip->arena);
     zip->arena = arena_new();
@@ -146,7 +103,10 @@ static int begin_next(Zip *zip) {
         return err_trace(r);
     }
     zip->at = 0;
-    return write_header(zip);
+    return err_trace(zip_writer_begin(zip->archive, &(ZipFile){.name = own_name(zip, zip->name),
+                                                               .at_s = zip->taken_s,
+                                                               .size = zip->blob.size,
+                                                               .stored = true}));
 }
 
 static int add_piece(Zip *zip) {
@@ -158,7 +118,7 @@ static int add_piece(Zip *zip) {
         return err_trace(r < 0 ? r : -EIO);
     }
     zip->at += n;
-    return archive_write_data(zip->archive, zip->piece, n) == (la_ssize_t)n ? 0 : err_trace(-EIO);
+    return err_trace(zip_writer_add(zip->archive, (Str){zip->piece, n}));
 }
 
 static int read_zip(void *state, uint64_t offset, void *bytes, size_t max, size_t *ret_n) {
@@ -166,21 +126,15 @@ static int read_zip(void *state, uint64_t offset, void *bytes, size_t max, size_
     int r = 0;
 
     (void)offset; /* in order */
-    if (zip->out_at == zip->out.len) {
-        zip->out.len = zip->out_at = 0;
-    }
-    while (r == 0 && zip->out.len == 0 && !zip->ended) {
+    *ret_n = zip_writer_take(zip->archive, bytes, max);
+    while (r == 0 && *ret_n == 0 && !zip->ended) {
         r = zip->at < zip->blob.size ? add_piece(zip) : begin_next(zip);
+        *ret_n = zip_writer_take(zip->archive, bytes, max);
     }
     if (r < 0) {
         log_error("an archive of photos was broken off", LOG_STR("error", strerrordesc_np(-r)));
         return err_trace(r);
     }
-    *ret_n = MIN(max, zip->out.len - zip->out_at);
-    if (*ret_n > 0) {
-        memcpy(bytes, zip->out.data + zip->out_at, *ret_n);
-    }
-    zip->out_at += *ret_n;
     return 0;
 }
 
@@ -204,11 +158,10 @@ void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
                  .ids = ids,
                  .n_ids = n_ids,
                  .names = json_object(),
-                 .archive = archive_write_new(),
-                 .utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0),
+                 .archive = zip_writer_new(&(ZipOptions){0}),
                  .arena = arena_new(),
                  .piece = malloc(PIECE_LEN)};
-    if (!zip->piece || !zip->archive || !zip->utf8 || open_archive(zip) < 0) {
+    if (!zip->piece) {
         abort(); /* nothing but exhausted memory */
     }
     http_respond_reader(request, &head, HTTP_LEN_UNKNOWN,

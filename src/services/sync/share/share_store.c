@@ -147,3 +147,18 @@ int share_note_tries(DbTx *tx, const Library *library, const Uuid *id, int64_t t
 
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
+
+json_t *share_json(const Share *share) {
+    char id[UUID_TEXT_SIZE];
+    json_t *json;
+
+    uuid_text(&share->id, id);
+    json = json_pack("{s:s,s:I,s:b}", "id", id, "created", (json_int_t)(share->created_us / 1000),
+                     "password", json_object_get(share->detail, "password_hash") != NULL);
+    if (share->expires_us > 0) {
+        json_object_set_new(json, "expires", json_integer(share->expires_us / 1000));
+    }
+    json_object_update(json, share->detail);
+    json_object_del(json, "password_hash");
+    return json;
+}

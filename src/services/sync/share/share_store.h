@@ -41,6 +41,8 @@ int share_get(DbTx *tx, const Library *library, const Uuid *id, Share *ret_share
 /* How many there are: at most SHARES_MAX are given, in the arena, the newest first, without
  * details. */
 int share_list(DbTx *tx, const Library *library, Uuid **ret_ids, size_t *ret_n);
+/* What its owner is told of it, a new reference: neither password nor secret. */
+json_t *share_json(const Share *share);
 /* 0 or SHARE_E_NONE. */
 int share_remove(DbTx *tx, const Library *library, const Uuid *id);
 /* Notes that a password is tried, or was right (tries 0). */

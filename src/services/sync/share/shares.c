@@ -48,21 +48,6 @@ static void act_done(Act *act) {
     secret_wipe(act->token, sizeof(act->token));
 }
 
-static json_t *share_json(const Share *share) {
-    char id[UUID_TEXT_SIZE];
-    json_t *json;
-
-    uuid_text(&share->id, id);
-    json = json_pack("{s:s,s:I,s:b}", "id", id, "created", (json_int_t)(share->created_us / 1000),
-                     "password", json_object_get(share->detail, "password_hash") != NULL);
-    if (share->expires_us > 0) {
-        json_object_set_new(json, "expires", json_integer(share->expires_us / 1000));
-    }
-    json_object_update(json, share->detail);
-    json_object_del(json, "password_hash");
-    return json;
-}
-
 static SyncFailure wrong(SyncCall *call, const char *detail) {
     call->detail = detail;
     return SYNC_FAILURE_INVALID_FIELD;

@@ -10,9 +10,10 @@
  *   GET /v1/me/exports/{id}/file     the archive
  */
 
+#include "base/http/stream.h"
+#include "core/archive/zip_writer.h"
 #include "services/user/account_store.h"
 #include "services/user/housekeeping.h"
-#include "services/user/privacy/export_archive.h"
 #include "services/user/privacy/export_store.h"
 
 #define EXPORT_CHORE "exports"
@@ -22,7 +23,7 @@ typedef struct ExportRun {
     UserService *service;
     const Account *account;
     int64_t now_us;
-    ExportArchive *archive;
+    ZipWriter *archive;
 } ExportRun;
 
 /*
@@ -67,6 +68,13 @@ typedef struct ExportPage {
     Uuid after;
 } ExportPage;
 int export_write_pages(ExportRun *run, const char *name, DbWork *load);
+
+/*
+ * The answer to who downloads it: what is in `fd` (an archive, taken over), and all of the user's
+ * library, which is read meanwhile. 0 or a fault.
+ */
+int export_file_open(UserService *service, const Uuid *user_id, int fd, Arena *arena,
+                     const HttpReader **ret_reader);
 
 /* The chore: makes what was asked for, and removes what was kept long enough. */
 HousekeepingWork exports_work;

@@ -73,7 +73,7 @@ static int write_avatar(ExportRun *run) {
     AvatarLoad load = {.run = run, .arena = arena};
     int r = db_read(run->service->options.db, NULL, load_avatar, &load);
 
-    return r < 0 ? err_trace(r) : export_archive_add(run->archive, load.avatar.image);
+    return r < 0 ? err_trace(r) : zip_writer_add(run->archive, load.avatar.image);
 }
 
 static int load_devices(DbTx *tx, void *userdata) {

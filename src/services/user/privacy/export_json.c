@@ -25,7 +25,7 @@ json_t *export_time_json(int64_t us) {
 }
 
 static int add_text(ExportRun *run, const char *text) {
-    return export_archive_add(run->archive, str_from(text));
+    return zip_writer_add(run->archive, str_from(text));
 }
 
 /* `json` is borrowed. */
@@ -52,7 +52,7 @@ static int begin_list(ExportRun *run, const char *name) {
     _cleanup_(buf_done) Buf text = BUF_INIT;
 
     buf_addf(&text, "{\"%s\": [", name);
-    return export_archive_add(run->archive, buf_str(&text));
+    return zip_writer_add(run->archive, buf_str(&text));
 }
 
 static int add_items(ExportRun *run, const json_t *items, bool *first) {

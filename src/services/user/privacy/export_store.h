@@ -27,6 +27,7 @@ typedef enum ExportReason {
 } ExportReason;
 
 #define EXPORT_LEN_MAX   ((int64_t)32 << 20) /* bytes of an archive */
+#define EXPORT_PIECE_LEN ((size_t)255 << 10) /* sealed it stays below 256 KiB */
 #define EXPORTS_MAX      10                  /* of one user; the oldest make room */
 #define EXPORT_TRIES_MAX 5
 

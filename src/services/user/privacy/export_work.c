@@ -77,19 +77,25 @@ static int keep_piece(Str piece, void *userdata) {
     return 0;
 }
 
+static int begin_file(ZipWriter *archive, const char *name) {
+    return zip_writer_begin(
+        archive,
+        &(ZipFile){.name = name, .at_s = clock_unix_us() / SECOND_US, .size = ZIP_SIZE_UNKNOWN});
+}
+
 static int build(Making *making) {
-    _cleanup_(export_archive_freep) ExportArchive *archive =
-        export_archive_new(keep_piece, making, clock_unix_us());
+    _cleanup_(zip_writer_freep) ZipWriter *archive =
+        zip_writer_new(&(ZipOptions){keep_piece, making, EXPORT_PIECE_LEN, .small = true});
     ExportRun run = {making->service, &making->account, clock_unix_us(), archive};
     int r = 0;
 
     for (const ExportContent *content = export_contents; content->name && r == 0; content++) {
-        r = export_archive_begin(archive, content->name);
+        r = begin_file(archive, content->name);
         if (r == 0) {
             r = content->write(&run);
         }
     }
-    return r == 0 ? export_archive_end(archive) : r;
+    return r == 0 ? zip_writer_end(archive) : r;
 }
 
 static int put(DbTx *tx, void *userdata) {

@@ -189,7 +189,7 @@ static int note_download(DbTx *tx, void *userdata) {
     return note(tx, userdata, "export.downloaded");
 }
 
-static UserFailure read_file(Exports *exports, int *ret_fd) {
+static UserFailure open_file(Exports *exports) {
     UserCall *call = exports->call;
     Db *db = call->service->options.db;
     _cleanup_(fd_closep) int fd = -1;
@@ -209,8 +209,9 @@ static UserFailure read_file(Exports *exports, int *ret_fd) {
         /* It has gone between the two. */
         return r < 0 ? user_call_fault(call, r) : USER_FAILURE_NOT_FOUND;
     }
-    *ret_fd = TAKE_FD(fd);
-    return USER_FAILURE_NONE;
+    r = export_file_open(call->service, &call->session.user_id, TAKE_FD(fd), call->arena,
+                         &call->content.reader);
+    return r < 0 ? user_call_fault(call, r) : USER_FAILURE_NONE;
 }
 
 static UserFailure download(UserCall *call, json_t **ret_body) {
@@ -225,9 +226,8 @@ static UserFailure download(UserCall *call, json_t **ret_body) {
         call->detail = "It is not ready, or is not kept any more.";
         return USER_FAILURE_NOT_FOUND;
     }
-    failure = read_file(&exports, &call->content.fd);
+    failure = open_file(&exports);
     if (failure == USER_FAILURE_NONE) {
-        call->content.fd_len = (uint64_t)exports.export.len;
         call->content.type = "application/zip";
         call->content.save_as = "image-sync-data.zip";
     }
