@@ -24,6 +24,7 @@
 #include "services/sync/upload/tus_patch.h"
 #include "services/sync/upload/upload_writer.h"
 #include "services/sync/upload/uploads.h"
+#include "services/sync/usage.h"
 
 #include <assert.h>
 
@@ -108,6 +109,7 @@ static int check_statements(SyncService *service, const char **reterr) {
                {object_statements, object_statements_len},
                {photo_add_statements, photo_add_statements_len},
                {upload_statements, upload_statements_len},
+               {usage_statements, usage_statements_len},
                {orphan_statements, orphan_statements_len},
                {sweep_statements, sweep_statements_len},
                {photo_learn_statements, photo_learn_statements_len},

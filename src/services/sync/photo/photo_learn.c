@@ -6,6 +6,7 @@
 #include "services/sync/photo/photo_index.h"
 #include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/words.h"
+#include "services/sync/usage.h"
 
 #include <stdio.h>
 
@@ -244,6 +245,12 @@ int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Le
     }
     if (r == 0) {
         r = object_put(tx, library, OBJECT_PHOTO, photo_id, photo.version, state, &changed);
+    }
+    if (r == 0 && !lesson->reason) {
+        r = usage_add(
+            tx, &library->key->user_id,
+            &(Usage){.files = 2,
+                     .bytes = (int64_t)(lesson->mezzanine->size + lesson->thumbnail->size)});
     }
     return err_trace(r);
 }

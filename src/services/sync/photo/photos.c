@@ -78,6 +78,8 @@ static int drop_blob(DbTx *tx, const Library *library, const json_t *holder, Pur
     if (purged->n < PURGED_BLOBS_MAX) {
         memcpy(purged->names[purged->n++], blob.name, sizeof(blob.name));
     }
+    purged->change.files--;
+    purged->change.bytes -= (int64_t)blob.size;
     stored_blob_done(&blob);
     return err_trace(blob_store_remove(tx, &library->key->user_id, &id));
 }
@@ -125,6 +127,7 @@ int photo_purge(DbTx *tx, const Library *library, const Object *photo, PurgedBlo
     int r;
 
     purged->n = 0;
+    purged->change = (Usage){0};
     if (photo_trashed_us(photo->state) == 0) {
         return PHOTOS_E_NOT_TRASHED;
     }
@@ -133,5 +136,6 @@ int photo_purge(DbTx *tx, const Library *library, const Object *photo, PurgedBlo
         Object removed;
         r = purge_one(tx, library, &half, purged, &removed);
     }
-    return r < 0 ? err_trace(r) : purge_one(tx, library, photo, purged, ret_photo);
+    r = r < 0 ? r : purge_one(tx, library, photo, purged, ret_photo);
+    return r < 0 ? err_trace(r) : err_trace(usage_add(tx, &library->key->user_id, &purged->change));
 }

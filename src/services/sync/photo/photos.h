@@ -6,13 +6,15 @@
 
 #include "services/sync/blob_store.h"
 #include "services/sync/objects.h"
+#include "services/sync/usage.h"
 
 /* The files of photos that are no more, by their names in the store: to be removed after the
- * commit. */
+ * commit; and what the library takes less for it. */
 #define PURGED_BLOBS_MAX 16
 typedef struct PurgedBlobs {
     char names[PURGED_BLOBS_MAX][BLOB_STORE_NAME_SIZE];
     size_t n;
+    Usage change;
 } PurgedBlobs;
 void purged_blobs_remove(Blobs *blobs, const PurgedBlobs *purged);
 

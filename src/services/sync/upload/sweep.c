@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "services/sync/upload/orphans.h"
+#include "services/sync/upload/upload_store.h"
+#include "services/sync/usage.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -16,7 +18,6 @@
 enum {
     SWEEP_LEASE,
     SWEEP_EXPIRED,
-    SWEEP_REMOVE,
     _SWEEP_STATEMENT_MAX,
 };
 
@@ -31,10 +32,6 @@ const DbStatement sweep_statements[_SWEEP_STATEMENT_MAX] = {
                        "SELECT user_id, upload_id, blob_name FROM sync_upload"
                        " WHERE expires_us <= ? AND lease_us <= ? LIMIT 500",
                        2, 3},
-    [SWEEP_REMOVE] = {"sweep_remove",
-                      "DELETE FROM sync_upload WHERE user_id = ? AND upload_id = ?"
-                      " AND expires_us <= ?",
-                      3, 0},
 };
 const size_t sweep_statements_len = _SWEEP_STATEMENT_MAX;
 
@@ -81,16 +78,39 @@ static int take_lease(DbTx *tx, void *userdata) {
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
+typedef struct Removed {
+    Uuid user_id;
+    Usage change;
+} Removed;
+
+static int remove_one(DbTx *tx, const Round *round, size_t i, Removed *ret_removed) {
+    const DbValue *row = db_rows_at(&round->rows, i, 0);
+    uint64_t reserved;
+    Uuid id;
+    int r = uuid_from_str(row[0].bytes, &ret_removed->user_id);
+
+    r = r < 0 ? r : uuid_from_str(row[1].bytes, &id);
+    r = r < 0 ? r : upload_remove(tx, &ret_removed->user_id, &id, round->arena, &reserved);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    ret_removed->change = (Usage){.reserved = -(int64_t)reserved};
+    return 0;
+}
+
 static int remove_expired(DbTx *tx, void *userdata) {
     Round *round = userdata;
+    Removed *removed;
     int r = db_query(tx, &sweep_statements[SWEEP_EXPIRED],
                      (DbValue[]){DB_INT(round->now_us), DB_INT(round->now_us)}, AT_ONCE,
                      round->arena, &round->rows);
 
+    removed = arena_alloc(round->arena, (AT_ONCE + 1) * sizeof(*removed));
     for (size_t i = 0; r == 0 && i < round->rows.n_rows; i++) {
-        const DbValue *row = db_rows_at(&round->rows, i, 0);
-        r = db_exec(tx, &sweep_statements[SWEEP_REMOVE],
-                    (DbValue[]){row[0], row[1], DB_INT(round->now_us)}, NULL);
+        r = remove_one(tx, round, i, &removed[i]);
+    }
+    for (size_t i = 0; r == 0 && i < round->rows.n_rows; i++) {
+        r = usage_add(tx, &removed[i].user_id, &removed[i].change);
     }
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }

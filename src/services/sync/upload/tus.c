@@ -99,6 +99,9 @@ SyncFailure tus_of_writer(SyncCall *call, int r) {
     case UPLOAD_WRITER_E_LONG:
         call->detail = "This is more than the upload's length.";
         return SYNC_FAILURE_TOO_LARGE;
+    case UPLOAD_WRITER_E_QUOTA:
+        call->detail = "The library has no room for this; delete something, and empty the trash.";
+        return SYNC_FAILURE_QUOTA;
     case UPLOAD_WRITER_E_FULL:
         call->retry_after_s = 5;
         call->detail = "Too many uploads at once; please try again in a moment.";

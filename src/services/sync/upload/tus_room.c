@@ -5,46 +5,43 @@
 #include "base/error.h"
 #include "base/http/stream.h"
 #include "services/sync/upload/tus.h"
+#include "services/sync/upload/upload_room.h"
+#include "services/sync/usage.h"
+
+/* What the request brings in all; 0: it does not say, or nothing. */
+static uint64_t body_len(const SyncCall *call) {
+    uint64_t length = 0;
+
+    (void)http_request_body_len(call->request, &length);
+    return length;
+}
 
 typedef struct Creation {
     SyncCall *call;
-    const Upload *upload;
+    Upload *upload;
 } Creation;
-
-enum {
-    CREATION_E_QUOTA = 1,
-};
-
-/* 0, QUOTA or a fault. */
-static int check_quota(DbTx *tx, SyncCall *call, uint64_t length) {
-    uint64_t quota = call->service->options.settings->library_quota_mib << 20, used;
-    int r;
-
-    if (quota == 0) {
-        return 0;
-    }
-    r = upload_bytes_used(tx, &call->caller.user_id, call->arena, &used);
-    return r < 0 ? err_trace(r) : used > quota || length > quota - used ? CREATION_E_QUOTA : 0;
-}
 
 static int create(DbTx *tx, void *userdata) {
     const Creation *creation = userdata;
     SyncCall *call = creation->call;
-    const Upload *upload = creation->upload;
-    int r = check_quota(tx, call, upload->length == UPLOAD_LENGTH_UNKNOWN ? 0 : upload->length);
+    Upload *upload = creation->upload;
+    const uint64_t ahead = body_len(call);
+    int r = upload_room_first(tx, call->service, &call->key.user_id, upload->length,
+                              ahead > 0 ? ahead : UPLOAD_ROOM_STEP, call->arena, &upload->reserved);
 
     if (r == 0) {
         r = upload_add(tx, &call->key, upload, call->arena);
+    }
+    if (r == 0) {
+        r = usage_add(tx, &call->key.user_id, &(Usage){.reserved = (int64_t)upload->reserved});
     }
     return r < 0 ? err_trace(r) : r;
 }
 
 static SyncFailure of_creation(SyncCall *call, int r) {
-    if (r == CREATION_E_QUOTA) {
-        call->detail = "The library has no room for this; delete something, and empty the trash.";
-        return SYNC_FAILURE_QUOTA;
-    }
-    return r < 0 ? sync_call_fault(call, r) : SYNC_FAILURE_NONE;
+    return r == UPLOAD_ROOM_E_QUOTA ? tus_of_writer(call, UPLOAD_WRITER_E_QUOTA)
+           : r < 0                  ? sync_call_fault(call, r)
+                                    : SYNC_FAILURE_NONE;
 }
 
 SyncFailure tus_create_upload(SyncCall *call, Upload *upload) {
@@ -63,10 +60,11 @@ SyncFailure tus_create_upload(SyncCall *call, Upload *upload) {
 
 static int look_for_room(DbTx *tx, void *userdata) {
     SyncCall *call = userdata;
-    uint64_t length = 0;
+    uint64_t reserved;
+    int r = upload_room_first(tx, call->service, &call->key.user_id, body_len(call), 0, call->arena,
+                              &reserved);
 
-    (void)http_request_body_len(call->request, &length);
-    return check_quota(tx, call, length);
+    return r < 0 ? err_trace(r) : r;
 }
 
 SyncFailure tus_check_room(SyncCall *call) {

@@ -9,6 +9,7 @@
 #include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/photos.h"
 #include "services/sync/photo_add.h"
+#include "services/sync/usage.h"
 
 #define PAIR_MEMBER "pair"
 
@@ -27,6 +28,7 @@ typedef struct Finish {
     Library library;
     PhotoDraft draft;
     UploadEnd end;
+    Usage change;
 } Finish;
 
 /* A photo that is there, or was. */
@@ -93,6 +95,8 @@ static int add_photo(DbTx *tx, Finish *finish) {
     }
     finish->end.outcome = UPLOAD_ADDED;
     finish->end.photo_id = finish->draft.id;
+    finish->change.files = 1;
+    finish->change.bytes = (int64_t)finish->upload->length;
     return err_trace(join_halves(tx, finish, &photo));
 }
 
@@ -102,6 +106,7 @@ static int settle(DbTx *tx, void *userdata) {
     _cleanup_(object_done) Object known = {0};
     int r = photo_content_find(tx, library, finish->draft.content, &known);
 
+    finish->change = (Usage){.reserved = -(int64_t)finish->upload->reserved};
     if (r == 0) {
         r = meet_known(tx, finish, &known);
     } else if (r == PHOTO_E_REMOVED && finish->upload->about.skip_deleted) {
@@ -113,6 +118,9 @@ static int settle(DbTx *tx, void *userdata) {
     if (r == 0) {
         r = upload_settle(tx, library->key, finish->upload, finish->end.outcome,
                           &finish->end.photo_id);
+    }
+    if (r == 0) {
+        r = usage_add(tx, &library->key->user_id, &finish->change);
     }
     return r < 0 ? err_trace(r) : r;
 }
@@ -177,8 +185,13 @@ typedef struct Discard {
 
 static int discard(DbTx *tx, void *userdata) {
     const Discard *work = userdata;
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    const Uuid *user_id = &work->key->user_id;
+    uint64_t reserved;
+    int r = upload_remove(tx, user_id, &work->upload->id, arena, &reserved);
 
-    return upload_remove(tx, &work->key->user_id, &work->upload->id);
+    return r < 0 ? err_trace(r)
+                 : err_trace(usage_add(tx, user_id, &(Usage){.reserved = -(int64_t)reserved}));
 }
 
 int upload_discard(SyncService *service, const UserKey *key, const Upload *upload) {

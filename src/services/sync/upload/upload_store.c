@@ -11,11 +11,10 @@ enum {
     UPLOAD_TAKE,
     UPLOAD_NOTE,
     UPLOAD_RENEW,
+    UPLOAD_RESERVE,
     UPLOAD_SETTLE,
     UPLOAD_REMOVE,
     UPLOAD_HALF,
-    UPLOAD_BYTES_OPEN,
-    UPLOAD_BYTES_STORED,
     UPLOAD_FREE,
     _UPLOAD_STATEMENT_MAX,
 };
@@ -26,14 +25,14 @@ const DbStatement upload_statements[_UPLOAD_STATEMENT_MAX] = {
     [UPLOAD_ADD] = {"upload_add",
                     "INSERT INTO sync_upload (user_id, upload_id, kind, size, received, epoch,"
                     " lease_us, blob_id, blob_name, key_sealed, about_sealed, progress_sealed,"
-                    " pair, outcome, photo_id, created_us, expires_us)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
-                    16, 0},
+                    " pair, outcome, photo_id, created_us, expires_us, reserved)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                    17, 0},
     [UPLOAD_GET] = {"upload_get",
                     "SELECT kind, size, received, epoch, lease_us, blob_id, key_sealed,"
-                    " about_sealed, progress_sealed, outcome, photo_id, created_us, expires_us"
-                    " FROM sync_upload WHERE user_id = ? AND upload_id = ?",
-                    2, 13},
+                    " about_sealed, progress_sealed, outcome, photo_id, created_us, expires_us,"
+                    " reserved FROM sync_upload WHERE user_id = ? AND upload_id = ?",
+                    2, 14},
     [UPLOAD_TAKE] = {"upload_take", "UPDATE sync_upload SET epoch = epoch + 1, lease_us = ?" MINE,
                      4, 0},
     [UPLOAD_NOTE] = {"upload_note",
@@ -41,27 +40,20 @@ const DbStatement upload_statements[_UPLOAD_STATEMENT_MAX] = {
                      " lease_us = ?" MINE " AND outcome = 0",
                      7, 0},
     [UPLOAD_RENEW] = {"upload_renew", "UPDATE sync_upload SET lease_us = ?" MINE, 4, 0},
+    [UPLOAD_RESERVE] = {"upload_reserve",
+                        "UPDATE sync_upload SET reserved = ?" MINE " AND outcome = 0", 4, 0},
     [UPLOAD_SETTLE] = {"upload_settle",
-                       "UPDATE sync_upload SET outcome = ?, photo_id = ?, lease_us = 0" MINE
-                       " AND outcome = 0",
+                       "UPDATE sync_upload SET outcome = ?, photo_id = ?, lease_us = 0,"
+                       " reserved = 0" MINE " AND outcome = 0",
                        5, 0},
-    [UPLOAD_REMOVE] = {"upload_remove",
-                       "DELETE FROM sync_upload WHERE user_id = ? AND upload_id = ?", 2, 0},
+    [UPLOAD_REMOVE] =
+        {"upload_remove",
+         "DELETE FROM sync_upload WHERE user_id = ? AND upload_id = ? RETURNING reserved", 2, 1},
     [UPLOAD_HALF] = {"upload_half",
                      "SELECT photo_id FROM sync_upload WHERE user_id = ? AND pair = ?"
                      " AND upload_id <> ? AND outcome IN (1, 2, 3)"
                      " ORDER BY upload_id DESC LIMIT 1",
                      3, 1},
-    /* What has become of a part is in no other table. */
-    [UPLOAD_BYTES_OPEN] = {"upload_bytes_open",
-                           "SELECT CAST(coalesce(sum(CASE WHEN size > received THEN size"
-                           " ELSE received END), 0) AS BIGINT)"
-                           " FROM sync_upload WHERE user_id = ? AND outcome = 0",
-                           1, 1},
-    [UPLOAD_BYTES_STORED] = {"upload_bytes_stored",
-                             "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM sync_blob"
-                             " WHERE user_id = ?",
-                             1, 1},
     [UPLOAD_FREE] = {"upload_free_leases", "UPDATE sync_upload SET lease_us = 0 WHERE lease_us > 0",
                      0, 0},
 };
@@ -99,6 +91,7 @@ int upload_add(DbTx *tx, const UserKey *key, const Upload *upload, Arena *arena)
         DB_BLOB(str_lit("")),
         DB_INT(upload->created_us),
         DB_INT(upload->expires_us),
+        DB_INT(upload->reserved),
     };
     int r = db_exec(tx, &upload_statements[UPLOAD_ADD], params, NULL);
 
@@ -146,6 +139,7 @@ int upload_get(DbTx *tx, const UserKey *key, const Uuid *id, Arena *arena, Uploa
     upload.outcome = (UploadOutcome)row[9].integer;
     upload.created_us = row[11].integer;
     upload.expires_us = row[12].integer;
+    upload.reserved = (uint64_t)row[13].integer;
     r = open_row(key, row, arena, &upload);
     if (r == 0) {
         *ret_upload = upload;
@@ -197,6 +191,16 @@ int upload_renew(DbTx *tx, const UserKey *key, const Upload *upload, int64_t lea
     return changed_one(r, changed);
 }
 
+int upload_reserve(DbTx *tx, const UserKey *key, const Upload *upload, uint64_t reserved) {
+    uint64_t changed;
+    int r = db_exec(tx, &upload_statements[UPLOAD_RESERVE],
+                    (DbValue[]){DB_INT(reserved), DB_BLOB(uuid_str(&key->user_id)),
+                                DB_BLOB(uuid_str(&upload->id)), DB_INT(upload->epoch)},
+                    &changed);
+
+    return changed_one(r, changed);
+}
+
 int upload_settle(DbTx *tx, const UserKey *key, const Upload *upload, UploadOutcome outcome,
                   const Uuid *photo_id) {
     uint64_t changed;
@@ -209,11 +213,18 @@ int upload_settle(DbTx *tx, const UserKey *key, const Upload *upload, UploadOutc
     return changed_one(r, changed);
 }
 
-int upload_remove(DbTx *tx, const Uuid *user_id, const Uuid *id) {
-    int r = db_exec(tx, &upload_statements[UPLOAD_REMOVE],
-                    (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(id))}, NULL);
+int upload_remove(DbTx *tx, const Uuid *user_id, const Uuid *id, Arena *arena,
+                  uint64_t *ret_reserved) {
+    const DbValue *row;
+    int r =
+        db_query_one(tx, &upload_statements[UPLOAD_REMOVE],
+                     (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(id))}, arena, &row);
 
-    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+    if (r != 0 && r != DB_E_NONE) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    *ret_reserved = r == 0 ? (uint64_t)row[0].integer : 0;
+    return 0;
 }
 
 int upload_other_half(DbTx *tx, const UserKey *key, const Upload *upload, Arena *arena,
@@ -233,21 +244,6 @@ int upload_other_half(DbTx *tx, const UserKey *key, const Upload *upload, Arena 
         return r == DB_E_NONE ? UPLOAD_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
     return err_trace(uuid_from_str(row[0].bytes, ret_photo_id));
-}
-
-int upload_bytes_used(DbTx *tx, const Uuid *user_id, Arena *arena, uint64_t *ret_bytes) {
-    const DbValue id = DB_BLOB(uuid_str(user_id));
-    const DbValue *open, *stored;
-    int r = db_query_one(tx, &upload_statements[UPLOAD_BYTES_OPEN], &id, arena, &open);
-
-    if (r == 0) {
-        r = db_query_one(tx, &upload_statements[UPLOAD_BYTES_STORED], &id, arena, &stored);
-    }
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    *ret_bytes = (uint64_t)open->integer + (uint64_t)stored->integer;
-    return 0;
 }
 
 int upload_free_leases(DbTx *tx) {

@@ -56,6 +56,7 @@ typedef struct Upload {
     UploadKind kind;
     uint64_t length; /* or UPLOAD_LENGTH_UNKNOWN */
     int64_t epoch, lease_us;
+    uint64_t reserved; /* bytes of the library's room, until it has an outcome: see usage.h */
     StoredBlob blob;
     UploadAbout about;
     UploadProgress progress;
@@ -85,15 +86,16 @@ int upload_take(DbTx *tx, const UserKey *key, Upload *upload, int64_t now_us);
 int upload_note(DbTx *tx, const UserKey *key, const Upload *upload, int64_t lease_us, Arena *arena);
 /* The lease alone. 0 or UPLOAD_E_LOST. */
 int upload_renew(DbTx *tx, const UserKey *key, const Upload *upload, int64_t lease_us);
-/* What became of it. 0 or UPLOAD_E_LOST. */
+/* The room that it has, of an upload that has no outcome. 0 or UPLOAD_E_LOST. */
+int upload_reserve(DbTx *tx, const UserKey *key, const Upload *upload, uint64_t reserved);
+/* What became of it; it has no room any more. 0 or UPLOAD_E_LOST. */
 int upload_settle(DbTx *tx, const UserKey *key, const Upload *upload, UploadOutcome outcome,
                   const Uuid *photo_id);
-/* 0 also when there is none. */
-int upload_remove(DbTx *tx, const Uuid *user_id, const Uuid *id);
+/* Gives the room that it had; 0 also when there is none. */
+int upload_remove(DbTx *tx, const Uuid *user_id, const Uuid *id, Arena *arena,
+                  uint64_t *ret_reserved);
 /* The photo of another upload that says it is half of the same pair. 0 or UPLOAD_E_NONE. */
 int upload_other_half(DbTx *tx, const UserKey *key, const Upload *upload, Arena *arena,
                       Uuid *ret_photo_id);
-/* The bytes that the user's files take, and may take with the uploads under way. */
-int upload_bytes_used(DbTx *tx, const Uuid *user_id, Arena *arena, uint64_t *ret_bytes);
 /* Nobody has one any more: after a start, where no other process can be there. */
 int upload_free_leases(DbTx *tx);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "services/sync/upload/upload_room.h"
 
 #include <pthread.h>
 
@@ -318,6 +319,14 @@ int upload_writer_open(const UploadWriterOptions *options, Upload *ret_upload,
     return r < 0 ? err_trace(r) : r;
 }
 
+static int keep_room(UploadWriter *writer, size_t n) {
+    int r = upload_room_grow(writer->service, &writer->key, &writer->upload, n);
+
+    return r == UPLOAD_ROOM_E_QUOTA  ? UPLOAD_WRITER_E_QUOTA
+           : r == UPLOAD_ROOM_E_LOST ? UPLOAD_WRITER_E_TAKEN
+                                     : err_trace(r);
+}
+
 static int add(UploadWriter *writer, Str bytes) {
     UploadProgress *progress = &writer->upload.progress;
     size_t n = MIN(bytes.len, UPLOAD_HEAD_LEN - progress->head_len);
@@ -327,6 +336,9 @@ static int add(UploadWriter *writer, Str bytes) {
         return UPLOAD_WRITER_E_LONG;
     }
     r = keep_lease(writer);
+    if (r == 0) {
+        r = keep_room(writer, bytes.len);
+    }
     if (r == 0) {
         r = sealed_stage_write(writer->stage, bytes);
     }

@@ -31,6 +31,7 @@ enum {
     UPLOAD_WRITER_E_STAGE,    /* what had come is gone from the store: it has to begin anew */
     UPLOAD_WRITER_E_TAKEN,    /* another has taken it up since, or it was removed */
     UPLOAD_WRITER_E_LONG,     /* more bytes than it has */
+    UPLOAD_WRITER_E_QUOTA,    /* the library has no room for them */
 };
 
 typedef struct UploadWriterOptions {
@@ -45,7 +46,8 @@ typedef struct UploadWriterOptions {
 /* 0, NONE, BUSY, OFFSET, SETTLED, FULL, STAGE, TAKEN or a fault. */
 int upload_writer_open(const UploadWriterOptions *options, Upload *ret_upload,
                        UploadWriter **ret_writer);
-/* 0, TAKEN, LONG (nothing of these bytes was taken) or a fault; then only closing is left. */
+/* 0, TAKEN, LONG or QUOTA (nothing of these bytes was taken), or a fault; then only closing is
+ * left. */
 int upload_writer_add(UploadWriter *writer, Str bytes);
 /* All bytes are there: they become the blob. The upload is still the writer's, to settle. 0, TAKEN
  * or a fault. */

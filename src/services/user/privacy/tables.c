@@ -42,6 +42,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("sync_content"),
     TABLE("sync_blob"),
     TABLE("sync_upload"),
+    TABLE("sync_usage"),
     TABLE("sync_photo"),
     TABLE("sync_term"),
     TABLE("sync_edit"),
