@@ -4,9 +4,9 @@
 /*
  * A folder in sync with a library: what its parts share.
  *
- *   engine      rounds: what is here (scan, reconcile), up (push, upload), down (pull, download)
- *   listen      a thread that rings when the server has news
- *   crew        several uploads or downloads at once
+ *   engine      rounds: what is here (scan, reconcile), up (push, upload, push_folders), down
+ * (pull, apply, arrange, download) listen      a thread that rings when the server has news crew
+ * several uploads or downloads at once
  *
  * Nothing is deleted at the server because a file is gone here, unless --delete-to-trash says so,
  * and no file is unlinked here. Whatever is ended at any point goes on from state_store.h.
@@ -60,8 +60,19 @@ int reconcile(SyncDir *sync);
 
 /* Up: 0, SYNC_LINK_E_*, -EINTR or a fault. */
 int push(SyncDir *sync, SyncLink *link);
+/* Up: the albums of files that are in other folders than before. The same. */
+int push_folders(SyncDir *sync, SyncLink *link);
 /* Down: changes first, then the photos that are wanted. The same. */
 int pull(SyncDir *sync, SyncLink *link);
+
+/*
+ * Does what objects of the library say (a page of changes; `anew`: of the list of all). What is to
+ * be downloaded is noted. 0 or a fault.
+ */
+int apply_objects(SyncDir *sync, SyncLink *link, const json_t *objects, bool anew);
+/* Moves files whose photos have come into other albums into the folders that these are. 0 or a
+ * fault. */
+int arrange(SyncDir *sync);
 
 typedef struct UploadTask {
     StateFile file;
@@ -70,6 +81,7 @@ int upload_file(SyncDir *sync, SyncLink *link, void *task); /* a CrewWork */
 
 typedef struct DownloadTask {
     StatePhoto photo;
+    Str folder; /* where it is to lie */
 } DownloadTask;
 int download_photo(SyncDir *sync, SyncLink *link, void *task); /* a CrewWork */
 
