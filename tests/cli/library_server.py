@@ -46,6 +46,8 @@ class Library:
         self.cut_after = None  # of the next download or upload: bytes until the connection is cut
         self.streams = True
         self.albums_page = 500
+        self.body_max = None  # of a proxy in between
+        self.longest = 0      # body that came
         self.midway = lambda: None  # called when the first bytes of an upload have come
 
     # What happens in the library.
@@ -178,6 +180,14 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if fault == "cut":
             return self.cut()
+        if library.body_max is not None and length > library.body_max:
+            self.close_connection = True
+            self.send_response(413)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            return self.wfile.write(b"413")
+        library.longest = max(library.longest, length)
         if fault:
             self.close_connection = self.close_connection or length > 0
             headers = [("Retry-After", "0")] if fault in (429, 503) else []

@@ -32,7 +32,7 @@ static int round_trip(Engine *engine) {
     SyncDir *sync = engine->sync;
     int r = sync_folder_check(&sync->folder), down;
 
-    sync->again = false;
+    sync->again = sync->unlisted = false;
     if (r < 0) {
         return r;
     }

@@ -72,7 +72,7 @@ static int forget_unlisted(SyncDir *sync, Buf *listed) {
             file->rename_due = false;
             file->move_due = sync_folder_of(file->path).len > 0 ? MOVE_THERE : MOVE_NONE;
             file->left = str_lit("");
-            sync->again = true;
+            sync->again = sync->unlisted = true;
             r = state_files_put(&sync->state, file, 1);
         }
     }
@@ -249,5 +249,7 @@ int pull(SyncDir *sync, SyncLink *link) {
     if (r == 0) {
         r = arrange(sync);
     }
-    return r == 0 ? pull_photos(sync, link) : r;
+    /* Of what was not listed some may be wanted under another id, and is here: it is asked first.
+     */
+    return r == 0 && !sync->unlisted ? pull_photos(sync, link) : r;
 }

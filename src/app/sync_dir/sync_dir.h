@@ -33,7 +33,9 @@ typedef struct SyncDir {
     int stop_fd;
     bool account_known;
     atomic_bool again; /* something changed while it was worked on: another round sees to it */
-    size_t turn;       /* where the next crew begins, so that nobody is always last */
+    bool unlisted;     /* in this round: files here of which the server listed no photo */
+    atomic_ullong piece_max;    /* what a request may carry; 0: nothing was refused yet */
+    size_t turn;                /* where the next crew begins, so that nobody is always last */
     pthread_mutex_t place_lock; /* while a download gets its name */
 } SyncDir;
 
