@@ -36,6 +36,7 @@ class Library:
         self.bytes = {}     # id -> original
         self.log = []       # object JSON in order
         self.horizon = 0
+        self.epoch = None   # of the log: then cursors are "SEQ.EPOCH"
         self.uploads = {}   # id -> dict
         self.purged = set()
         self.changed = threading.Condition(self.lock)
@@ -377,15 +378,23 @@ class Handler(BaseHTTPRequestHandler):
         return self.cut() if cut is not None else None
 
     # Changes
+    def cursor(self, seq):
+        return {"cursor": f"{seq}.{self.library.epoch}"} if self.library.epoch else {}
+
     def changes(self):
-        since, limit = int(self.query["since"]), int(self.query.get("limit", 500))
+        limit = int(self.query.get("limit", 500))
+        since, _, epoch = self.query["since"].partition(".")
+        since = int(since)
         self.strictly(1 <= limit <= 1000, "a limit")
         with self.library.lock:
+            if epoch and epoch != self.library.epoch:
+                return self.answer(410, {"status": 410, "code": "cursor_too_old", "title": "old",
+                                         "restored": True})
             if since < self.library.horizon:
                 return self.answer(410, problem="cursor_too_old")
             page = self.library.log[since:since + limit]
             end = since + len(page)
-            return self.answer(200, {"changes": page, "next": end,
+            return self.answer(200, {"changes": page, "next": end, **self.cursor(end),
                                      "more": end < len(self.library.log),
                                      "horizon": self.library.horizon})
 
@@ -396,7 +405,7 @@ class Handler(BaseHTTPRequestHandler):
             ids = sorted(id for id, made in objects.items() if "state" in made and id > after)
             page = ids[:limit]
             answer = {"objects": [objects[id] for id in page],
-                      "seq": len(self.library.log)}
+                      "seq": len(self.library.log), **self.cursor(len(self.library.log))}
             if len(ids) > limit:
                 answer["next"] = page[-1]
         return self.answer(200, answer)

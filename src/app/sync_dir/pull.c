@@ -91,10 +91,38 @@ static int forget_unlisted(SyncDir *sync, Buf *listed) {
     return r;
 }
 
+/* Where we are: a number for people, and what the server calls it, which alone decides ("": the
+ * number). */
+static int keep_position(SyncDir *sync, int64_t seq, const char *position) {
+    int r = state_set(&sync->state, "position", position);
+
+    return r == 0 ? state_set_int(&sync->state, "cursor", seq) : r;
+}
+
+static int load_position(SyncDir *sync, SyncLink *link, int64_t *ret_seq, Buf *position) {
+    const char *text = "";
+    int r = state_get_int(&sync->state, "cursor", ret_seq);
+
+    if (r == 0) {
+        r = state_get(&sync->state, "position", link->arena, &text);
+    }
+    if (r == 0 && text[0]) {
+        buf_add_str(position, str_from(text));
+    } else if (r == 0) {
+        buf_addf(position, "%" PRId64, *ret_seq);
+    }
+    return r;
+}
+
+static const char *cursor_of(const SyncLinkAnswer *answer) {
+    return json_string_value(json_object_get(answer->json, "cursor"));
+}
+
 /* All that lives, and the cursor to go on from. */
 static int resync(SyncDir *sync, SyncLink *link) {
     _cleanup_(buf_done) Buf after = BUF_INIT;
     _cleanup_(buf_done) Buf listed = BUF_INIT;
+    _cleanup_(buf_done) Buf position = BUF_INIT;
     int64_t seq = -1;
     int r = 0;
 
@@ -119,6 +147,7 @@ static int resync(SyncDir *sync, SyncLink *link) {
         }
         if (seq < 0) {
             seq = json_integer_value(json_object_get(answer.json, "seq"));
+            buf_add_str(&position, str_from(cursor_of(&answer) ? cursor_of(&answer) : ""));
         }
         note_listed(objects, &listed);
         r = apply_objects(sync, link, objects, true);
@@ -130,16 +159,18 @@ static int resync(SyncDir *sync, SyncLink *link) {
     if (r == 0) {
         r = forget_unlisted(sync, &listed);
     }
-    return r == 0 ? state_set_int(&sync->state, "cursor", seq) : r;
+    return r == 0 ? keep_position(sync, seq, buf_cstr(&position)) : r;
 }
 
 enum {
     PULL_E_MORE = 100,
     PULL_E_TOO_OLD,
+    PULL_E_RESTORED,
 };
 
-static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor) {
+static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor, Buf *position) {
     _cleanup_(sync_link_answer_done) SyncLinkAnswer answer = {0};
+    const char *text;
     int64_t next;
     int r;
 
@@ -147,23 +178,28 @@ static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor) {
     r = sync_link_call(
         link,
         &(SyncLinkCall){.method = "GET",
-                        .path = arena_printf(link->arena, "/v1/changes?since=%" PRId64 "&limit=%d",
-                                             *cursor, PAGE_LIMIT)},
+                        .path = arena_printf(link->arena, "/v1/changes?since=%s&limit=%d",
+                                             buf_cstr(position), PAGE_LIMIT)},
         &answer);
     if (r != 0) {
         return r;
     }
     if (answer.status == 410) {
-        return PULL_E_TOO_OLD;
+        return json_is_true(json_object_get(answer.json, "restored")) ? PULL_E_RESTORED
+                                                                      : PULL_E_TOO_OLD;
     }
     if (answer.status != 200 || !json_is_integer(json_object_get(answer.json, "next"))) {
         return odd_answer(link, &answer);
     }
     r = apply_objects(sync, link, json_object_get(answer.json, "changes"), false);
     next = json_integer_value(json_object_get(answer.json, "next"));
-    if (r == 0 && next > *cursor) {
+    text = cursor_of(&answer);
+    text = text ? text : arena_printf(link->arena, "%" PRId64, next);
+    if (r == 0 && !str_equal(str_from(text), buf_str(position))) {
         *cursor = next;
-        r = state_set_int(&sync->state, "cursor", next);
+        buf_done(position);
+        buf_add_str(position, str_from(text));
+        r = keep_position(sync, next, text);
     }
     return r == 0 && json_is_true(json_object_get(answer.json, "more")) ? PULL_E_MORE : r;
 }
@@ -182,8 +218,9 @@ static int acknowledge(SyncLink *link, int64_t cursor) {
 }
 
 static int pull_changes(SyncDir *sync, SyncLink *link) {
+    _cleanup_(buf_done) Buf position = BUF_INIT;
     int64_t cursor = 0, before, unknown = 0;
-    int r = state_get_int(&sync->state, "cursor", &cursor);
+    int r = load_position(sync, link, &cursor, &position);
 
     before = cursor;
     if (r == 0) {
@@ -196,11 +233,13 @@ static int pull_changes(SyncDir *sync, SyncLink *link) {
         return resync(sync, link);
     }
     do {
-        r = pull_page(sync, link, &cursor);
+        r = pull_page(sync, link, &cursor, &position);
     } while (r == PULL_E_MORE);
-    if (r == PULL_E_TOO_OLD) {
-        report_note(&sync->report, "the library is listed anew: it has forgotten what it told this "
-                                   "folder, or was put back to what it was");
+    if (r == PULL_E_TOO_OLD || r == PULL_E_RESTORED) {
+        report_note(&sync->report, "the library is listed anew: %s",
+                    r == PULL_E_RESTORED
+                        ? "it was restored from a backup; what it lost is sent again"
+                        : "the last sync was too long ago");
         r = resync(sync, link);
     } else if (r == 0 && cursor != before) {
         r = acknowledge(link, cursor);
