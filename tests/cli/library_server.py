@@ -31,10 +31,12 @@ class Library:
     def __init__(self):
         self.lock = threading.RLock()
         self.user = new_id()
-        self.objects = {}   # id -> object JSON, as of its last change
+        self.objects = {}   # id of a photo -> object JSON, as of its last change
+        self.albums = {}    # id of an album -> the same
         self.bytes = {}     # id -> original
         self.log = []       # object JSON in order
         self.horizon = 0
+        self.epoch = None   # of the log: then cursors are "SEQ.EPOCH"
         self.uploads = {}   # id -> dict
         self.purged = set()
         self.changed = threading.Condition(self.lock)
@@ -44,19 +46,23 @@ class Library:
         self.fault = lambda method, path: None
         self.cut_after = None  # of the next download or upload: bytes until the connection is cut
         self.streams = True
+        self.albums_page = 500
+        self.body_max = None  # of a proxy in between
+        self.longest = 0      # body that came
         self.midway = lambda: None  # called when the first bytes of an upload have come
 
     # What happens in the library.
-    def put(self, photo, state):
+    def put(self, photo, state, kind="photo"):
         with self.lock:
-            before = self.objects.get(photo)
-            made = {"kind": "photo", "id": photo, "version": before["version"] + 1 if before else 1,
+            objects = self.albums if kind == "album" else self.objects
+            before = objects.get(photo)
+            made = {"kind": kind, "id": photo, "version": before["version"] + 1 if before else 1,
                     "seq": len(self.log) + 1, "changed": int(time.time() * 1000)}
             if state is None:
                 made["removed"] = True
             else:
                 made["state"] = state
-            self.objects[photo] = made
+            objects[photo] = made
             self.log.append(made)
             self.changed.notify_all()
             return made
@@ -75,6 +81,27 @@ class Library:
             state = {**self.objects[photo]["state"], **members}
             return self.put(photo, {name: value for name, value in state.items()
                                     if value is not None})
+
+    def add_album(self, name):
+        album = new_id()
+        self.put(album, {"name": name, "created": 1}, "album")
+        return album
+
+    def rename_album(self, album, name):
+        self.put(album, {**self.albums[album]["state"], "name": name}, "album")
+
+    def remove_album(self, album):
+        self.put(album, None, "album")
+
+    def album_names(self):
+        return sorted(made["state"]["name"] for made in self.albums.values() if "state" in made)
+
+    def shelves(self):
+        """{name of a living photo: names of its albums, in order}"""
+        with self.lock:
+            return {state["name"]: [self.albums[album]["state"]["name"]
+                                    for album in state["albums"] if "state" in self.albums[album]]
+                    for state in self.living().values()}
 
     def trash(self, photo):
         self.change(photo, trashed=int(time.time() * 1000))
@@ -154,6 +181,14 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if fault == "cut":
             return self.cut()
+        if library.body_max is not None and length > library.body_max:
+            self.close_connection = True
+            self.send_response(413)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", "3")
+            self.end_headers()
+            return self.wfile.write(b"413")
+        library.longest = max(library.longest, length)
         if fault:
             self.close_connection = self.close_connection or length > 0
             headers = [("Retry-After", "0")] if fault in (429, 503) else []
@@ -280,13 +315,45 @@ class Handler(BaseHTTPRequestHandler):
         body = self.json_body()
         version = re.fullmatch('"([0-9]+)"', self.headers.get("If-Match", ""))
         self.strictly(version, "without If-Match")
-        self.strictly(set(body) == {"name"}, "patches more than the name")
+        self.strictly(set(body) in ({"name"}, {"albums"}), "patches more than it should")
+        self.strictly(set(body.get("albums", [])) <= set(self.library.albums), "an unknown album")
         with self.library.lock:
             made = self.library.objects[photo]
             if not version or int(version[1]) != made["version"]:
                 return self.answer(409, {"status": 409, "code": "stale_version", "title": "stale",
                                          "current": made, "sent": body})
             return self.answer(200, self.library.change(photo, **body))
+
+    # Albums
+    def list_albums(self):
+        limit, after = int(self.query.get("limit", 200)), self.query.get("after", "")
+        self.strictly(1 <= limit <= 500, "a limit")
+        limit = min(limit, self.library.albums_page)
+        with self.library.lock:
+            ids = sorted(album for album, made in self.library.albums.items()
+                         if "state" in made and album > after)
+            return self.answer(200, {"albums": [self.library.albums[album] for album in ids[:limit]],
+                                     "next": ids[limit - 1] if len(ids) > limit else None})
+
+    def make_album(self):
+        body = self.json_body()
+        if not 1 <= len(body["name"].encode()) <= 400 or not body["name"].strip(" "):
+            return self.answer(422, problem="invalid_field")
+        return self.answer(201, self.library.albums[self.library.add_album(body["name"])])
+
+    def album(self, album):
+        made = self.library.albums.get(album)
+        return self.answer(200, made) if made else self.answer(404, problem="not_found")
+
+    def patch_album(self, album):
+        body = self.json_body()
+        with self.library.lock:
+            made = self.library.albums[album]
+            if self.headers.get("If-Match") != f'"{made["version"]}"':
+                return self.answer(409, {"status": 409, "code": "stale_version", "title": "stale",
+                                         "current": made, "sent": body})
+            self.library.rename_album(album, body["name"])
+            return self.answer(200, self.library.albums[album])
 
     def delete(self, photo):
         self.library.trash(photo)
@@ -311,26 +378,34 @@ class Handler(BaseHTTPRequestHandler):
         return self.cut() if cut is not None else None
 
     # Changes
+    def cursor(self, seq):
+        return {"cursor": f"{seq}.{self.library.epoch}"} if self.library.epoch else {}
+
     def changes(self):
-        since, limit = int(self.query["since"]), int(self.query.get("limit", 500))
+        limit = int(self.query.get("limit", 500))
+        since, _, epoch = self.query["since"].partition(".")
+        since = int(since)
         self.strictly(1 <= limit <= 1000, "a limit")
         with self.library.lock:
+            if epoch and epoch != self.library.epoch:
+                return self.answer(410, {"status": 410, "code": "cursor_too_old", "title": "old",
+                                         "restored": True})
             if since < self.library.horizon:
                 return self.answer(410, problem="cursor_too_old")
             page = self.library.log[since:since + limit]
             end = since + len(page)
-            return self.answer(200, {"changes": page, "next": end,
+            return self.answer(200, {"changes": page, "next": end, **self.cursor(end),
                                      "more": end < len(self.library.log),
                                      "horizon": self.library.horizon})
 
     def list_objects(self):
         limit, after = int(self.query.get("limit", 500)), self.query.get("after", "")
         with self.library.lock:
-            ids = sorted(photo for photo, made in self.library.objects.items()
-                         if "state" in made and photo > after)
+            objects = {**self.library.objects, **self.library.albums}
+            ids = sorted(id for id, made in objects.items() if "state" in made and id > after)
             page = ids[:limit]
-            answer = {"objects": [self.library.objects[photo] for photo in page],
-                      "seq": len(self.library.log)}
+            answer = {"objects": [objects[id] for id in page],
+                      "seq": len(self.library.log), **self.cursor(len(self.library.log))}
             if len(ids) > limit:
                 answer["next"] = page[-1]
         return self.answer(200, answer)
@@ -374,6 +449,10 @@ class Handler(BaseHTTPRequestHandler):
         ("PATCH", "/v1/photos/([^/]+)", patch),
         ("DELETE", "/v1/photos/([^/]+)", delete),
         ("GET", "/v1/photos/([^/]+)/original", original),
+        ("GET", "/v1/albums", list_albums),
+        ("POST", "/v1/albums", make_album),
+        ("GET", "/v1/albums/([^/]+)", album),
+        ("PATCH", "/v1/albums/([^/]+)", patch_album),
         ("GET", "/v1/changes", changes),
         ("GET", "/v1/changes/stream", stream),
         ("GET", "/v1/objects", list_objects),

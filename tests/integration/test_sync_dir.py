@@ -120,6 +120,24 @@ def test_two_folders_come_to_be_alike_and_stay_so(devices):
     assert "0 sent, 0 received" in one.sync() and "0 sent, 0 received" in two.sync()
 
 
+def test_folders_are_albums_on_all_devices(devices):
+    one, two = devices
+    one.put("Trips/2026 Rome/a.png", picture("rome a"))
+    one.put("Trips/2026 Rome/b.png", picture("rome b"))
+    one.put("c.png", picture("rome c"))
+    one.sync()
+    two.sync()
+    assert set(two.files()) == {"Trips/2026 Rome/a.png", "Trips/2026 Rome/b.png", "c.png"}
+    (two.folder / "Trips" / "2026 Rome" / "a.png").rename(two.folder / "a.png")
+    two.sync()
+    (two.folder / "Trips" / "2026 Rome").rename(two.folder / "Roma")
+    assert "0 sent, 0 received" in two.sync()
+    assert "0 sent, 0 received" in one.sync()
+    assert set(one.files()) == {"Roma/b.png", "a.png", "c.png"}
+    albums = [album["state"]["name"] for album in one.call("GET", "/v1/albums").json()["albums"]]
+    assert albums == ["Roma"] and len(one.library()) == 3
+
+
 def test_a_name_given_here_is_the_name_there(devices):
     one, two = devices
     one.put("a.png", picture("name"))

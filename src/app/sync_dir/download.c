@@ -18,6 +18,7 @@ typedef struct Download {
     SyncDir *sync;
     SyncLink *link;
     const StatePhoto *photo;
+    Str folder;
     int fd;
     uint64_t offset; /* what is in the file */
     bool resumed;
@@ -162,35 +163,45 @@ static int verify(Download *download) {
 static int place(Download *download) {
     SyncDir *sync = download->sync;
     Arena *arena = download->link->arena;
-    StateFile file = {.size = download->photo->size,
-                      .hashed = true,
-                      .photo = download->photo->id,
-                      .name = download->photo->name,
-                      .version = download->photo->version,
-                      .upload = "",
-                      .refused = "",
-                      .arriving = true};
+    StateFile file = STATE_FILE_INIT;
     struct stat found;
-    Str path;
+    Str path, folder = download->folder;
     int r = fstat(download->fd, &found) < 0 ? err_errno() : 0;
 
+    file.size = download->photo->size;
+    file.hashed = file.arriving = true;
+    file.photo = download->photo->id;
+    file.name = download->photo->name;
+    file.version = download->photo->version;
+    file.albums = download->photo->albums;
+    file.folder = folder;
     memcpy(file.sha256, download->sha256, DIGEST_LEN);
     file.mtime_ns = (int64_t)found.st_mtim.tv_sec * 1000000000 + found.st_mtim.tv_nsec;
     file.inode = (int64_t)found.st_ino;
     if (r == 0) {
-        r = sync_folder_free_name(&sync->folder, str_lit(""), true, file.name, arena, &file.path);
+        r = sync_folder_make(&sync->folder, folder);
+        if (r < 0 && r != -ENOSPC && r != -EDQUOT) { /* a file or a link has that name */
+            folder = str_lit("");
+            r = 0;
+        }
+    }
+    if (r == 0) {
+        r = sync_folder_free_name(&sync->folder, folder, file.name, arena, &file.path);
     }
     if (r == 0) {
         r = state_files_put(&sync->state, &file, 1);
     }
     if (r == 0) {
-        r = sync_folder_rename(&sync->folder, str_from(download->photo->id), true, file.name, arena,
-                               &path);
+        r = sync_folder_rename(&sync->folder, str_from(download->photo->id), true, folder,
+                               file.name, arena, &path);
     }
     if (r < 0) {
         return r;
     }
     file.arriving = false;
+    if (fstat(download->fd, &found) == 0) {
+        state_file_renamed(&file, &found);
+    }
     if (!str_equal(path, file.path)) { /* somebody took that name in between */
         Str before = file.path;
         file.path = path;
@@ -206,8 +217,9 @@ static int place(Download *download) {
 }
 
 int download_photo(SyncDir *sync, SyncLink *link, void *task) {
+    const DownloadTask *wanted = task;
     Download download = {
-        .sync = sync, .link = link, .photo = &((DownloadTask *)task)->photo, .fd = -1};
+        .sync = sync, .link = link, .photo = &wanted->photo, .folder = wanted->folder, .fd = -1};
     int r = open_tmp(&download);
 
     if (r == 0 && download.offset < (uint64_t)download.photo->size) {

@@ -32,7 +32,7 @@ static int round_trip(Engine *engine) {
     SyncDir *sync = engine->sync;
     int r = sync_folder_check(&sync->folder), down;
 
-    sync->again = false;
+    sync->again = sync->unlisted = false;
     if (r < 0) {
         return r;
     }
@@ -51,6 +51,9 @@ static int round_trip(Engine *engine) {
         return r;
     }
     r = push(sync, &engine->link);
+    if (r == 0 && !sync->pull_only) {
+        r = push_folders(sync, &engine->link);
+    }
     if (sync->push_only || (r != 0 && r != SYNC_LINK_E_AWAY && r != SYNC_DIR_E_OWN)) {
         return r;
     }

@@ -3,178 +3,21 @@
 /*
  * Down: what changed in the library since the last time, page by page. What is to be downloaded is
  * noted before the cursor moves, so nothing is forgotten; a page that is read twice does no harm.
- * When the server has forgotten how it came to be (410), all objects are listed anew; nothing is
- * taken away here then that the server does not say is deleted.
+ *
+ * When the server has forgotten how it came to be, or was put back to what it was (410), all
+ * objects are listed anew; nothing is taken away here then that the server does not say is deleted.
+ * What is here and in no list is asked for by content as if it were new: the server says whether it
+ * was deleted, or lost.
  */
 
-#include "app/sync_dir/safe_name.h"
+#include "app/sync_dir/albums.h"
 #include "app/sync_dir/sync_dir.h"
 #include "base/error.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #define PAGE_LIMIT 500
-
-/* A photo as a change says it is. */
-typedef struct Change {
-    const char *id, *name;
-    int64_t version, size;
-    bool gone; /* removed, or in the trash */
-} Change;
-
-static bool is_unchanged(const StateFile *file, const struct stat *found) {
-    return found->st_size == file->size && (int64_t)found->st_ino == file->inode &&
-           (int64_t)found->st_mtim.tv_sec * 1000000000 + found->st_mtim.tv_nsec == file->mtime_ns;
-}
-
-/* Its photo was deleted: into our trash with it, unless it is another picture by now. */
-static int let_go(SyncDir *sync, SyncLink *link, const Change *change, StateFile *file) {
-    const StatePhoto photo = {change->id, FATE_TRASHED, file->name, file->size, change->version};
-    struct stat found;
-    int r = sync_folder_stat(&sync->folder, file->path, &found);
-
-    if (r == 0 && !is_unchanged(file, &found)) {
-        file->photo = file->name = file->upload = "";
-        file->version = 0;
-        file->hashed = false;
-        file->mtime_ns = -1; /* so that it is looked at, and sent as a new photo */
-        sync->again = true;
-        report_moved(&sync->report, file->path,
-                     "was deleted from the library, but has changed here: it stays");
-        return state_files_put(&sync->state, file, 1);
-    }
-    if (r == 0) {
-        r = sync_folder_to_trash(&sync->folder, file->path);
-    }
-    if (r == 0) {
-        report_moved(&sync->report, file->path,
-                     "was deleted from the library: it is in .imagesync/trash");
-    } else if (r != -ENOENT) {
-        report_failed_once(&sync->report, file->path,
-                           arena_printf(link->arena, "cannot be put into .imagesync/trash: %s",
-                                        strerrordesc_np(-r)));
-        return 0;
-    }
-    return state_file_lose(&sync->state, file->path, &photo);
-}
-
-static int apply_gone(SyncDir *sync, SyncLink *link, const Change *change) {
-    const StatePhoto *known;
-    StateFile *files;
-    size_t n;
-    int r = state_files_of(&sync->state, change->id, link->arena, &files, &n);
-
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        if (!files[i].refused[0]) {
-            r = let_go(sync, link, change, &files[i]);
-        }
-    }
-    if (r == 0) {
-        r = state_photo(&sync->state, change->id, link->arena, &known);
-    }
-    if (r == 0 && n == 0 && known && strcmp(known->fate, FATE_WANTED) == 0) {
-        r = state_photo_put(&sync->state, &(StatePhoto){change->id, FATE_TRASHED, known->name,
-                                                        known->size, change->version});
-    }
-    return r;
-}
-
-/* The file of a photo that got another name. */
-static int take_name(SyncDir *sync, SyncLink *link, const Change *change, StateFile *file) {
-    char local[SAFE_NAME_SIZE], before[SAFE_NAME_SIZE];
-    struct stat found;
-    Str from = file->path;
-    int r;
-
-    safe_name_local(change->name, 1, local);
-    safe_name_local(file->name, 1, before);
-    file->name = change->name;
-    if (strcmp(local, before) == 0 || sync_folder_stat(&sync->folder, from, &found) < 0 ||
-        !is_unchanged(file, &found)) {
-        return state_files_put(&sync->state, file, 1);
-    }
-    r = sync_folder_rename(&sync->folder, from, false, change->name, link->arena, &file->path);
-    if (r < 0) {
-        report_failed_once(&sync->report, from, strerrordesc_np(-r));
-        return state_files_put(&sync->state, file, 1);
-    }
-    report_moved(&sync->report, file->path, "has its new name from the library");
-    return state_file_move(&sync->state, from, file);
-}
-
-static int apply_to_file(SyncDir *sync, SyncLink *link, const Change *change, StateFile *file) {
-    const bool was_known = file->version > 0; /* else the server has just made a name of ours */
-
-    if (file->version >= change->version && !file->refused[0]) {
-        return 0;
-    }
-    file->version = change->version;
-    if (file->refused[0]) {
-        file->refused = ""; /* it was taken out of the trash */
-    }
-    if (change->name[0] && !file->rename_due && strcmp(file->name, change->name) != 0) {
-        if (file->name[0] && was_known) {
-            return take_name(sync, link, change, file);
-        }
-        file->name = change->name;
-    }
-    return state_files_put(&sync->state, file, 1);
-}
-
-static int apply_photo(SyncDir *sync, SyncLink *link, const Change *change) {
-    const StatePhoto *known;
-    StateFile *files;
-    size_t n;
-    int r = state_files_of(&sync->state, change->id, link->arena, &files, &n);
-
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        r = apply_to_file(sync, link, change, &files[i]);
-    }
-    if (r < 0 || n > 0) {
-        return r;
-    }
-    r = state_photo(&sync->state, change->id, link->arena, &known);
-    if (r < 0 ||
-        (known && (strcmp(known->fate, FATE_UNKEPT) == 0 || strcmp(known->fate, FATE_DELETE) == 0 ||
-                   known->version >= change->version))) {
-        return r;
-    }
-    return state_photo_put(&sync->state, &(StatePhoto){change->id, FATE_WANTED, change->name,
-                                                       change->size, change->version});
-}
-
-static int apply(SyncDir *sync, SyncLink *link, const json_t *object) {
-    const char *kind = json_string_value(json_object_get(object, "kind"));
-    const char *id = json_string_value(json_object_get(object, "id"));
-    const json_t *state = json_object_get(object, "state");
-    const char *name = json_string_value(json_object_get(state, "name"));
-    const Change change = {.id = id,
-                           .name = name ? name : "",
-                           .version = json_integer_value(json_object_get(object, "version")),
-                           .size = json_integer_value(json_object_get(state, "size")),
-                           .gone =
-                               !state || json_integer_value(json_object_get(state, "trashed")) > 0};
-    Uuid uuid;
-
-    if (!kind || strcmp(kind, "photo") != 0 || !id || uuid_parse(str_from(id), &uuid) < 0) {
-        return 0; /* albums and edits are no files */
-    }
-    return change.gone ? apply_gone(sync, link, &change) : apply_photo(sync, link, &change);
-}
-
-static int apply_all(SyncDir *sync, SyncLink *link, const json_t *objects) {
-    const json_t *object;
-    size_t i;
-    int r = 0;
-
-    json_array_foreach(objects, i, object) {
-        r = apply(sync, link, object);
-        if (r < 0) {
-            break;
-        }
-    }
-    return r;
-}
 
 static int odd_answer(SyncLink *link, const SyncLinkAnswer *answer) {
     link->error = arena_printf(link->arena, "the server does not say what has changed (%u) %s",
@@ -182,15 +25,110 @@ static int odd_answer(SyncLink *link, const SyncLinkAnswer *answer) {
     return SYNC_LINK_E_AWAY;
 }
 
+/* The ids in a page of objects. */
+static void note_listed(const json_t *objects, Buf *listed) {
+    const json_t *object;
+    size_t i;
+
+    json_array_foreach(objects, i, object) {
+        const char *id = json_string_value(json_object_get(object, "id"));
+        Uuid uuid;
+        if (id && uuid_parse(str_from(id), &uuid) == 0) {
+            buf_add(listed, uuid.bytes, sizeof(uuid.bytes));
+        }
+    }
+}
+
+static int compare_uuids(const void *a, const void *b) {
+    return memcmp(a, b, sizeof(Uuid));
+}
+
+static bool is_listed(const Buf *listed, const char *id) {
+    Uuid uuid;
+
+    return uuid_parse(str_from(id), &uuid) == 0 && listed->len > 0 &&
+           bsearch(&uuid, listed->data, listed->len / sizeof(uuid), sizeof(uuid), compare_uuids);
+}
+
+/* What the server does not list: files are looked for there by their content, in the next round. */
+static int forget_unlisted(SyncDir *sync, Buf *listed) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    StateFile *files;
+    StatePhoto *wanted;
+    StateAlbum *albums;
+    size_t n;
+    int r = state_files(&sync->state, arena, &files, &n);
+
+    if (listed->len > 0) {
+        qsort(listed->data, listed->len / sizeof(Uuid), sizeof(Uuid), compare_uuids);
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        StateFile *file = &files[i];
+        if (file->photo[0] && !file->refused[0] && !file->arriving &&
+            !is_listed(listed, file->photo)) {
+            file->photo = file->name = file->albums = "";
+            file->folder = str_lit("");
+            file->version = 0;
+            file->rename_due = false;
+            file->move_due = sync_folder_of(file->path).len > 0 ? MOVE_THERE : MOVE_NONE;
+            file->left = str_lit("");
+            sync->again = sync->unlisted = true;
+            r = state_files_put(&sync->state, file, 1);
+        }
+    }
+    if (r == 0) {
+        r = state_photos(&sync->state, FATE_WANTED, arena, &wanted, &n);
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = is_listed(listed, wanted[i].id) ? 0 : state_photo_remove(&sync->state, wanted[i].id);
+    }
+    if (r == 0) {
+        r = state_albums(&sync->state, arena, &albums, &n);
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = is_listed(listed, albums[i].id) ? 0 : state_album_remove(&sync->state, albums[i].id);
+    }
+    return r;
+}
+
+/* Where we are: a number for people, and what the server calls it, which alone decides ("": the
+ * number). */
+static int keep_position(SyncDir *sync, int64_t seq, const char *position) {
+    int r = state_set(&sync->state, "position", position);
+
+    return r == 0 ? state_set_int(&sync->state, "cursor", seq) : r;
+}
+
+static int load_position(SyncDir *sync, SyncLink *link, int64_t *ret_seq, Buf *position) {
+    const char *text = "";
+    int r = state_get_int(&sync->state, "cursor", ret_seq);
+
+    if (r == 0) {
+        r = state_get(&sync->state, "position", link->arena, &text);
+    }
+    if (r == 0 && text[0]) {
+        buf_add_str(position, str_from(text));
+    } else if (r == 0) {
+        buf_addf(position, "%" PRId64, *ret_seq);
+    }
+    return r;
+}
+
+static const char *cursor_of(const SyncLinkAnswer *answer) {
+    return json_string_value(json_object_get(answer->json, "cursor"));
+}
+
 /* All that lives, and the cursor to go on from. */
 static int resync(SyncDir *sync, SyncLink *link) {
     _cleanup_(buf_done) Buf after = BUF_INIT;
+    _cleanup_(buf_done) Buf listed = BUF_INIT;
+    _cleanup_(buf_done) Buf position = BUF_INIT;
     int64_t seq = -1;
     int r = 0;
 
-    report_note(&sync->report, "the library is listed anew: the last sync was too long ago");
     for (bool more = true; more && r == 0;) {
         _cleanup_(sync_link_answer_done) SyncLinkAnswer answer = {0};
+        const json_t *objects;
         const char *next;
 
         sync_link_reset(link);
@@ -200,8 +138,8 @@ static int resync(SyncDir *sync, SyncLink *link) {
                                                link->arena, "/v1/objects?limit=%d%s%s", PAGE_LIMIT,
                                                after.len > 0 ? "&after=" : "", buf_cstr(&after))},
                            &answer);
-        if (r == 0 &&
-            (answer.status != 200 || !json_is_array(json_object_get(answer.json, "objects")))) {
+        objects = json_object_get(answer.json, "objects");
+        if (r == 0 && (answer.status != 200 || !json_is_array(objects))) {
             r = odd_answer(link, &answer);
         }
         if (r != 0) {
@@ -209,23 +147,30 @@ static int resync(SyncDir *sync, SyncLink *link) {
         }
         if (seq < 0) {
             seq = json_integer_value(json_object_get(answer.json, "seq"));
+            buf_add_str(&position, str_from(cursor_of(&answer) ? cursor_of(&answer) : ""));
         }
-        r = apply_all(sync, link, json_object_get(answer.json, "objects"));
+        note_listed(objects, &listed);
+        r = apply_objects(sync, link, objects, true);
         next = json_string_value(json_object_get(answer.json, "next"));
         more = next && next[0];
         buf_done(&after);
         buf_add_str(&after, str_from(next ? next : ""));
     }
-    return r == 0 ? state_set_int(&sync->state, "cursor", seq) : r;
+    if (r == 0) {
+        r = forget_unlisted(sync, &listed);
+    }
+    return r == 0 ? keep_position(sync, seq, buf_cstr(&position)) : r;
 }
 
 enum {
     PULL_E_MORE = 100,
     PULL_E_TOO_OLD,
+    PULL_E_RESTORED,
 };
 
-static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor) {
+static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor, Buf *position) {
     _cleanup_(sync_link_answer_done) SyncLinkAnswer answer = {0};
+    const char *text;
     int64_t next;
     int r;
 
@@ -233,23 +178,28 @@ static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor) {
     r = sync_link_call(
         link,
         &(SyncLinkCall){.method = "GET",
-                        .path = arena_printf(link->arena, "/v1/changes?since=%" PRId64 "&limit=%d",
-                                             *cursor, PAGE_LIMIT)},
+                        .path = arena_printf(link->arena, "/v1/changes?since=%s&limit=%d",
+                                             buf_cstr(position), PAGE_LIMIT)},
         &answer);
     if (r != 0) {
         return r;
     }
     if (answer.status == 410) {
-        return PULL_E_TOO_OLD;
+        return json_is_true(json_object_get(answer.json, "restored")) ? PULL_E_RESTORED
+                                                                      : PULL_E_TOO_OLD;
     }
     if (answer.status != 200 || !json_is_integer(json_object_get(answer.json, "next"))) {
         return odd_answer(link, &answer);
     }
-    r = apply_all(sync, link, json_object_get(answer.json, "changes"));
+    r = apply_objects(sync, link, json_object_get(answer.json, "changes"), false);
     next = json_integer_value(json_object_get(answer.json, "next"));
-    if (r == 0 && next > *cursor) {
+    text = cursor_of(&answer);
+    text = text ? text : arena_printf(link->arena, "%" PRId64, next);
+    if (r == 0 && !str_equal(str_from(text), buf_str(position))) {
         *cursor = next;
-        r = state_set_int(&sync->state, "cursor", next);
+        buf_done(position);
+        buf_add_str(position, str_from(text));
+        r = keep_position(sync, next, text);
     }
     return r == 0 && json_is_true(json_object_get(answer.json, "more")) ? PULL_E_MORE : r;
 }
@@ -268,17 +218,28 @@ static int acknowledge(SyncLink *link, int64_t cursor) {
 }
 
 static int pull_changes(SyncDir *sync, SyncLink *link) {
-    int64_t cursor = 0, before;
-    int r = state_get_int(&sync->state, "cursor", &cursor);
+    _cleanup_(buf_done) Buf position = BUF_INIT;
+    int64_t cursor = 0, before, unknown = 0;
+    int r = load_position(sync, link, &cursor, &position);
 
     before = cursor;
+    if (r == 0) {
+        r = state_get_int(&sync->state, STATE_ALBUMS_UNKNOWN, &unknown);
+    }
     if (r < 0) {
         return r;
     }
+    if (unknown > 0) {
+        return resync(sync, link);
+    }
     do {
-        r = pull_page(sync, link, &cursor);
+        r = pull_page(sync, link, &cursor, &position);
     } while (r == PULL_E_MORE);
-    if (r == PULL_E_TOO_OLD) {
+    if (r == PULL_E_TOO_OLD || r == PULL_E_RESTORED) {
+        report_note(&sync->report, "the library is listed anew: %s",
+                    r == PULL_E_RESTORED
+                        ? "it was restored from a backup; what it lost is sent again"
+                        : "the last sync was too long ago");
         r = resync(sync, link);
     } else if (r == 0 && cursor != before) {
         r = acknowledge(link, cursor);
@@ -299,16 +260,22 @@ static bool may_be_here(const SyncDir *sync, const StatePhoto *photo) {
 static int pull_photos(SyncDir *sync, SyncLink *link) {
     DownloadTask *tasks;
     StatePhoto *photos;
-    size_t n, n_tasks = 0;
+    StateAlbum *rows;
+    Albums albums;
+    size_t n, n_albums, n_tasks = 0;
     int r = state_photos(&sync->state, FATE_WANTED, sync->arena, &photos, &n);
 
+    if (r == 0) {
+        r = state_albums(&sync->state, sync->arena, &rows, &n_albums);
+    }
     if (r < 0) {
         return r;
     }
+    albums = albums_of(rows, n_albums, sync->arena);
     tasks = arena_alloc(sync->arena, (n + 1) * sizeof(*tasks));
     for (size_t i = 0; i < n; i++) {
         if (!may_be_here(sync, &photos[i])) {
-            tasks[n_tasks++].photo = photos[i];
+            tasks[n_tasks++] = (DownloadTask){photos[i], albums_folder(&albums, photos[i].albums)};
         }
     }
     report_due(&sync->report, n_tasks);
@@ -318,5 +285,10 @@ static int pull_photos(SyncDir *sync, SyncLink *link) {
 int pull(SyncDir *sync, SyncLink *link) {
     int r = pull_changes(sync, link);
 
-    return r == 0 ? pull_photos(sync, link) : r;
+    if (r == 0) {
+        r = arrange(sync);
+    }
+    /* Of what was not listed some may be wanted under another id, and is here: it is asked first.
+     */
+    return r == 0 && !sync->unlisted ? pull_photos(sync, link) : r;
 }

@@ -3,7 +3,8 @@
 /*
  * What is in the folder against what was known of it. A file that moved keeps its photo: it is
  * known again by its inode or, once hashed, by its content. A file that is gone is noted as not
- * kept here; only a photo that no other file has. What is still being written waits.
+ * kept here, only a photo that no other file has; when its folder is gone too, as wanted back. What
+ * is still being written waits.
  */
 
 #include "app/sync_dir/content_hash.h"
@@ -45,8 +46,14 @@ static int put_later(Reconcile *work, const StateFile *file) {
     return work->n_batch == PUT_BATCH ? flush(work) : 0;
 }
 
-static bool is_same(const StateFile *row, const ScanFile *file) {
+/* Without ctime, which a rename changes. */
+static bool is_same_inode(const StateFile *row, const ScanFile *file) {
     return row->size == file->size && row->mtime_ns == file->mtime_ns && row->inode == file->inode;
+}
+
+/* Other bytes of the same length under the old mtime still have a new ctime. */
+static bool is_same(const StateFile *row, const ScanFile *file) {
+    return is_same_inode(row, file) && (row->ctime_ns == 0 || row->ctime_ns == file->ctime_ns);
 }
 
 /* Both are ordered by path. */
@@ -71,7 +78,11 @@ static int compare_all(Reconcile *work) {
             work->fresh_rows[work->n_fresh++] = order == 0 ? row : NULL;
         } else if (row->arriving) {
             row->arriving = false; /* it had its name when we were ended */
+            row->ctime_ns = file->ctime_ns;
             r = state_file_arrive(&work->sync->state, row);
+        } else if (row->ctime_ns == 0) {
+            row->ctime_ns = file->ctime_ns;
+            r = put_later(work, row);
         }
     }
     return r;
@@ -83,6 +94,23 @@ static const char *base_name(Str path) {
     return slash ? slash + 1 : path.ptr; /* paths in the arena are terminated */
 }
 
+/* A file has come from another path: what that means for its album. */
+static void note_folder(StateFile *row, Str from) {
+    Str folder = sync_folder_of(row->path), left = sync_folder_of(from);
+
+    if (str_equal(folder, left)) {
+        return;
+    }
+    if (row->move_due == MOVE_HERE && str_equal(folder, row->folder)) {
+        row->move_due = MOVE_NONE; /* we did that ourselves, and were ended */
+        return;
+    }
+    if (row->move_due != MOVE_THERE) {
+        row->left = left;
+        row->move_due = MOVE_THERE;
+    }
+}
+
 /* The row's file is now at that path. */
 static int move(Reconcile *work, StateFile **missing, const ScanFile *file) {
     StateFile row = **missing;
@@ -92,7 +120,9 @@ static int move(Reconcile *work, StateFile **missing, const ScanFile *file) {
     row.path = file->path;
     row.size = file->size;
     row.mtime_ns = file->mtime_ns;
+    row.ctime_ns = file->ctime_ns;
     row.inode = file->inode;
+    note_folder(&row, from);
     if (row.arriving) {
         row.arriving = false;
         return state_file_arrive(&work->sync->state, &row) < 0
@@ -136,7 +166,7 @@ static int find_moved(Reconcile *work) {
         for (; !work->fresh_rows[i] && low < work->n_missing &&
                work->missing[low]->inode == file->inode;
              low++) {
-            if (is_same(work->missing[low], file) && work->missing[low]->path.len > 0) {
+            if (is_same_inode(work->missing[low], file) && work->missing[low]->path.len > 0) {
                 StateFile *row = work->missing[low];
                 r = move(work, &(StateFile *){row}, file);
                 row->path.len = 0; /* found */
@@ -167,10 +197,13 @@ enum {
 };
 
 static bool is_unchanged(int fd, const ScanFile *file) {
+    const StateFile row = {.size = file->size,
+                           .mtime_ns = file->mtime_ns,
+                           .ctime_ns = file->ctime_ns,
+                           .inode = file->inode};
     struct stat now;
 
-    return fstat(fd, &now) == 0 && now.st_size == file->size &&
-           (int64_t)now.st_mtim.tv_sec * 1000000000 + now.st_mtim.tv_nsec == file->mtime_ns;
+    return fstat(fd, &now) == 0 && state_file_is(&row, &now);
 }
 
 /* A lease for reading is refused while anybody has the file open for writing (fcntl(2)). Where
@@ -226,12 +259,12 @@ static StateFile **missing_of(Reconcile *work, const uint8_t sha256[DIGEST_LEN])
 static int note_content(Reconcile *work, const ScanFile *file, const StateFile *row,
                         const uint8_t sha256[DIGEST_LEN]) {
     StateFile **from = row ? NULL : missing_of(work, sha256);
-    StateFile new = {.path = file->path,
-                     .photo = "",
-                     .name = "",
-                     .upload = "",
-                     .refused = file->size == 0 ? "it is empty" : ""};
+    StateFile new = STATE_FILE_INIT;
     int r = 0;
+
+    new.path = file->path;
+    new.refused = file->size == 0 ? "it is empty" : "";
+    new.move_due = sync_folder_of(file->path).len > 0 ? MOVE_THERE : MOVE_NONE;
 
     if (from) {
         return move(work, from, file);
@@ -240,11 +273,13 @@ static int note_content(Reconcile *work, const ScanFile *file, const StateFile *
         new = *row; /* touched, or copied back: the same photo */
     } else if (row && row->photo[0]) {
         /* Another picture has taken its place: the library keeps the old one. */
-        const StatePhoto old = {row->photo, FATE_UNKEPT, row->name, row->size, row->version};
+        const StatePhoto old = {row->photo, FATE_UNKEPT,  row->name,
+                                row->size,  row->version, row->albums};
         r = state_file_lose(&work->sync->state, row->path, &old);
     }
     new.size = file->size;
     new.mtime_ns = file->mtime_ns;
+    new.ctime_ns = file->ctime_ns;
     new.inode = file->inode;
     new.hashed = true;
     new.arriving = false;
@@ -282,6 +317,15 @@ static bool may_come_back(const Reconcile *work, const StateFile *row) {
     return false;
 }
 
+/* What becomes of the photo of a file that is gone. One whose folder is gone too comes back: that a
+ * whole folder is missing is more often a mishap than a wish. */
+static const char *fate_of(const Reconcile *work, const StateFile *row, bool at_server) {
+    if (!scan_has_folder(&work->sync->scan, sync_folder_of(row->path))) {
+        return FATE_WANTED;
+    }
+    return at_server ? FATE_DELETE : FATE_UNKEPT;
+}
+
 static int lose_missing(Reconcile *work) {
     SyncDir *sync = work->sync;
     size_t n_gone = 0;
@@ -309,8 +353,8 @@ static int lose_missing(Reconcile *work) {
             continue;
         }
         r = state_file_lose(&sync->state, row->path,
-                            &(StatePhoto){row->photo, at_server ? FATE_DELETE : FATE_UNKEPT,
-                                          row->name, row->size, row->version});
+                            &(StatePhoto){row->photo, fate_of(work, row, at_server), row->name,
+                                          row->size, row->version, row->albums});
     }
     return r;
 }
@@ -326,6 +370,9 @@ int reconcile(SyncDir *sync) {
     work.fresh = arena_alloc(sync->arena, (sync->scan.n_files + 1) * sizeof(ScanFile *));
     work.fresh_rows = arena_alloc(sync->arena, (sync->scan.n_files + 1) * sizeof(StateFile *));
     r = compare_all(&work);
+    if (r == 0) {
+        r = flush(&work);
+    }
     if (r == 0) {
         r = find_moved(&work);
     }

@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 
-#define NAME_LEN_MAX  (SAFE_NAME_SIZE - 1)
-#define EXTENSION_MAX 16
+#define NAME_LEN_MAX     (SAFE_NAME_SIZE - 1)
+#define EXTENSION_MAX    16
+#define FOLDER_LEN_MAX   1024
+#define FOLDER_DEPTH_MAX 32 /* far from what a scan goes into */
 
 bool safe_name_is_passed_over(const char *name) {
     static const Str endings[] = {{".part", 5}, {".partial", 8},  {".crdownload", 11},
@@ -95,4 +97,26 @@ void safe_name_local(const char *name, unsigned number, char ret_name[SAFE_NAME_
     stem = cut_at((Str){text.ptr, stem}, NAME_LEN_MAX - extension.len - strlen(suffix));
     snprintf(ret_name, SAFE_NAME_SIZE, "%.*s%s%.*s", (int)stem, text.ptr, suffix,
              (int)extension.len, extension.ptr);
+}
+
+void safe_name_folder(const char *name, Buf *out) {
+    Str rest = str_from(name), part;
+    char local[SAFE_NAME_SIZE];
+    size_t begin = out->len;
+    unsigned depth = 0;
+
+    while (str_next_token(&rest, "/", &part)) {
+        _cleanup_(buf_done) Buf text = BUF_INIT;
+        if (part.len == 0) {
+            continue;
+        }
+        buf_add_str(&text, part);
+        safe_name_local(buf_cstr(&text), 1, local);
+        buf_addf(out, "%s%s", out->len > begin ? "/" : "", local);
+        if (++depth > FOLDER_DEPTH_MAX || out->len - begin > FOLDER_LEN_MAX) {
+            out->len = begin;
+            out->data[begin] = '\0';
+            return;
+        }
+    }
 }

@@ -18,5 +18,11 @@ bool safe_name_is_passed_over(const char *name);
  */
 void safe_name_local(const char *name, unsigned number, char ret_name[SAFE_NAME_SIZE]);
 
+/*
+ * The folder that an album of that name is here, as a path below DIR: each part between slashes as
+ * safe_name_local() makes it. "": the name leads to none, or too deep, and DIR itself is taken.
+ */
+void safe_name_folder(const char *name, Buf *out);
+
 /* What the server is told: UTF-8 without control characters, whatever bytes the name has. */
 void safe_name_sent(Str name, Buf *out);

@@ -66,12 +66,43 @@ static void test_the_server_gets_text(void **state) {
     assert_string_equal(out.data, "a\xef\xbf\xbd_\xc3\xa9");
 }
 
+static void test_no_album_leads_elsewhere(void **state) {
+    static const struct {
+        const char *album, *folder;
+    } cases[] = {
+        {"Rome", "Rome"},
+        {"Trips/2026 Rome", "Trips/2026 Rome"},
+        {"/Trips//Rome/", "Trips/Rome"},
+        {"", ""},
+        {"//", ""},
+        {"..", "_.."},
+        {"../x", "_../x"},
+        {"/etc", "etc"},
+        {"a/.hidden/b", "a/_.hidden/b"},
+        {".imagesync/trash", "_.imagesync/trash"},
+        {"a\\..\\b", "b"},
+        {"a\nb/c", "a_b/c"},
+        {"x.tmp/y", "x.tmp_/y"},
+        {"1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18/19/20/21/22/23/24/25/26/27/28/29/30/31/32/"
+         "33",
+         ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        _cleanup_(buf_done) Buf folder = BUF_INIT;
+        safe_name_folder(cases[i].album, &folder);
+        assert_string_equal(buf_cstr(&folder), cases[i].folder);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_stays_or_gets_a_number),
         cmocka_unit_test(test_no_name_leads_elsewhere),
         cmocka_unit_test(test_what_comes_is_not_passed_over),
         cmocka_unit_test(test_long_names_are_cut_between_characters),
+        cmocka_unit_test(test_no_album_leads_elsewhere),
         cmocka_unit_test(test_the_server_gets_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

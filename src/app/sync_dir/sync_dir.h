@@ -4,9 +4,9 @@
 /*
  * A folder in sync with a library: what its parts share.
  *
- *   engine      rounds: what is here (scan, reconcile), up (push, upload), down (pull, download)
- *   listen      a thread that rings when the server has news
- *   crew        several uploads or downloads at once
+ *   engine      rounds: what is here (scan, reconcile), up (push, upload, push_folders), down
+ * (pull, apply, arrange, download) listen      a thread that rings when the server has news crew
+ * several uploads or downloads at once
  *
  * Nothing is deleted at the server because a file is gone here, unless --delete-to-trash says so,
  * and no file is unlinked here. Whatever is ended at any point goes on from state_store.h.
@@ -33,7 +33,9 @@ typedef struct SyncDir {
     int stop_fd;
     bool account_known;
     atomic_bool again; /* something changed while it was worked on: another round sees to it */
-    size_t turn;       /* where the next crew begins, so that nobody is always last */
+    bool unlisted;     /* in this round: files here of which the server listed no photo */
+    atomic_ullong piece_max;    /* what a request may carry; 0: nothing was refused yet */
+    size_t turn;                /* where the next crew begins, so that nobody is always last */
     pthread_mutex_t place_lock; /* while a download gets its name */
 } SyncDir;
 
@@ -60,8 +62,19 @@ int reconcile(SyncDir *sync);
 
 /* Up: 0, SYNC_LINK_E_*, -EINTR or a fault. */
 int push(SyncDir *sync, SyncLink *link);
+/* Up: the albums of files that are in other folders than before. The same. */
+int push_folders(SyncDir *sync, SyncLink *link);
 /* Down: changes first, then the photos that are wanted. The same. */
 int pull(SyncDir *sync, SyncLink *link);
+
+/*
+ * Does what objects of the library say (a page of changes; `anew`: of the list of all). What is to
+ * be downloaded is noted. 0 or a fault.
+ */
+int apply_objects(SyncDir *sync, SyncLink *link, const json_t *objects, bool anew);
+/* Moves files whose photos have come into other albums into the folders that these are. 0 or a
+ * fault. */
+int arrange(SyncDir *sync);
 
 typedef struct UploadTask {
     StateFile file;
@@ -70,6 +83,7 @@ int upload_file(SyncDir *sync, SyncLink *link, void *task); /* a CrewWork */
 
 typedef struct DownloadTask {
     StatePhoto photo;
+    Str folder; /* where it is to lie */
 } DownloadTask;
 int download_photo(SyncDir *sync, SyncLink *link, void *task); /* a CrewWork */
 

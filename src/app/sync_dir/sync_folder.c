@@ -199,47 +199,95 @@ int sync_folder_to_trash(const SyncFolder *folder, Str path) {
     return move_to_free(parent, from.data, folder->trash_fd, from.data, name);
 }
 
-static Str joined(Str path, bool from_tmp, const char *name, Arena *arena) {
-    const char *slash = from_tmp ? NULL : memrchr(path.ptr, '/', path.len);
-    int len = slash ? (int)(slash + 1 - path.ptr) : 0;
-
-    return str_from(arena_printf(arena, "%.*s%s", len, path.ptr, name));
+static Str joined(Str folder, const char *name, Arena *arena) {
+    return str_from(arena_printf(arena, "%.*s%s%s", (int)folder.len, folder.ptr,
+                                 folder.len > 0 ? "/" : "", name));
 }
 
-int sync_folder_rename(const SyncFolder *folder, Str path, bool from_tmp, const char *name,
-                       Arena *arena, Str *ret_path) {
-    _cleanup_(fd_closep) int parent = -1;
-    _cleanup_(buf_done) Buf from = BUF_INIT;
-    char local[SAFE_NAME_SIZE];
-    Str last = path;
-    int r = from_tmp ? 0 : open_parent(folder, path, &parent, &last);
+static int open_folder(const SyncFolder *folder, Str path, int *ret_fd) {
+    return open_path(folder, path.len > 0 ? path : str_lit("."), O_RDONLY | O_DIRECTORY, ret_fd);
+}
 
-    if (r < 0) {
-        return r;
-    }
-    buf_add_str(&from, last);
-    r = move_to_free(from_tmp ? folder->tmp_fd : parent, from.data, from_tmp ? folder->fd : parent,
-                     name, local);
-    if (r == 0) {
-        *ret_path = joined(path, from_tmp, local, arena);
+int sync_folder_make(const SyncFolder *folder, Str path) {
+    _cleanup_(fd_closep) int parent = -1;
+    Str rest = path, name;
+    int r = open_folder(folder, str_lit(""), &parent);
+
+    while (r == 0 && str_next_token(&rest, "/", &name)) {
+        _cleanup_(buf_done) Buf text = BUF_INIT;
+        int fd = -1;
+        if (name.len == 0) {
+            continue;
+        }
+        buf_add_str(&text, name);
+        if (mkdirat(parent, buf_cstr(&text), 0777) < 0 && errno != EEXIST) {
+            return err_errno();
+        }
+        r = open_beneath(parent, buf_cstr(&text), O_RDONLY | O_DIRECTORY, &fd);
+        fd_close(parent);
+        parent = fd;
     }
     return r;
 }
 
-int sync_folder_free_name(const SyncFolder *folder, Str path, bool from_tmp, const char *name,
-                          Arena *arena, Str *ret_path) {
+void sync_folder_tidy(const SyncFolder *folder, Str path) {
+    while (path.len > 0) {
+        _cleanup_(fd_closep) int parent = -1;
+        _cleanup_(buf_done) Buf name = BUF_INIT;
+        Str last;
+        if (open_parent(folder, path, &parent, &last) < 0) {
+            return;
+        }
+        buf_add_str(&name, last);
+        if (unlinkat(parent, buf_cstr(&name), AT_REMOVEDIR) < 0) {
+            return;
+        }
+        path.len = last.len < path.len ? path.len - last.len - 1 : 0;
+    }
+}
+
+int sync_folder_rename(const SyncFolder *folder, Str path, bool from_tmp, Str to, const char *name,
+                       Arena *arena, Str *ret_path) {
     _cleanup_(fd_closep) int parent = -1;
+    _cleanup_(fd_closep) int target = -1;
+    _cleanup_(buf_done) Buf from = BUF_INIT;
+    char local[SAFE_NAME_SIZE];
+    Str last = path;
+    int r = open_folder(folder, to, &target);
+
+    if (r == 0 && !from_tmp) {
+        r = open_parent(folder, path, &parent, &last);
+    }
+    if (r < 0) {
+        return r;
+    }
+    buf_add_str(&from, last);
+    r = move_to_free(from_tmp ? folder->tmp_fd : parent, from.data, target, name, local);
+    if (r == 0) {
+        *ret_path = joined(to, local, arena);
+    }
+    return r;
+}
+
+int sync_folder_free_name(const SyncFolder *folder, Str to, const char *name, Arena *arena,
+                          Str *ret_path) {
+    _cleanup_(fd_closep) int target = -1;
     char local[SAFE_NAME_SIZE];
     struct stat found;
-    Str last;
-    int r = open_parent(folder, from_tmp ? str_lit("x") : path, &parent, &last);
+    int r = open_folder(folder, to, &target);
 
     for (unsigned number = 1; r == 0 && number < NUMBERS_MAX; number++) {
         safe_name_local(name, number, local);
-        if (fstatat(parent, local, &found, AT_SYMLINK_NOFOLLOW) < 0) {
-            *ret_path = joined(path, from_tmp, local, arena);
+        if (fstatat(target, local, &found, AT_SYMLINK_NOFOLLOW) < 0) {
+            *ret_path = joined(to, local, arena);
             return errno == ENOENT ? 0 : err_errno();
         }
     }
     return r < 0 ? r : -EEXIST;
+}
+
+Str sync_folder_of(Str path) {
+    const char *slash = memrchr(path.ptr, '/', path.len);
+
+    return slash ? (Str){path.ptr, (size_t)(slash - path.ptr)} : str_lit("");
 }

@@ -51,11 +51,19 @@ int sync_folder_open_file(const SyncFolder *folder, Str path, int *ret_fd);
 /* Moves a file into trash/, under a name that is free. 0; -ENOENT: it has gone. */
 int sync_folder_to_trash(const SyncFolder *folder, Str path);
 /*
- * Gives a file another name, like `name` but free, in its own folder; the new path is in the arena.
- * `from_tmp`: `path` is a name in tmp/, and the file comes to lie in the folder itself.
+ * Moves a file into the folder `to` ("": DIR itself), which is there, under a name that is like
+ * `name` and free; the new path is in the arena. `from_tmp`: `path` is a name in tmp/.
  */
-int sync_folder_rename(const SyncFolder *folder, Str path, bool from_tmp, const char *name,
+int sync_folder_rename(const SyncFolder *folder, Str path, bool from_tmp, Str to, const char *name,
                        Arena *arena, Str *ret_path);
 /* The path that sync_folder_rename() would give, if nobody takes it in between. */
-int sync_folder_free_name(const SyncFolder *folder, Str path, bool from_tmp, const char *name,
-                          Arena *arena, Str *ret_path);
+int sync_folder_free_name(const SyncFolder *folder, Str to, const char *name, Arena *arena,
+                          Str *ret_path);
+
+/* Makes a folder and those it is in, if they are not there. -ENOENT: a file or a link is. */
+int sync_folder_make(const SyncFolder *folder, Str path);
+/* Takes a folder away, and those it is in, as far as nothing at all is in them. */
+void sync_folder_tidy(const SyncFolder *folder, Str path);
+
+/* The folder that a path is in; "": DIR itself. */
+Str sync_folder_of(Str path);

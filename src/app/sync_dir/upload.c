@@ -6,6 +6,9 @@
  *
  * The last piece is held back until the hash of all that was read is that of the file as it was
  * looked at: a file that changes under our hands is never complete at the server.
+ *
+ * A request carries a piece of at most PIECE_MAX: proxies refuse longer bodies (Cloudflare those
+ * over 100 MB), and one that takes less still is given smaller pieces.
  */
 
 #include "app/sync_dir/content_hash.h"
@@ -21,7 +24,9 @@
 
 #define UPLOADS_PATH "/v1/uploads"
 #define TUS_HEADER   "Tus-Resumable: 1.0.0"
-#define TRIES_MAX    4
+#define TRIES_MAX    10 /* more than lead from PIECE_MAX to PIECE_MIN */
+#define PIECE_MAX    ((uint64_t)64 << 20)
+#define PIECE_MIN    ((uint64_t)64 << 10) /* nobody takes less than that */
 
 typedef struct Upload {
     SyncDir *sync;
@@ -29,7 +34,9 @@ typedef struct Upload {
     StateFile *file;
     int fd;
     uint64_t offset; /* what is sent next */
+    uint64_t end;    /* of the piece under way */
     ContentHash *hash;
+    uint64_t hashed; /* so many bytes from the beginning are in it */
 } Upload;
 
 static bool is_as_hashed(const Upload *upload) {
@@ -42,7 +49,7 @@ static bool is_as_hashed(const Upload *upload) {
 /* -ESTALE: the file is not what it was. */
 static int read_piece(void *userdata, void *bytes, size_t max, size_t *ret_n) {
     Upload *upload = userdata;
-    uint64_t left = (uint64_t)upload->file->size - upload->offset;
+    uint64_t left = upload->end - upload->offset;
     uint8_t sha256[DIGEST_LEN];
     size_t n = (size_t)MIN(left, (uint64_t)max);
 
@@ -51,7 +58,8 @@ static int read_piece(void *userdata, void *bytes, size_t max, size_t *ret_n) {
     }
     content_hash_add(upload->hash, bytes, n);
     upload->offset += n;
-    if (n == left) {
+    upload->hashed = upload->offset;
+    if (upload->offset == (uint64_t)upload->file->size) {
         content_hash_end(upload->hash, sha256);
         if (!is_as_hashed(upload) || memcmp(sha256, upload->file->sha256, DIGEST_LEN) != 0) {
             return -ESTALE;
@@ -236,19 +244,48 @@ static int changed(Upload *upload) {
     return r < 0 ? r : SYNC_DIR_E_OWN;
 }
 
-static int send(Upload *upload) {
-    _cleanup_(content_hash_freep) ContentHash *hash = content_hash_new();
+/* The hash of all before the offset; what is in it already is not read again. */
+static int hash_before(Upload *upload) {
+    int r;
+
+    if (upload->hash && upload->hashed == upload->offset) {
+        return 0;
+    }
+    content_hash_free(upload->hash);
+    upload->hash = content_hash_new();
+    r = content_hash_add_file(upload->hash, upload->fd, upload->offset, upload->sync->stop_fd);
+    upload->hashed = upload->offset;
+    return r;
+}
+
+/* A body of that length was too long for something between us and the server. */
+static bool take_less(Upload *upload, uint64_t len) {
+    if (len <= PIECE_MIN) {
+        return false;
+    }
+    atomic_store(&upload->sync->piece_max, MAX(len / 4, PIECE_MIN));
+    return true;
+}
+
+enum {
+    UPLOAD_E_MORE = 200, /* a piece has arrived */
+};
+
+static int send_piece(Upload *upload) {
     _cleanup_(sync_link_answer_done) SyncLinkAnswer answer = {0};
+    const uint64_t begin = upload->offset, size = (uint64_t)upload->file->size;
+    const uint64_t max = atomic_load(&upload->sync->piece_max);
+    const uint64_t len = MIN(size - begin, max > 0 ? max : PIECE_MAX);
     const SyncLinkCall call = {.method = "PATCH",
                                .path = upload->file->upload,
                                .headers = {TUS_HEADER,
                                            "Content-Type: application/offset+octet-stream",
                                            arena_printf(upload->link->arena, "Upload-Offset: %llu",
-                                                        (unsigned long long)upload->offset)},
-                               .body_len = (uint64_t)upload->file->size - upload->offset,
+                                                        (unsigned long long)begin)},
+                               .body_len = len,
                                .read = read_piece,
                                .userdata = upload};
-    int r = content_hash_add_file(hash, upload->fd, upload->offset, upload->sync->stop_fd);
+    int r = hash_before(upload);
 
     if (r == -ENODATA) {
         return changed(upload);
@@ -256,7 +293,7 @@ static int send(Upload *upload) {
     if (r < 0) {
         return r;
     }
-    upload->hash = hash;
+    upload->end = begin + len;
     r = sync_link_call(upload->link, &call, &answer);
     if (r == -ESTALE) {
         return changed(upload);
@@ -265,12 +302,25 @@ static int send(Upload *upload) {
         return r;
     }
     if (answer.status == 200 || answer.status == 204) {
-        return finish(upload, &answer);
+        return upload->end < size ? UPLOAD_E_MORE : finish(upload, &answer);
+    }
+    /* The server's own 413 has a code, and smaller pieces would not help. */
+    if (answer.status == 413 && !answer.code[0] && take_less(upload, len)) {
+        return UPLOAD_E_GONE;
     }
     if (answer.status == 404 || answer.status == 410 || answer.status == 409) {
         return UPLOAD_E_GONE; /* or somewhere else than we thought: it is looked at again */
     }
     return refused(upload, &answer);
+}
+
+static int send(Upload *upload) {
+    int r;
+
+    do {
+        r = send_piece(upload);
+    } while (r == UPLOAD_E_MORE);
+    return r;
 }
 
 /* 0 or SYNC_DIR_E_OWN: it is settled; LINK_E_*, -EINTR or a fault. */
@@ -314,5 +364,7 @@ int upload_file(SyncDir *sync, SyncLink *link, void *task) {
         sync->again = true; /* it has gone or changed; the next scan sees it */
         return SYNC_DIR_E_OWN;
     }
-    return go_on(&upload);
+    r = go_on(&upload);
+    content_hash_free(upload.hash);
+    return r;
 }
