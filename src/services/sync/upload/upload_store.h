@@ -97,5 +97,8 @@ int upload_remove(DbTx *tx, const Uuid *user_id, const Uuid *id, Arena *arena,
 /* The photo of another upload that says it is half of the same pair. 0 or UPLOAD_E_NONE. */
 int upload_other_half(DbTx *tx, const UserKey *key, const Upload *upload, Arena *arena,
                       Uuid *ret_photo_id);
+/* Whether that photo came with an upload that says so too. 0 or UPLOAD_E_NONE. */
+int upload_is_half(DbTx *tx, const UserKey *key, const Upload *upload, const Uuid *photo_id,
+                   Arena *arena);
 /* Nobody has one any more: after a start, where no other process can be there. */
 int upload_free_leases(DbTx *tx);
