@@ -7,6 +7,8 @@
 #include "services/sync/keys.h"
 #include "services/sync/service.h"
 
+#include <stdatomic.h>
+
 #define SYNC_TOPIC      "library" /* of the event log */
 #define SYNC_ROUTES_MAX 80
 
@@ -20,7 +22,8 @@ struct SyncService {
     struct PasswordHasher *passwords; /* of links */
     struct UploadWriters *writers;    /* upload/upload_writer.h */
     struct SyncRetention *retention;
-    struct Sweep *sweep; /* upload/sweep.h */
+    struct Sweep *sweep;    /* upload/sweep.h */
+    atomic_bool moves_jobs; /* jobs.h */
     HttpRoute routes[SYNC_ROUTES_MAX];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };

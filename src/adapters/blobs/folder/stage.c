@@ -18,6 +18,7 @@ typedef struct Stage {
     const BlobsFolder *folder;
     int fd;
     uint64_t end, on_its_way; /* of the file; up to where the disk was asked to write it */
+    bool named;               /* durably: what is committed at once never needs it */
     size_t name_len;
     char name[BLOB_NAME_LEN_MAX], path[FOLDER_PATH_MAX];
 } Stage;
@@ -26,16 +27,13 @@ static int make_file(const BlobsFolder *folder, const char *path, int *ret_fd) {
     int fd = -1, r = -ENOENT;
 
     for (unsigned i = 0; i < FOLDER_TRIES && r == -ENOENT; i++) {
-        r = folder_make_parents(folder->root, path);
+        r = folder_make_parents(folder->root, path, false);
         if (r == 0) {
             fd = openat(folder->root, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
             r = fd < 0 ? err_errno() : 0;
         }
     }
-    if (r == 0 && (r = folder_sync_parent(folder->root, path)) < 0) {
-        fd_close(fd);
-    }
-    *ret_fd = r == 0 ? fd : -1;
+    *ret_fd = fd;
     return err_trace(r);
 }
 
@@ -89,6 +87,7 @@ int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_s
     stage->folder = folder;
     stage->fd = TAKE_FD(fd);
     stage->end = stage->on_its_way = offset;
+    stage->named = offset > 0;
     memcpy(stage->name, name.ptr, name.len);
     stage->name_len = name.len;
     memcpy(stage->path, path, sizeof(path));
@@ -122,7 +121,14 @@ int folder_stage_write(BlobStage *base, Str bytes) {
 }
 
 int folder_stage_sync(BlobStage *base) {
-    return fdatasync(((Stage *)base)->fd) < 0 ? err_trace(err_errno()) : 0;
+    Stage *stage = (Stage *)base;
+    int r = fdatasync(stage->fd) < 0 ? err_errno() : 0;
+
+    if (r == 0 && !stage->named) {
+        r = folder_sync_parents(stage->folder->root, stage->path);
+        stage->named = r == 0;
+    }
+    return err_trace(r);
 }
 
 int folder_stage_commit(BlobStage *base) {

@@ -41,10 +41,11 @@ const DbStatement upload_statements[_UPLOAD_STATEMENT_MAX] = {
                      " lease_us = ?" MINE " AND outcome = 0",
                      7, 0},
     [UPLOAD_RENEW] = {"upload_renew", "UPDATE sync_upload SET lease_us = ?" MINE, 4, 0},
+    /* How to go on is of no use any more. */
     [UPLOAD_SETTLE] = {"upload_settle",
-                       "UPDATE sync_upload SET outcome = ?, photo_id = ?, lease_us = 0" MINE
-                       " AND outcome = 0",
-                       5, 0},
+                       "UPDATE sync_upload SET outcome = ?, photo_id = ?, size = ?, received = ?,"
+                       " progress_sealed = ?, lease_us = 0" MINE " AND outcome = 0",
+                       8, 0},
     [UPLOAD_REMOVE] = {"upload_remove",
                        "DELETE FROM sync_upload WHERE user_id = ? AND upload_id = ?", 2, 0},
     [UPLOAD_HALF] = {"upload_half",
@@ -122,7 +123,7 @@ static int open_row(const UserKey *key, const DbValue *row, Arena *arena, Upload
         secret_wipe(blob_key, sizeof(blob_key));
         r = upload_open_about(key, &upload->id, row[7].bytes, arena, &upload->about);
     }
-    if (r == 0) {
+    if (r == 0 && upload->outcome == UPLOAD_UNFINISHED) {
         r = upload_open_progress(key, &upload->id, row[8].bytes, arena, &upload->progress);
     }
     return err_trace(r);
@@ -202,8 +203,9 @@ int upload_settle(DbTx *tx, const UserKey *key, const Upload *upload, UploadOutc
     uint64_t changed;
     int r = db_exec(tx, &upload_statements[UPLOAD_SETTLE],
                     (DbValue[]){DB_INT(outcome), DB_BLOB(uuid_str(photo_id)),
-                                DB_BLOB(uuid_str(&key->user_id)), DB_BLOB(uuid_str(&upload->id)),
-                                DB_INT(upload->epoch)},
+                                DB_INT(upload->length), DB_INT(upload->length),
+                                DB_BLOB(str_lit("")), DB_BLOB(uuid_str(&key->user_id)),
+                                DB_BLOB(uuid_str(&upload->id)), DB_INT(upload->epoch)},
                     &changed);
 
     return changed_one(r, changed);
