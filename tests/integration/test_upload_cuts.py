@@ -162,6 +162,23 @@ def test_a_server_that_is_killed(backend, tmp_path):
         assert original(ada, whole.headers["Photo-Id"]) == data
 
 
+def test_a_crash_before_a_file_that_came_at_once_was_settled(ada):
+    """Its blob is there and nobody knows of it: the file comes again, in whichever way."""
+    data = jpeg(300_000)
+    where = created(ada, len(data))
+    ((name,),) = rows(ada.server, "SELECT blob_name FROM sync_upload ORDER BY created_us DESC LIMIT 1")
+    blob = Path(ada.server.blobs) / "blobs" / name
+    blob.parent.mkdir(exist_ok=True)
+    blob.write_bytes(b"what came before the crash")
+    assert offset(ada, where) == 0
+    reply = patch(ada, where, 0, data)
+    assert (reply.status_code, reply.headers["Photo-Status"]) == (204, "added")
+    assert original(ada, reply.headers["Photo-Id"]) == data
+    again = head(ada, where)
+    assert (again.headers["Upload-Offset"], again.headers["Photo-Id"]) == (
+        str(len(data)), reply.headers["Photo-Id"])
+
+
 def resident_mib(server):
     total = 0
     for pid in descendants(server.process.pid):

@@ -7,6 +7,8 @@
 #include "services/sync/keys.h"
 #include "services/sync/service.h"
 
+#include <stdatomic.h>
+
 #define SYNC_TOPIC      "library" /* of the event log */
 #define SYNC_ROUTES_MAX 80
 
@@ -25,8 +27,9 @@ struct SyncService {
     struct PasswordHasher *passwords; /* of links */
     struct UploadWriters *writers;    /* upload/upload_writer.h */
     struct SyncRetention *retention;
-    struct Sweep *sweep; /* upload/sweep.h */
-    CopyFiles copy;      /* copy/copy_files.h */
+    struct Sweep *sweep;    /* upload/sweep.h */
+    atomic_bool moves_jobs; /* jobs.h */
+    CopyFiles copy;         /* copy/copy_files.h */
     HttpRoute routes[SYNC_ROUTES_MAX], copy_routes[3];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };

@@ -30,7 +30,7 @@ static int link_into_place(int root, const char *from, const char *path) {
     int r = -ENOENT;
 
     for (unsigned i = 0; i < FOLDER_TRIES && r == -ENOENT; i++) {
-        r = folder_make_parents(root, path);
+        r = folder_make_parents(root, path, true);
         if (r == 0 && linkat(root, from, root, path, 0) < 0) {
             r = err_errno();
         }
@@ -292,9 +292,9 @@ int blobs_folder_new(const char *path, const char *id, Blobs **ret_blobs,
         return err_trace(err_errno());
     }
     if ((r = recognise(root, id, found, reterr)) < 0 ||
-        (r = folder_make_parents(root, "blobs/x")) < 0 ||
-        (r = folder_make_parents(root, "stages/x")) < 0 ||
-        (r = folder_make_parents(root, "tmp/x")) < 0) {
+        (r = folder_make_parents(root, "blobs/x", true)) < 0 ||
+        (r = folder_make_parents(root, "stages/x", true)) < 0 ||
+        (r = folder_make_parents(root, "tmp/x", true)) < 0) {
         return r;
     }
     tidy_tmp(root);

@@ -13,10 +13,11 @@ typedef struct BlobsFolder {
 /* "blobs/NAME" or "stages/NAME"; -EINVAL: no name. */
 int folder_path(BlobArea area, Str name, char ret_path[FOLDER_PATH_MAX]);
 
-/* Makes the folders above `path`, each durable in the one above it. */
-int folder_make_parents(int root, const char *path);
-/* Syncs the folder that `path` is in. */
+/* Makes the folders above `path`, with `durably` each durable in the one above it. */
+int folder_make_parents(int root, const char *path, bool durably);
+/* Syncs the folder that `path` is in; all that are above it, but for the root itself. */
 int folder_sync_parent(int root, const char *path);
+int folder_sync_parents(int root, const char *path);
 
 /*
  * Removes a file that may not be there, and the folders above it that are empty then. Not synced:

@@ -49,7 +49,20 @@ int folder_unlink(int root, const char *path) {
     return 0;
 }
 
-int folder_make_parents(int root, const char *path) {
+int folder_sync_parents(int root, const char *path) {
+    char at[FOLDER_PATH_MAX], above[FOLDER_PATH_MAX];
+    int r = 0;
+
+    snprintf(at, sizeof(at), "%s", path);
+    do {
+        r = folder_sync_parent(root, at);
+        parent_of(at, above);
+        memcpy(at, above, sizeof(at));
+    } while (r == 0 && strchr(at, '/'));
+    return err_trace(r);
+}
+
+int folder_make_parents(int root, const char *path, bool durably) {
     char folder[FOLDER_PATH_MAX];
 
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -60,7 +73,7 @@ int folder_make_parents(int root, const char *path) {
             }
             continue; /* whoever made it syncs it before its blob is said to be there */
         }
-        int r = folder_sync_parent(root, folder);
+        int r = durably ? folder_sync_parent(root, folder) : 0;
         if (r < 0) {
             return r;
         }

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "core/queue/outbox.h"
+#include "services/sync/jobs.h"
 #include "services/sync/photo/ingest_job.h"
 #include "services/sync/photo_add.h"
 
@@ -44,16 +44,6 @@ static void pause_s(Ingest *ingest, unsigned s) {
         pthread_cond_timedwait(&ingest->end, &ingest->lock, &until);
     }
     pthread_mutex_unlock(&ingest->lock);
-}
-
-/* What a crash left between a commit and the queue. */
-static void move_jobs(SyncService *service) {
-    size_t n = 0;
-    int r;
-
-    do {
-        r = queue_outbox_move(service->options.db, service->options.queue, clock_unix_us(), &n);
-    } while (r == 0 && n == QUEUE_PUT_MAX);
 }
 
 static void settle(SyncService *service, const QueueLease *lease, const IngestEnd *end) {
@@ -116,7 +106,7 @@ static void *run(void *userdata) {
         } else if (r < 0) {
             pause_s(ingest, PAUSE_S);
         } else if (worker == &ingest->workers[0]) {
-            move_jobs(service);
+            jobs_move(service); /* what a crash left between a commit and the queue */
         }
     }
     return NULL;

@@ -176,7 +176,7 @@ int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Le
     if (r == 0) {
         r = object_put(tx, library, OBJECT_PHOTO, photo_id, photo.version, state, &changed);
     }
-    if (r == 0 && !lesson->reason) {
+    if (r == 0 && lesson->mezzanine) {
         r = usage_add(
             tx, &library->key->user_id,
             &(Usage){.files = 2,

@@ -78,11 +78,12 @@ static int file_begin(void *userdata, const MultipartPart *part) {
     form->name = upload_name_clean(part->filename, call->arena);
     form->upload = (Upload){
         .kind = UPLOAD_FILE, .length = UPLOAD_LENGTH_UNKNOWN, .about = {.name = form->name}};
-    failure = tus_create_upload(call, &form->upload);
+    failure = tus_create_upload(call, &form->upload, true);
     if (failure == SYNC_FAILURE_NONE) {
         r = upload_writer_open(&(UploadWriterOptions){.service = call->service,
                                                       .key = &call->key,
                                                       .id = form->upload.id,
+                                                      .created = &form->upload,
                                                       .arena = call->arena},
                                &form->upload, &form->writer);
         failure = tus_of_writer(call, r);

@@ -35,8 +35,9 @@ SyncFailure tus_find(SyncCall *call, Upload *ret_upload);
 /* What has come of one that was settled before. */
 UploadEnd tus_end_of(const Upload *upload);
 
-/* Makes the row, when the quota has room. `upload` is filled but for what is made here. */
-SyncFailure tus_create_upload(SyncCall *call, Upload *upload);
+/* Makes the row, when the quota has room. `upload` is filled but for what is made here. With `take`
+ * it gets a lease, for the writer that is opened next. */
+SyncFailure tus_create_upload(SyncCall *call, Upload *upload, bool take);
 
 /* Whether the quota has room for the request's body, as far as it says how long that is. */
 SyncFailure tus_check_room(SyncCall *call);

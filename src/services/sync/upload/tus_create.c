@@ -67,13 +67,14 @@ static SyncFailure begin(TusSend *send) {
     uint64_t len;
     TusConcat concat = {0};
     SyncFailure failure = read_headers(send, &concat);
+    bool writes = send->upload.kind == UPLOAD_WHOLE || has_bytes(send);
 
     if (failure == SYNC_FAILURE_NONE && has_bytes(send) &&
         http_request_body_len(call->request, &len) && len > send->upload.length) {
         failure = tus_of_writer(call, UPLOAD_WRITER_E_LONG);
     }
     if (failure == SYNC_FAILURE_NONE) {
-        failure = tus_create_upload(call, &send->upload);
+        failure = tus_create_upload(call, &send->upload, writes);
     }
     if (failure != SYNC_FAILURE_NONE) {
         return failure;
@@ -87,7 +88,7 @@ static SyncFailure begin(TusSend *send) {
         }
         return failure;
     }
-    return has_bytes(send) ? tus_send_open(send, 0) : SYNC_FAILURE_NONE;
+    return writes ? tus_send_open(send, 0) : SYNC_FAILURE_NONE;
 }
 
 static void *create_begin(HttpRequest *request, void *context) {

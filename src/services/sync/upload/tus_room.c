@@ -44,7 +44,7 @@ static SyncFailure of_creation(SyncCall *call, int r) {
                                     : SYNC_FAILURE_NONE;
 }
 
-SyncFailure tus_create_upload(SyncCall *call, Upload *upload) {
+SyncFailure tus_create_upload(SyncCall *call, Upload *upload, bool take) {
     const int64_t hour_us = 3600LL * 1000000;
     int r;
 
@@ -52,6 +52,7 @@ SyncFailure tus_create_upload(SyncCall *call, Upload *upload) {
     upload->created_us = call->now_us;
     upload->expires_us =
         call->now_us + (int64_t)call->service->options.settings->upload_keep_h * hour_us;
+    upload->lease_us = take ? call->now_us + UPLOAD_LEASE_US : 0;
     running_digest_init(&upload->progress.hash);
     stored_blob_new(&call->key, &upload->blob);
     r = db_write(call->service->options.db, create, &(Creation){call, upload}, NULL);

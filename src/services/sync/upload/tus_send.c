@@ -42,6 +42,7 @@ SyncFailure tus_send_open(TusSend *send, uint64_t offset) {
     r = upload_writer_open(&(UploadWriterOptions){.service = call->service,
                                                   .key = &call->key,
                                                   .id = send->upload.id,
+                                                  .created = send->is_new ? &send->upload : NULL,
                                                   .offset = offset,
                                                   .not_in_part = send->checksum != NULL,
                                                   .arena = call->arena},

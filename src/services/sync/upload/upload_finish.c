@@ -3,9 +3,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "core/model/photo_type.h"
-#include "core/queue/outbox.h"
+#include "services/sync/jobs.h"
 #include "services/sync/photo/photo_pairs.h"
 #include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/photos.h"
@@ -150,16 +149,6 @@ static int settle(DbTx *tx, void *userdata) {
     return r < 0 ? err_trace(r) : r;
 }
 
-/* The jobs that were put beside the photo; what stays is moved later. */
-static void move_jobs(SyncService *service) {
-    size_t n;
-    int r = queue_outbox_move(service->options.db, service->options.queue, clock_unix_us(), &n);
-
-    if (r < 0) {
-        log_warn("jobs of new photos wait", LOG_STR("error", strerrordesc_np(-r)));
-    }
-}
-
 int upload_finish(UploadWriter *writer, const Uuid *device_id, Arena *arena, UploadEnd *ret_end) {
     const Upload *upload = upload_writer_upload(writer);
     const UserKey *key = upload_writer_key(writer);
@@ -193,7 +182,7 @@ int upload_finish(UploadWriter *writer, const Uuid *device_id, Arena *arena, Upl
         return r < 0 ? err_trace(r) : UPLOAD_FINISH_E_TAKEN;
     }
     if (finish.end.outcome == UPLOAD_ADDED) {
-        move_jobs(service);
+        jobs_move_soon(service);
     } else {
         /* Best effort: what stays is an orphan, and collected. */
         (void)blobs_remove(service->options.blobs, str_from(upload->blob.name));

@@ -43,10 +43,11 @@ const DbStatement upload_statements[_UPLOAD_STATEMENT_MAX] = {
     [UPLOAD_RENEW] = {"upload_renew", "UPDATE sync_upload SET lease_us = ?" MINE, 4, 0},
     [UPLOAD_RESERVE] = {"upload_reserve",
                         "UPDATE sync_upload SET reserved = ?" MINE " AND outcome = 0", 4, 0},
+    /* How to go on is of no use any more. */
     [UPLOAD_SETTLE] = {"upload_settle",
-                       "UPDATE sync_upload SET outcome = ?, photo_id = ?, lease_us = 0,"
-                       " reserved = 0" MINE " AND outcome = 0",
-                       5, 0},
+                       "UPDATE sync_upload SET outcome = ?, photo_id = ?, size = ?, received = ?,"
+                       " progress_sealed = ?, lease_us = 0, reserved = 0" MINE " AND outcome = 0",
+                       8, 0},
     [UPLOAD_REMOVE] =
         {"upload_remove",
          "DELETE FROM sync_upload WHERE user_id = ? AND upload_id = ? RETURNING reserved", 2, 1},
@@ -59,16 +60,6 @@ const DbStatement upload_statements[_UPLOAD_STATEMENT_MAX] = {
                         "SELECT kind FROM sync_upload WHERE user_id = ? AND pair = ?"
                         " AND photo_id = ? LIMIT 1",
                         3, 1},
-    /* What has become of a part is in no other table. */
-    [UPLOAD_BYTES_OPEN] = {"upload_bytes_open",
-                           "SELECT CAST(coalesce(sum(CASE WHEN size > received THEN size"
-                           " ELSE received END), 0) AS BIGINT)"
-                           " FROM sync_upload WHERE user_id = ? AND outcome = 0",
-                           1, 1},
-    [UPLOAD_BYTES_STORED] = {"upload_bytes_stored",
-                             "SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM sync_blob"
-                             " WHERE user_id = ?",
-                             1, 1},
     [UPLOAD_FREE] = {"upload_free_leases", "UPDATE sync_upload SET lease_us = 0 WHERE lease_us > 0",
                      0, 0},
 };
@@ -130,7 +121,7 @@ static int open_row(const UserKey *key, const DbValue *row, Arena *arena, Upload
         secret_wipe(blob_key, sizeof(blob_key));
         r = upload_open_about(key, &upload->id, row[7].bytes, arena, &upload->about);
     }
-    if (r == 0) {
+    if (r == 0 && upload->outcome == UPLOAD_UNFINISHED) {
         r = upload_open_progress(key, &upload->id, row[8].bytes, arena, &upload->progress);
     }
     return err_trace(r);
@@ -221,8 +212,9 @@ int upload_settle(DbTx *tx, const UserKey *key, const Upload *upload, UploadOutc
     uint64_t changed;
     int r = db_exec(tx, &upload_statements[UPLOAD_SETTLE],
                     (DbValue[]){DB_INT(outcome), DB_BLOB(uuid_str(photo_id)),
-                                DB_BLOB(uuid_str(&key->user_id)), DB_BLOB(uuid_str(&upload->id)),
-                                DB_INT(upload->epoch)},
+                                DB_INT(upload->length), DB_INT(upload->length),
+                                DB_BLOB(str_lit("")), DB_BLOB(uuid_str(&key->user_id)),
+                                DB_BLOB(uuid_str(&upload->id)), DB_INT(upload->epoch)},
                     &changed);
 
     return changed_one(r, changed);

@@ -48,8 +48,8 @@ typedef struct UploadProgress {
     RunningDigest hash;
     size_t head_len;
     uint8_t head[UPLOAD_HEAD_LEN];
-    Str tail; /* sealed_blob_tail_len(offset) bytes */
-} UploadProgress;
+    Str tail;     /* sealed_blob_tail_len(offset) bytes */
+} UploadProgress; /* of one that has an outcome the offset alone */
 
 typedef struct Upload {
     Uuid id;
@@ -75,7 +75,7 @@ enum {
 extern const DbStatement upload_statements[];
 extern const size_t upload_statements_len;
 
-/* A new one: all but the outcome is looked at. */
+/* A new one: all but the outcome is looked at; with a lease it is taken already. */
 int upload_add(DbTx *tx, const UserKey *key, const Upload *upload, Arena *arena);
 /* 0, UPLOAD_E_NONE, or a fault (-EBADMSG: does not open). */
 int upload_get(DbTx *tx, const UserKey *key, const Uuid *id, Arena *arena, Upload *ret_upload);
@@ -88,7 +88,8 @@ int upload_note(DbTx *tx, const UserKey *key, const Upload *upload, int64_t leas
 int upload_renew(DbTx *tx, const UserKey *key, const Upload *upload, int64_t lease_us);
 /* The room that it has, of an upload that has no outcome. 0 or UPLOAD_E_LOST. */
 int upload_reserve(DbTx *tx, const UserKey *key, const Upload *upload, uint64_t reserved);
-/* What became of it; it has no room any more. 0 or UPLOAD_E_LOST. */
+/* What became of it, of which all `length` bytes came; it has no room any more. 0 or
+ * UPLOAD_E_LOST. */
 int upload_settle(DbTx *tx, const UserKey *key, const Upload *upload, UploadOutcome outcome,
                   const Uuid *photo_id);
 /* Gives the room that it had; 0 also when there is none. */

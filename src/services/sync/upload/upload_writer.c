@@ -222,19 +222,34 @@ static bool is_whole(const Upload *upload) {
 
 static int open_stage(UploadWriter *writer) {
     const Upload *upload = &writer->upload;
-    int r = sealed_stage_open(writer->service->options.blobs, str_from(upload->blob.name),
-                              upload->blob.key, upload->progress.offset, upload->progress.tail,
-                              &writer->stage);
+    Blobs *blobs = writer->service->options.blobs;
+    Str name = str_from(upload->blob.name);
+    int r = sealed_stage_open(blobs, name, upload->blob.key, upload->progress.offset,
+                              upload->progress.tail, &writer->stage);
 
     if (r == BLOBS_E_EXISTS && is_whole(upload)) {
         return 0; /* committed before it could be settled */
+    }
+    if (r == BLOBS_E_EXISTS && upload->progress.offset == 0) {
+        /* Likewise, without a note (see commit()): it comes again. */
+        r = blobs_remove(blobs, name);
+        if (r == 0) {
+            r = sealed_stage_open(blobs, name, upload->blob.key, 0, (Str){0}, &writer->stage);
+        }
     }
     return r > 0 ? UPLOAD_WRITER_E_STAGE : err_trace(r);
 }
 
 /* With the lock. `work->arena` holds what is told of an upload that is not taken. */
-static int open_upload(UploadWriter *writer, Work *work, Upload *ret_upload) {
-    int r = db_write(writer->service->options.db, take, work, NULL);
+static int open_upload(UploadWriter *writer, Work *work, const Upload *created,
+                       Upload *ret_upload) {
+    int r = 0;
+
+    if (created) {
+        work->upload = *created;
+    } else {
+        r = db_write(writer->service->options.db, take, work, NULL);
+    }
 
     if (r == UPLOAD_WRITER_E_SETTLED || r == UPLOAD_WRITER_E_OFFSET) {
         *ret_upload = work->upload;
@@ -302,7 +317,7 @@ int upload_writer_open(const UploadWriterOptions *options, Upload *ret_upload,
         return r;
     }
     evict(older);
-    r = open_upload(writer, &work, &upload);
+    r = open_upload(writer, &work, options->created, &upload);
     pthread_mutex_unlock(&writer->lock);
     if (r == 0) {
         *ret_upload = upload;
@@ -373,8 +388,10 @@ static int commit(UploadWriter *writer) {
     if (!writer->stage) {
         return 0; /* it is the blob already */
     }
-    if (upload->progress.offset > writer->noted || !is_whole(upload)) {
-        upload->length = upload->progress.offset;
+    upload->length = upload->progress.offset;
+    /* What came at once needs no note on its way: after a crash before it is settled it comes
+     * again. A part is never settled, its note is all there is. */
+    if (upload->length > writer->noted && (writer->noted > 0 || upload->kind == UPLOAD_PART)) {
         r = checkpoint(writer, false);
     }
     if (r == 0) {

@@ -6,9 +6,9 @@
  * since that one's client has likely gone without a word; what came until then is kept. Another
  * process' lease is waited for.
  *
- * Bytes are made durable, and how far they go is noted, every UPLOAD_NOTE_EVERY bytes and at the
- * end; so after a crash an upload goes on from the last note. The calls block, and are made by one
- * thread at a time for a writer; being taken from comes from others.
+ * Bytes are made durable, and how far they go is noted, every UPLOAD_NOTE_EVERY bytes and when
+ * they end before the upload does; so after a crash an upload goes on from the last note. The calls
+ * block, and are made by one thread at a time for a writer; being taken from comes from others.
  */
 
 #include "services/sync/internal.h"
@@ -38,7 +38,8 @@ typedef struct UploadWriterOptions {
     SyncService *service;
     const UserKey *key; /* copied */
     Uuid id;
-    uint64_t offset;  /* where it is to go on */
+    const Upload *created; /* that row was made with a lease for this writer; NULL: it is taken */
+    uint64_t offset;       /* where it is to go on */
     bool not_in_part; /* nothing is kept unless upload_writer_commit() or _close(keep) is reached */
     Arena *arena;     /* for *ret_upload */
 } UploadWriterOptions;
