@@ -59,8 +59,8 @@ static int join(DbTx *tx, const Library *library, Object *photo, const Object *o
     return err_trace(r);
 }
 
-/* A Live Photo's picture and film, or RAW and JPEG, of which a device says that they are. One in the
- * trash stays alone: a pair is thrown away, fetched back and removed as one. */
+/* A Live Photo's picture and film, or RAW and JPEG, of which a device says that they are. One in
+ * the trash stays alone: a pair is thrown away, fetched back and removed as one. */
 static int join_halves(DbTx *tx, const Finish *finish, Object *photo) {
     const Library *library = &finish->library;
     _cleanup_(object_done) Object other = {0};
