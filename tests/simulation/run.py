@@ -29,8 +29,9 @@ import kafka_server
 from rabbitmq_server import Broker
 from seaweed_server import Seaweed
 
-# "stores": the servers, and RabbitMQ, an S3 store and, when tests/kafka has gathered it, Kafka.
-BACKENDS = ("embedded", "servers", "stores")
+# "split": the servers, and user and sync part behind nginx. "stores": the servers, and RabbitMQ, an S3
+# store and, when tests/kafka has gathered it, Kafka.
+BACKENDS = ("embedded", "servers", "split", "stores")
 
 STEPS = 120
 
@@ -56,6 +57,8 @@ def backend_of(name, folder):
             found["store"].client().create_bucket(Bucket=BUCKET)
             if kafka_server.jars_folder().exists():
                 found["events"], found["events_line"] = far_kafka(stack)
+        if name == "split":
+            found["split"] = True
         yield found
 
 
@@ -155,7 +158,7 @@ def side_by_side(arguments, folder):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and disks go too
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", dest="seeds", type=seeds_of)
+    parser.add_argument("--seed", dest="seeds", type=seeds_of, default=argparse.SUPPRESS)
     parser.add_argument("--seeds", type=seeds_of, default=range(1, 21), metavar="A-B")
     parser.add_argument("--jobs", type=int, default=1, help="seeds side by side")
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -180,7 +183,8 @@ def main():
         print(reason)
     if not failed and not arguments.folder:
         shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failed or not done else 0
+    left = not arguments.minutes and done < len(arguments.seeds)
+    return 1 if failed or left or not done else 0
 
 
 if __name__ == "__main__":

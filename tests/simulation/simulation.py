@@ -24,12 +24,13 @@ from people import Person
 ACTIONS = {"send": 16, "go on sending": 22, "change photo": 16, "make album": 4, "rename album": 4,
            "remove album": 2, "make edit": 5, "change edit": 14, "remove edit": 1, "trash": 4,
            "restore": 3, "purge": 3, "flush": 22, "follow": 12, "listen": 3, "resync": 1, "look": 4,
-           "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
-FAULTS = {"kill": 3, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4, "days": 4}
+           "make share": 4, "revoke share": 1, "visit": 4, "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
+FAULTS = {"kill": 3, "kill a part": 4, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4, "days": 4}
 WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault"}
 # Of a run in which days pass: what is older than a day goes from the log, and nothing else does.
 FORGETTING = {"changes_keep_days": 1, "blob_grace_s": 30 * 86400}
 DAYS = 2  # at once
+EXPIRE_S = (1, 60, 5000, 4 * 86400)
 CLOCKS_S = (-86400, -7200, -90, 90, 3600, 6 * 3600)
 
 
@@ -107,8 +108,8 @@ class Simulation:
                 self.trace(f"{step} heals: {name}")
                 heal()
                 self.pending_heals.remove((due, name, heal))
-        if not self.machine.alive():
-            raise Broken(f"the server ended by itself:\n{self.machine.log_tail()}")
+        for part in self.machine.ended():
+            raise Broken(f"the {part.name} ended by itself:\n{part.log_tail()}")
         device = chance.choice(self.devices)
         device.link.chance = chance
         action = chance.choices(list(ACTIONS), ACTIONS.values())[0]
@@ -183,6 +184,7 @@ class Simulation:
     def remove_album(self, device, chance, _):
         if albums := device.of_kind("album"):
             album = chance.choice(albums)
+            device.ledger.removing.add(("album", album["id"]))
             device.queue("remove", "DELETE", f"/v1/albums/{album['id']}",
                          target=("album", album["id"]),
                          version=chance.choice((None, album["version"])))
@@ -204,6 +206,7 @@ class Simulation:
     def remove_edit(self, device, chance, _):
         if edits := device.of_kind("edit"):
             edit = chance.choice(edits)
+            device.ledger.removing.add(("edit", edit["id"]))
             device.queue("remove", "DELETE", f"/v1/edits/{edit['id']}",
                          target=("edit", edit["id"]), version=edit["version"])
 
@@ -250,6 +253,30 @@ class Simulation:
             elif reply.content != device.ledger.photos.get(photo["id"], reply.content):
                 raise Broken(f"{photo['id']} is another file")
 
+    def make_share(self, device, chance, _):
+        photos, albums = device.of_kind("photo"), device.of_kind("album")
+        body = {"allow_download": chance.random() < 0.8}
+        if albums and chance.random() < 0.5:
+            body["album"] = chance.choice(albums)["id"]
+        elif photos:
+            body["photos"] = [photo["id"] for photo in chance.sample(
+                photos, chance.randint(1, len(photos)))]
+        else:
+            return
+        if chance.random() < 0.4:
+            body["expires"] = int(self.machine.now_ms() + 1000 * chance.choice(EXPIRE_S))
+        device.queue("new share", "POST", "/v1/shares", body)
+
+    def revoke_share(self, device, chance, _):
+        if shares := list(device.ledger.shares.values()):
+            share = chance.choice(shares)
+            share.revoking = True
+            device.queue("revoke share", "DELETE", f"/v1/shares/{share.id}", target=share.id)
+
+    def visit(self, device, chance, _):
+        if shares := list(device.ledger.shares.values()):
+            device.visit(chance.choice(shares))
+
     def late_copy(self, device, *_):
         device.late()
 
@@ -285,7 +312,7 @@ class Simulation:
     # What goes wrong.
 
     def fault(self, device, chance, step):
-        can = {"kill": True, "kill in between": True, "clock": self.machine.jumps,
+        can = {"kill": True, "kill a part": self.machine.proxy, "kill in between": True, "clock": self.machine.jumps,
                "disk": self.machine.mounted, "cut": bool(self.machine.wires), "days": self.forgets}
         names = [name for name in FAULTS if can[name]]
         name = chance.choices(names, [FAULTS[name] for name in names])[0]
@@ -295,6 +322,11 @@ class Simulation:
         if name == "kill":
             self.machine.kill()
             self.revive()
+        elif name == "kill a part":
+            part = chance.choice(self.machine.parts)
+            self.trace(f"  without the {part.name}")
+            self.machine.kill_part(part)
+            self.later(until, name, self.revive)
         elif name == "kill in between":
             self.kill_in_between(device, chance)
         elif name == "clock":
@@ -370,7 +402,7 @@ class Simulation:
         self.until(lambda: all(self.caught_up(device) for device in self.devices), 30,
                    "devices that do not catch up")
         if self.machine.kafka:
-            self.until(self.relayed, 30, "events that are not relayed")
+            self.until(self.relayed, 60, "events that are not relayed")
 
     def until(self, probe, seconds, what):
         end = time.monotonic() + seconds
