@@ -10,6 +10,10 @@
 
 #include "services/sync/internal.h"
 
+/* Of a job in its queue: ever later, for about two hours altogether. The last says that it is given
+ * up, so that no photo waits for a job that is dead. */
+#define INGEST_ATTEMPTS_MAX 20
+
 typedef struct Ingest Ingest;
 
 /* Starts `threads` of them. A fault when they cannot be had. */

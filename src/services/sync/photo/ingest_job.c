@@ -14,7 +14,9 @@
 #define NO_PICTURE_DETAIL  "No pictures are made of files of this kind; the original is kept."
 #define TOO_LARGE_DETAIL   "The file is too large to be looked into; it is kept."
 #define BROKEN_FILM_DETAIL "The film is broken or ends too early."
-#define LOST_DETAIL        "The file cannot be read from the store: tell the operator."
+#define GIVEN_UP_DETAIL                                                                            \
+    "The file could not be looked into, which is no fault of its own: tell the operator."
+#define LOST_DETAIL "The file cannot be read from the store: tell the operator."
 
 typedef struct Job {
     SyncService *service;
@@ -178,9 +180,12 @@ static IngestEnd render(Job *job, int fd, uint64_t len) {
 static IngestEnd look_into(Job *job) {
     _cleanup_(fd_closep) int fd = -1;
     uint64_t len;
-    int r =
-        excerpt_take(job->service->options.blobs, &job->original, job->kind, job->arena, &fd, &len);
+    int r;
 
+    if (job->lease->attempt >= INGEST_ATTEMPTS_MAX) {
+        return unreadable(job, INGEST_END_POISON, GIVEN_UP_DETAIL);
+    }
+    r = excerpt_take(job->service->options.blobs, &job->original, job->kind, job->arena, &fd, &len);
     switch (r) {
     case 0:
         return render(job, fd, len);
