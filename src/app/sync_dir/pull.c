@@ -4,22 +4,23 @@
  * Down: what changed in the library since the last time, page by page. What is to be downloaded is
  * noted before the cursor moves, so nothing is forgotten; a page that is read twice does no harm.
  * When the server has forgotten how it came to be (410), all objects are listed anew; nothing is
- * taken away here then that the server does not say is deleted.
+ * taken away here then that the server does not say is deleted. When that is because the server was
+ * restored from a backup, what it lacks and has no tombstone for was lost there, and is sent again.
  */
 
+#include "app/sync_dir/pull.h"
 #include "app/sync_dir/safe_name.h"
-#include "app/sync_dir/sync_dir.h"
 #include "base/error.h"
 
 #include <inttypes.h>
-
-#define PAGE_LIMIT 500
+#include <stdio.h>
 
 /* A photo as a change says it is. */
 typedef struct Change {
     const char *id, *name;
     int64_t version, size;
     bool gone; /* removed, or in the trash */
+    bool anew; /* versions that we know are of a log that is no more: this is what holds */
 } Change;
 
 static bool is_unchanged(const StateFile *file, const struct stat *found) {
@@ -105,7 +106,7 @@ static int take_name(SyncDir *sync, SyncLink *link, const Change *change, StateF
 static int apply_to_file(SyncDir *sync, SyncLink *link, const Change *change, StateFile *file) {
     const bool was_known = file->version > 0; /* else the server has just made a name of ours */
 
-    if (file->version >= change->version && !file->refused[0]) {
+    if (!change->anew && file->version >= change->version && !file->refused[0]) {
         return 0;
     }
     file->version = change->version;
@@ -136,14 +137,14 @@ static int apply_photo(SyncDir *sync, SyncLink *link, const Change *change) {
     r = state_photo(&sync->state, change->id, link->arena, &known);
     if (r < 0 ||
         (known && (strcmp(known->fate, FATE_UNKEPT) == 0 || strcmp(known->fate, FATE_DELETE) == 0 ||
-                   known->version >= change->version))) {
+                   (!change->anew && known->version >= change->version)))) {
         return r;
     }
     return state_photo_put(&sync->state, &(StatePhoto){change->id, FATE_WANTED, change->name,
                                                        change->size, change->version});
 }
 
-static int apply(SyncDir *sync, SyncLink *link, const json_t *object) {
+int pull_apply(SyncDir *sync, SyncLink *link, const json_t *object, bool anew) {
     const char *kind = json_string_value(json_object_get(object, "kind"));
     const char *id = json_string_value(json_object_get(object, "id"));
     const json_t *state = json_object_get(object, "state");
@@ -153,7 +154,8 @@ static int apply(SyncDir *sync, SyncLink *link, const json_t *object) {
                            .version = json_integer_value(json_object_get(object, "version")),
                            .size = json_integer_value(json_object_get(state, "size")),
                            .gone =
-                               !state || json_integer_value(json_object_get(state, "trashed")) > 0};
+                               !state || json_integer_value(json_object_get(state, "trashed")) > 0,
+                           .anew = anew};
     Uuid uuid;
 
     if (!kind || strcmp(kind, "photo") != 0 || !id || uuid_parse(str_from(id), &uuid) < 0) {
@@ -162,13 +164,13 @@ static int apply(SyncDir *sync, SyncLink *link, const json_t *object) {
     return change.gone ? apply_gone(sync, link, &change) : apply_photo(sync, link, &change);
 }
 
-static int apply_all(SyncDir *sync, SyncLink *link, const json_t *objects) {
+int pull_apply_all(SyncDir *sync, SyncLink *link, const json_t *objects, bool anew) {
     const json_t *object;
     size_t i;
     int r = 0;
 
     json_array_foreach(objects, i, object) {
-        r = apply(sync, link, object);
+        r = pull_apply(sync, link, object, anew);
         if (r < 0) {
             break;
         }
@@ -176,80 +178,60 @@ static int apply_all(SyncDir *sync, SyncLink *link, const json_t *objects) {
     return r;
 }
 
-static int odd_answer(SyncLink *link, const SyncLinkAnswer *answer) {
+int pull_odd_answer(SyncLink *link, const SyncLinkAnswer *answer) {
     link->error = arena_printf(link->arena, "the server does not say what has changed (%u) %s",
                                answer->status, answer->reason);
     return SYNC_LINK_E_AWAY;
 }
 
-/* All that lives, and the cursor to go on from. */
-static int resync(SyncDir *sync, SyncLink *link) {
-    _cleanup_(buf_done) Buf after = BUF_INIT;
-    int64_t seq = -1;
-    int r = 0;
+int pull_keep_position(SyncDir *sync, int64_t seq, const char *position) {
+    int r = state_set(&sync->state, "position", position ? position : "");
 
-    report_note(&sync->report, "the library is listed anew: the last sync was too long ago");
-    for (bool more = true; more && r == 0;) {
-        _cleanup_(sync_link_answer_done) SyncLinkAnswer answer = {0};
-        const char *next;
-
-        sync_link_reset(link);
-        r = sync_link_call(link,
-                           &(SyncLinkCall){.method = "GET",
-                                           .path = arena_printf(
-                                               link->arena, "/v1/objects?limit=%d%s%s", PAGE_LIMIT,
-                                               after.len > 0 ? "&after=" : "", buf_cstr(&after))},
-                           &answer);
-        if (r == 0 &&
-            (answer.status != 200 || !json_is_array(json_object_get(answer.json, "objects")))) {
-            r = odd_answer(link, &answer);
-        }
-        if (r != 0) {
-            return r;
-        }
-        if (seq < 0) {
-            seq = json_integer_value(json_object_get(answer.json, "seq"));
-        }
-        r = apply_all(sync, link, json_object_get(answer.json, "objects"));
-        next = json_string_value(json_object_get(answer.json, "next"));
-        more = next && next[0];
-        buf_done(&after);
-        buf_add_str(&after, str_from(next ? next : ""));
-    }
     return r == 0 ? state_set_int(&sync->state, "cursor", seq) : r;
 }
 
-enum {
-    PULL_E_MORE = 100,
-    PULL_E_TOO_OLD,
-};
-
-static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor) {
-    _cleanup_(sync_link_answer_done) SyncLinkAnswer answer = {0};
-    int64_t next;
+int pull_get_changes(SyncLink *link, const char *since, SyncLinkAnswer *ret_answer) {
     int r;
 
     sync_link_reset(link);
     r = sync_link_call(
         link,
         &(SyncLinkCall){.method = "GET",
-                        .path = arena_printf(link->arena, "/v1/changes?since=%" PRId64 "&limit=%d",
-                                             *cursor, PAGE_LIMIT)},
-        &answer);
+                        .path = arena_printf(link->arena, "/v1/changes?since=%s&limit=%d", since,
+                                             PULL_PAGE_LIMIT)},
+        ret_answer);
+    if (r != 0 || ret_answer->status == 410) {
+        return r != 0                                                        ? r
+               : json_is_true(json_object_get(ret_answer->json, "restored")) ? PULL_E_RESTORED
+                                                                             : PULL_E_TOO_OLD;
+    }
+    return ret_answer->status == 200 && json_is_integer(json_object_get(ret_answer->json, "next"))
+               ? 0
+               : pull_odd_answer(link, ret_answer);
+}
+
+static int pull_page(SyncDir *sync, SyncLink *link, int64_t *cursor, Buf *position,
+                     int64_t *ret_horizon) {
+    _cleanup_(sync_link_answer_done) SyncLinkAnswer answer = {0};
+    const char *text;
+    int64_t next;
+    int r = pull_get_changes(link, buf_cstr(position), &answer);
+
+    *ret_horizon = json_integer_value(json_object_get(answer.json, "horizon"));
+    if (r == 0) {
+        r = pull_apply_all(sync, link, json_object_get(answer.json, "changes"), false);
+    }
     if (r != 0) {
         return r;
     }
-    if (answer.status == 410) {
-        return PULL_E_TOO_OLD;
-    }
-    if (answer.status != 200 || !json_is_integer(json_object_get(answer.json, "next"))) {
-        return odd_answer(link, &answer);
-    }
-    r = apply_all(sync, link, json_object_get(answer.json, "changes"));
     next = json_integer_value(json_object_get(answer.json, "next"));
-    if (r == 0 && next > *cursor) {
+    text = json_string_value(json_object_get(answer.json, "cursor"));
+    text = text ? text : arena_printf(link->arena, "%" PRId64, next); /* of an older server */
+    if (!str_equal(str_from(text), buf_str(position))) {
         *cursor = next;
-        r = state_set_int(&sync->state, "cursor", next);
+        buf_done(position);
+        buf_add_str(position, str_from(text));
+        r = pull_keep_position(sync, next, text);
     }
     return r == 0 && json_is_true(json_object_get(answer.json, "more")) ? PULL_E_MORE : r;
 }
@@ -267,19 +249,36 @@ static int acknowledge(SyncLink *link, int64_t cursor) {
     return r == -EINTR ? r : 0;
 }
 
+/* Where the last pull got to; before there were epochs that was a number alone. */
+static int load_position(SyncDir *sync, SyncLink *link, int64_t *ret_cursor, Buf *position) {
+    const char *text = "";
+    int r = state_get_int(&sync->state, "cursor", ret_cursor);
+
+    if (r == 0) {
+        r = state_get(&sync->state, "position", link->arena, &text);
+    }
+    if (r == 0 && text[0]) {
+        buf_add_str(position, str_from(text));
+    } else if (r == 0) {
+        buf_addf(position, "%" PRId64, *ret_cursor);
+    }
+    return r;
+}
+
 static int pull_changes(SyncDir *sync, SyncLink *link) {
-    int64_t cursor = 0, before;
-    int r = state_get_int(&sync->state, "cursor", &cursor);
+    _cleanup_(buf_done) Buf position = BUF_INIT;
+    int64_t cursor = 0, before, horizon = 0;
+    int r = load_position(sync, link, &cursor, &position);
 
     before = cursor;
     if (r < 0) {
         return r;
     }
     do {
-        r = pull_page(sync, link, &cursor);
+        r = pull_page(sync, link, &cursor, &position, &horizon);
     } while (r == PULL_E_MORE);
-    if (r == PULL_E_TOO_OLD) {
-        r = resync(sync, link);
+    if (r == PULL_E_TOO_OLD || r == PULL_E_RESTORED) {
+        r = resync(sync, link, r == PULL_E_RESTORED, horizon);
     } else if (r == 0 && cursor != before) {
         r = acknowledge(link, cursor);
     }
