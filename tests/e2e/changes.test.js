@@ -20,7 +20,7 @@ const listen = (since) => page.evaluate((seq) => {
   window.changes = [];
   window.source = new EventSource(`/v1/changes/stream?since=${seq}`);
   window.source.addEventListener('change', (event) => {
-    window.changes.push([event.lastEventId, JSON.parse(event.data)]);
+    window.changes.push([event.lastEventId.split('.')[0], JSON.parse(event.data)]);
   });
 }, since);
 

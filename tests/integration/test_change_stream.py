@@ -66,7 +66,7 @@ class Listener:
                     name, value = line.split(": ", 1)
                     found[name] = value
                 elif found.get("event") == "change":
-                    return int(found["id"]), json.loads(found["data"])
+                    return int(found["id"].split(".")[0]), json.loads(found["data"])
                 else:
                     self.retry, found = int(found.get("retry", 0)) or self.retry, {}
         return None

@@ -2,6 +2,7 @@
 """What a device is told of a library: changes in order, everything anew, who has come how far; and
 that asking twice does once."""
 
+import re
 import threading
 import time
 import uuid
@@ -72,6 +73,13 @@ def all_changes(person, since=0, limit=1000):
             return found, since
 
 
+def page_of(person, since=0, **query):
+    """One page, without its cursor, which says no more than `next` as long as nothing is restored."""
+    page = changes(person, since, **query).json()
+    assert re.fullmatch(rf"{page['next']}\.[0-9a-f]{{16}}", page.pop("cursor"))
+    return page
+
+
 def all_objects(person, limit=1000):
     found, after, seqs = [], "", set()
     while True:
@@ -110,16 +118,16 @@ def test_albums_are_made_changed_and_removed(ada):
 
 
 def test_changes_come_in_order_and_page_by_page(ada):
-    assert changes(ada).json() == {"changes": [], "next": 0, "more": False, "horizon": 0}
+    assert page_of(ada) == {"changes": [], "next": 0, "more": False, "horizon": 0}
     albums = [made(ada, f"Album {i}") for i in range(7)]
     second = rename(ada, albums[0], "again").json()
     ada.call("DELETE", f"/v1/albums/{albums[1]['id']}")
 
-    page = changes(ada, limit=3).json()
+    page = page_of(ada, limit=3)
     assert page == {"changes": albums[:3], "next": 3, "more": True, "horizon": 0}
-    page = changes(ada, 3, limit=4).json()
+    page = page_of(ada, 3, limit=4)
     assert page == {"changes": albums[3:7], "next": 7, "more": True, "horizon": 0}
-    page = changes(ada, 7, limit=1000).json()
+    page = page_of(ada, 7, limit=1000)
     gone = page["changes"].pop()
     assert page == {"changes": [second], "next": 9, "more": False, "horizon": 0}
     assert gone == {"kind": "album", "id": albums[1]["id"], "version": 2, "seq": 9, "removed": True,
@@ -137,7 +145,7 @@ def test_a_cursor_that_the_log_does_not_have(ada):
     made(ada)
     reply = changes(ada, 2)
     assert problem(reply) == (410, "cursor_too_old") and reply.json()["horizon"] == 0
-    for query in ("since=-1", "since=x", "since=9999999999999999999999", "since=1.5", "limit=0",
+    for query in ("since=-1", "since=x", "since=9999999999999999999999", "since=1.5", "since=0.0123456789abcdeg", "since=0&since=1", "limit=0",
                   "limit=1001", "limit=-5", "since="):
         assert problem(ada.call("GET", "/v1/changes?" + query)) == (400, "invalid_field"), query
 

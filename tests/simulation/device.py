@@ -126,7 +126,7 @@ class Device:
                 seq = None
                 for line in stream.iter_lines(chunk_size=1):
                     if line.startswith(b"id: "):
-                        seq = int(line[4:])
+                        seq = int(line[4:].split(b".")[0])
                     elif line.startswith(b"data: "):
                         if seq <= self.cursor:
                             raise Broken(f"the stream went back from {self.cursor} to {seq}")

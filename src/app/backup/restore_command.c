@@ -7,6 +7,7 @@
 #include "app/registry.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "services/sync/epoch.h"
 #include "services/sync/store_id.h"
 #include "services/user/key_backup.h"
 
@@ -146,7 +147,8 @@ static int fill_database(Restore *restore, const char *path, const char *keys) {
                                       "%s holds no keys as imagesync backup writes them", keys);
         return -EINVAL;
     }
-    return r < 0 ? r : sync_store_id_set(db, restore->store_id);
+    r = r < 0 ? r : sync_store_id_set(db, restore->store_id);
+    return r < 0 ? r : sync_epoch_renew(db);
 }
 
 /* Whole under its name, or not at all. */
@@ -171,7 +173,8 @@ static int adopt_database(Restore *restore) {
     int r = registry_open_database(restore->call->settings, true, restore->call->arena, &db,
                                    &restore->error);
 
-    return r < 0 ? r : sync_store_id_set(db, restore->store_id);
+    r = r < 0 ? r : sync_store_id_set(db, restore->store_id);
+    return r < 0 ? r : sync_epoch_renew(db);
 }
 
 static int refuse(Restore *restore, const char *keys, const char **ret_path) {

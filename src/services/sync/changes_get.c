@@ -11,7 +11,7 @@
 #define LIMIT_USUAL 500
 
 typedef struct Changes {
-    int64_t since;
+    LogCursor since;
     size_t limit;
 } Changes;
 
@@ -19,26 +19,29 @@ static int read_changes(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *r
     const Changes *wanted = userdata;
     Library library = library_of_call(call);
     ChangePage page;
-    int r = changes_read(tx, &library, wanted->since, wanted->limit, &page);
+    int r = changes_read(tx, &library, wanted->since.elsewhere ? -1 : wanted->since.seq,
+                         wanted->limit, &page);
 
     if (r < 0) {
         return err_trace(r);
     }
     if (r == CHANGES_E_CURSOR) {
-        *ret_failure = cursor_too_old(call, page.horizon);
+        *ret_failure = cursor_too_old(call, page.horizon,
+                                      wanted->since.elsewhere || wanted->since.seq > page.horizon);
         return 0;
     }
     call->body =
-        json_pack("{s:o,s:I,s:b,s:I}", "changes", page.changes, "next", (json_int_t)page.next,
-                  "more", page.more, "horizon", (json_int_t)page.horizon);
+        json_pack("{s:o,s:I,s:s,s:b,s:I}", "changes", page.changes, "next", (json_int_t)page.next,
+                  "cursor", log_cursor_text(call->service, page.next, call->arena), "more",
+                  page.more, "horizon", (json_int_t)page.horizon);
     *ret_failure = SYNC_FAILURE_NONE;
     return 0;
 }
 
 static SyncFailure changes_get(SyncCall *call) {
     Changes wanted;
-    uint64_t since = 0, limit = 0;
-    SyncFailure failure = change_query_number(call, "since", 0, INT64_MAX, 0, &since);
+    uint64_t limit = 0;
+    SyncFailure failure = log_cursor_of_query(call, &wanted.since);
 
     if (failure == SYNC_FAILURE_NONE) {
         failure = change_query_number(call, "limit", 1, CHANGES_MAX, LIMIT_USUAL, &limit);
@@ -46,7 +49,7 @@ static SyncFailure changes_get(SyncCall *call) {
     if (failure != SYNC_FAILURE_NONE) {
         return failure;
     }
-    wanted = (Changes){(int64_t)since, (size_t)limit};
+    wanted.limit = (size_t)limit;
     return sync_call_look(call, read_changes, &wanted);
 }
 
@@ -78,7 +81,8 @@ static int read_objects(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *r
         return err_trace(r);
     }
     call->body =
-        json_pack("{s:o,s:I,s:o}", "objects", objects, "seq", (json_int_t)cursor.seq, "next",
+        json_pack("{s:o,s:I,s:s,s:o}", "objects", objects, "seq", (json_int_t)cursor.seq, "cursor",
+                  log_cursor_text(call->service, cursor.seq, call->arena), "next",
                   more ? json_string(cursor_text(&next, call->arena)) : json_null());
     *ret_failure = SYNC_FAILURE_NONE;
     return 0;

@@ -23,5 +23,20 @@ const char *cursor_text(const ObjectCursor *cursor, Arena *arena);
 SyncFailure cursor_of_query(SyncCall *call, size_t usual, size_t max, ObjectCursor *ret_after,
                             size_t *ret_limit);
 
-/* The 410 that tells a device to read everything anew. */
-SyncFailure cursor_too_old(SyncCall *call, int64_t horizon);
+/* Where a device is in the log: "SEQ.EPOCH", or the number alone, which is taken to be of ours. */
+typedef struct LogCursor {
+    int64_t seq;
+    bool elsewhere; /* of another epoch */
+} LogCursor;
+
+/* 0, or -EINVAL: not of that form. */
+int log_cursor_parse(const SyncService *service, Str text, LogCursor *ret_cursor);
+const char *log_cursor_text(const SyncService *service, int64_t seq, Arena *arena);
+/* The parameter `since`, once; all zero without one. */
+SyncFailure log_cursor_of_query(SyncCall *call, LogCursor *ret_cursor);
+
+/*
+ * The 410 that tells a device to read everything anew; restored: what it has seen is not in this
+ * log, which was restored from a backup.
+ */
+SyncFailure cursor_too_old(SyncCall *call, int64_t horizon, bool restored);

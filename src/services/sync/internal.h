@@ -4,6 +4,7 @@
 /* What the files of this service share: its state and its handlers. */
 
 #include "core/events/event_feed.h"
+#include "services/sync/epoch.h"
 #include "services/sync/keys.h"
 #include "services/sync/service.h"
 
@@ -20,7 +21,8 @@ typedef struct CopyFiles {
 struct SyncService {
     SyncServiceOptions options;
     LibraryKeys *keys;
-    EventFeed *feed; /* who waits for changes */
+    char epoch[EPOCH_LEN + 1]; /* of the logs */
+    EventFeed *feed;           /* who waits for changes */
     struct ChangeStreams *streams;
     struct Ingest *ingest;            /* photo/ingest.h; NULL: not here */
     struct Trash *trash;              /* photo/trash.h */

@@ -185,6 +185,10 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
         (r = db_write(options->db, free_leases, NULL, NULL)) < 0) {
         return err_trace(r);
     }
+    r = sync_epoch_open(options->db, service->epoch);
+    if (r < 0) {
+        return err_trace(r);
+    }
     service->keys = library_keys_new(options->access);
     r = event_feed_new(options->db, &(EventFeedOptions){.metrics = options->metrics},
                        &service->feed);

@@ -30,7 +30,8 @@ static int write_change(ChangeStream *stream, const json_t *change) {
     int64_t seq = json_integer_value(json_object_get(change, "seq"));
     int r;
 
-    buf_addf(&event, "id: %lld\nevent: change\ndata: ", (long long)seq);
+    buf_addf(&event, "id: %lld.%s\nevent: change\ndata: ", (long long)seq,
+             stream->streams->service->epoch);
     buf_add_str(&event, str_from(text));
     buf_add_str(&event, str_lit("\n\n"));
     r = http_stream_write(stream->http, buf_str(&event));
