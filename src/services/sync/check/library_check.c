@@ -136,8 +136,7 @@ static int check_usage(DbTx *tx, Check *check, Arena *arena) {
     if (r < 0) {
         return err_trace(r);
     }
-    if (said.files != counted.files || said.bytes != counted.bytes ||
-        said.reserved != counted.reserved) {
+    if (!usage_equal(&said, &counted)) {
         check->found(arena_printf(arena,
                                   "%lld files of %lld bytes and room for %lld are counted, and "
                                   "there are %lld of %lld and room for %lld; imagesync rebuild "
