@@ -6,16 +6,23 @@
  *   library_bench FILE PHOTOS      a new SQLite database
  *
  * Prints milliseconds of a page of 100 photos, opened and as JSON: the first, one in the middle,
- * one of a search by a word that half of the photos have, and by one that a thousandth has.
+ * one of a search by a word that half of the photos have, and by one that a thousandth has. Then
+ * the seconds of a check, and of a rebuild of tables that are right, and of ones that are empty;
+ * with the longest that somebody who writes had to wait meanwhile, and the most memory so far.
  */
 
 #include "adapters/db/migrations.h"
 #include "adapters/db/sqlite/sqlite.h"
 #include "base/clock.h"
 #include "base/crypto/random.h"
+#include "services/sync/check/library_check.h"
 #include "services/sync/photo/photo_index.h"
+#include "services/sync/rebuild.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define AT_ONCE 100
 #define PAGE    100
@@ -111,6 +118,84 @@ static void measure(Bench *bench, const char *what, int64_t from_sort_us, const 
            bench->bytes);
 }
 
+typedef struct Writer {
+    Bench *bench;
+    atomic_bool ending;
+    uint64_t longest_us;
+} Writer;
+
+static int write_album(DbTx *tx, void *userdata) {
+    Bench *bench = userdata;
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    _cleanup_(json_decrefp) json_t *state = json_pack("{s:s}", "name", "Meanwhile");
+    _cleanup_(object_done) Object album = {0};
+    Library library = {.key = &bench->key, .now_us = clock_unix_us(), .arena = arena};
+    Uuid id = uuid_new();
+
+    return object_put(tx, &library, OBJECT_ALBUM, &id, 0, state, &album);
+}
+
+static void *keep_writing(void *userdata) {
+    Writer *writer = userdata;
+
+    while (!writer->ending) {
+        uint64_t start = clock_mono_us();
+        if (db_write(writer->bench->db, write_album, writer->bench, NULL) != 0) {
+            fprintf(stderr, "an album cannot be added\n");
+            exit(1);
+        }
+        writer->longest_us = MAX(writer->longest_us, clock_mono_us() - start);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    return NULL;
+}
+
+static void found_wrong(const char *text, void *userdata) {
+    (void)userdata;
+    fprintf(stderr, "the library is not right: %s\n", text);
+    exit(1);
+}
+
+static void found_unreadable(const Event *object, void *userdata) {
+    (void)object;
+    found_wrong("an object does not open", userdata);
+}
+
+typedef int Mending(Bench *bench);
+
+static int check(Bench *bench) {
+    return library_check(bench->db, &bench->key, found_wrong, NULL);
+}
+
+static int rebuild(Bench *bench) {
+    RebuildResult result;
+
+    return rebuild_library(bench->db, &bench->key, found_unreadable, NULL, &result);
+}
+
+static void measure_mending(Bench *bench, const char *what, Mending *mending) {
+    Writer writer = {.bench = bench};
+    uint64_t start = clock_mono_us();
+    struct rusage usage;
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, keep_writing, &writer) != 0 || mending(bench) < 0) {
+        fprintf(stderr, "%s failed\n", what);
+        exit(1);
+    }
+    start = clock_mono_us() - start;
+    writer.ending = true;
+    pthread_join(thread, NULL);
+    getrusage(RUSAGE_SELF, &usage);
+    printf("| %s | %.1f | %.0f | %.0f |\n", what, (double)start / 1e6,
+           (double)writer.longest_us / 1e3, (double)usage.ru_maxrss / 1024);
+}
+
+static int empty(DbTx *tx, void *userdata) {
+    (void)userdata;
+    return db_script(tx, "DELETE FROM sync_photo; DELETE FROM sync_term; DELETE FROM sync_object");
+}
+
 int main(int argc, char **argv) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     const char *error = "";
@@ -141,6 +226,15 @@ int main(int argc, char **argv) {
     measure(&bench, "in the middle", 1325376000LL * 1000000, NULL);
     measure(&bench, "a word of every second photo", INT64_MAX, "strand");
     measure(&bench, "a word of every thousandth", INT64_MAX, "sonnenaufgang");
+    printf("\n| | s | longest wait of a writer, ms | memory, MiB |\n| --- | --- | --- | --- |\n");
+    measure_mending(&bench, "check", check);
+    measure_mending(&bench, "rebuild, all is right", rebuild);
+    if (db_write(bench.db, empty, NULL, NULL) != 0) {
+        fprintf(stderr, "the tables cannot be emptied\n");
+        return 1;
+    }
+    measure_mending(&bench, "rebuild, nothing is there", rebuild);
+    measure_mending(&bench, "check", check);
     db_free(bench.db);
     return 0;
 }

@@ -132,18 +132,19 @@ static const char restore_details[] =
     "  imagesync restore /mnt/backup --keys /mnt/elsewhere/keys --data /srv/imagesync\n";
 
 static const char check_details[] =
-    "Looks whether each library's log has no gap and opens, whether its objects are what the log "
-    "comes to, whether each file that the database knows is in the store with the right length "
-    "(with --deep: opens it), and whether the store has files that nobody knows. A server may run "
-    "meanwhile. Nothing is changed. The exit status is 1 when something is wrong.\n";
+    "Looks whether each library's log has no gap and opens, whether its objects and the tables "
+    "that find them are what the log comes to, whether its files are counted rightly, whether "
+    "each file that the database knows is in the store with the right length (with --deep: opens "
+    "it), and whether the store has files that nobody knows. A server may run meanwhile. Nothing "
+    "is changed. The exit status is 1 when something is wrong.\n";
 
 static const char rebuild_details[] =
-    "What a library holds, and the tables that find it, come of its log. This throws them away and "
-    "makes them again from the log, each library in one transaction: a server that runs meanwhile "
-    "answers as before, and what is written to that library waits. Nothing is done to files. An "
-    "object that does not open is named, and keeps no other from being made; the exit status is 1 "
-    "then. Ended midway, the library under way is as it was: run it again, or with --all go on "
-    "with --after.\n"
+    "What a library holds, and the tables that find it, come of its log. This makes them again "
+    "from the log, object by object: what is as the log says stays, all else is written anew or "
+    "goes. It also counts the library's files again. A server that runs meanwhile answers, and "
+    "is written to. Nothing is done to files. An object that does not open is named, and keeps "
+    "no other from being made; the exit status is 1 then. Ended midway, what was come to is "
+    "right, the rest as it was: run it again, or with --all go on with --after.\n"
     "\n"
     "  imagesync rebuild --user ada@example.com\n";
 

@@ -64,7 +64,7 @@ static int rebuild_one(Rebuilding *rebuilding, const Uuid *user_id) {
     }
     r = r < 0 ? r : rebuild_library(rebuilding->access->db, &key, print_unreadable, NULL, &result);
     if (r < 0) {
-        return cli_no_start("%s: not rebuilt: %s; it is as it was, run it again", user,
+        return cli_no_start("%s: not rebuilt to the end: %s; run it again", user,
                             strerrordesc_np(-r));
     }
     printf("%s: %llu objects from %llu events\n", user, (unsigned long long)result.n_objects,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a library holds is made again from its log, and is what it was; and what is old goes."""
 
+import contextlib
 import hashlib
 import subprocess
 import threading
@@ -153,6 +154,103 @@ def test_what_does_not_open_keeps_nothing_else_from_being_made(server):
     path = f"/v1/albums/{albums[0]['id']}"
     assert (ada.call("GET", path).content, '"6"') == before[path]
     assert any(change.get("unreadable") for change in changes(ada).json()["changes"])
+
+
+def check(server):
+    return subprocess.run([BINARY, "check", "--data", server.data], env=server.environment,
+                          capture_output=True, text=True, timeout=120)
+
+
+def test_check_names_what_rebuild_mends(server):
+    """Each table that the log comes to, changed behind the server's back in each way."""
+    ada = Person(server)
+    albums, photos = library_of(ada)
+    settle(ada)
+    before = told(ada)
+    (edit,) = [each["id"] for each in all_objects(ada)[0] if each["kind"] == "edit"]
+    is_ = lambda column, id: blob(server, column, id)
+    no_one = "01890000-0000-7000-8000-00000000abcd"
+    value = lambda id: blob(server, "", id).split("= ")[1]
+    of_photo, me = is_("photo_id", photos[1]), value(ada.id)
+    found = f"the photo {photos[1]} is not found as its state says"
+    count = "counted, and there are"
+    tampered = [
+        (f"UPDATE sync_photo SET sort_us = sort_us + 1 WHERE {of_photo}", found),
+        (f"UPDATE sync_photo SET shelf = 1, trashed_us = 5 WHERE {of_photo}", found),
+        (f"DELETE FROM sync_photo WHERE {of_photo}", found),
+        (f"INSERT INTO sync_photo (user_id, photo_id, shelf, sort_us, terms_hash) VALUES"
+         f" ({me}, {value(no_one)}, 0, 1, {me})", f"the photo {no_one} is found, and is not there"),
+        (f"UPDATE sync_term SET term = term + 1 WHERE {of_photo}", found),
+        (f"UPDATE sync_term SET sort_us = 7 WHERE {of_photo}", found),
+        (f"DELETE FROM sync_term WHERE {of_photo}", found),
+        (f"INSERT INTO sync_term (user_id, term, sort_us, photo_id) VALUES"
+         f" ({me}, 1, 1, {value(no_one)})", f"the photo {no_one} is found, and is not there"),
+        ("DELETE FROM sync_edit", f"the edit {edit} is not found as its state says"),
+        (f"UPDATE sync_edit SET photo_id = {value(no_one)}",
+         f"the edit {edit} is not found as its state says"),
+        (f"INSERT INTO sync_edit (user_id, photo_id, edit_id) VALUES ({me}, {value(photos[0])},"
+         f" {value(no_one)})", f"the edit {no_one} is found, and is not there"),
+        ("UPDATE sync_usage SET files = files - 1", count),
+        ("UPDATE sync_usage SET bytes = bytes + 1", count),
+        ("UPDATE sync_usage SET reserved = 5", count),
+        ("DELETE FROM sync_usage", count),
+        (f"UPDATE sync_object SET version = version + 7 WHERE {is_('object_id', photos[1])}",
+         "is not what the log says"),
+        (f"UPDATE sync_object SET seq = seq + 1000 WHERE {is_('object_id', photos[1])}",
+         "of the objects 1 are not what the log comes to"),
+        (f"DELETE FROM sync_object WHERE {is_('object_id', photos[1])}", "is missing"),
+        (f"INSERT INTO sync_object SELECT user_id, kind, {value(no_one)}, version, 999, removed,"
+         f" changed_us, state_sealed FROM sync_object WHERE {is_('object_id', photos[1])}",
+         "of the objects 1 are not what the log comes to"),
+    ]
+    looked = check(server)
+    assert looked.returncode == 0, looked.stdout
+    for sql, text in tampered:
+        rows(server, sql)
+        looked = check(server)
+        assert looked.returncode == 1 and text in looked.stdout, (sql, looked.stdout)
+        done = rebuild(server, "--user", ada.id)
+        assert done.returncode == 0, (sql, done.stdout, done.stderr)
+        looked = check(server)
+        assert looked.returncode == 0, (sql, looked.stdout)
+    assert told(ada) == before
+
+    # Of very many the first are named.
+    rows(server, "DELETE FROM sync_term")
+    for n in range(12):
+        rows(server, f"INSERT INTO sync_edit (user_id, photo_id, edit_id) VALUES ({me},"
+             f" {value(no_one)}, {value(no_one[:-2] + f'{n:02}')})")
+    looked = check(server)
+    assert "besides these, at least 5 objects" in looked.stdout, looked.stdout
+    assert len(looked.stdout.splitlines()) == 12
+    rebuild(server, "--all")
+    assert check(server).returncode == 0 and told(ada) == before
+
+
+def test_ended_midway_it_is_run_again(server):
+    """With kill -9, anywhere; the server answers meanwhile, and devices write."""
+    ada = Person(server)
+    library_of(ada)
+    for i in range(600):
+        made(ada, f"Album {i}")
+    settle(ada)
+    rows(server, "UPDATE sync_object SET version = version + 7 WHERE kind = 'album'")
+    rows(server, "DELETE FROM sync_term"), rows(server, "DELETE FROM sync_edit")
+    for i in range(8):
+        process = subprocess.Popen([BINARY, "rebuild", "--all", "--data", server.data],
+                                   env=server.environment, stdout=subprocess.DEVNULL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02 * (i + 1))
+        process.kill()
+        process.wait(60)
+        made(ada, f"Between {i}")
+        assert len(listed(ada)) == 4
+    assert rebuild(server, "--all").returncode == 0
+    looked = check(server)
+    assert looked.returncode == 0, looked.stdout
+    assert ada.call("GET", "/v1/photos?text=meer&favourite=true").json()["photos"]
+    assert {album["version"] for album in ada.call("GET", "/v1/albums").json()["albums"]
+            if album["state"]["name"].startswith(("Album", "Between"))} <= {1, 6}
 
 
 def test_the_command_line_is_wrong(server):

@@ -17,7 +17,7 @@ from topic import messages, read_by_partition
 PATHS = ("/v1/library", "/v1/albums", "/v1/objects", "/v1/objects?limit=3", "/v1/photos",
          "/v1/photos?trashed=true", "/v1/photos?favourite=true", "/v1/photos?tag=t1",
          "/v1/photos?text=caption")
-TABLES = ("sync_object", "sync_photo", "sync_term", "sync_edit")
+TABLES = ("sync_object", "sync_photo", "sync_term", "sync_edit", "sync_usage")
 
 
 def hold(true, what):

@@ -11,6 +11,7 @@ enum {
     MARK,
     HEAD,
     READ,
+    LAST,
     _STATEMENTS_MAX,
 };
 
@@ -35,6 +36,10 @@ static const DbStatement statements[_STATEMENTS_MAX] = {
               "SELECT seq, kind, object_id, version, removed, device_id, at_us, facts, sealed"
               " FROM event WHERE user_id = ? AND topic = ? AND seq > ? ORDER BY seq LIMIT ?",
               4, 9},
+    [LAST] = {"event_last",
+              "SELECT seq FROM event WHERE user_id = ? AND topic = ? AND object_id = ?"
+              " AND kind = ? ORDER BY seq DESC LIMIT 1",
+              4, 1},
 };
 
 int event_log_check(Db *db, const char **reterr_name) {
@@ -149,5 +154,20 @@ int event_log_read(DbTx *tx, const Uuid *user_id, const char *topic, int64_t aft
     }
     *ret_events = events;
     *ret_n = rows.n_rows;
+    return 0;
+}
+
+int event_log_last(DbTx *tx, const Uuid *user_id, const char *topic, const char *kind,
+                   const Uuid *object_id, Arena *arena, int64_t *ret_seq) {
+    const DbValue *row;
+    int r = db_query_one(tx, &statements[LAST],
+                         (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_TEXT(str_from(topic)),
+                                     DB_BLOB(uuid_str(object_id)), DB_TEXT(str_from(kind))},
+                         arena, &row);
+
+    if (r != 0 && r != DB_E_NONE) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    *ret_seq = r == 0 ? row[0].integer : 0;
     return 0;
 }

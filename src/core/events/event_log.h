@@ -58,6 +58,10 @@ int event_log_head(DbTx *tx, const Uuid *user_id, const char *topic, Arena *aren
 int event_log_read(DbTx *tx, const Uuid *user_id, const char *topic, int64_t after, size_t max,
                    Arena *arena, Event **ret_events, size_t *ret_n);
 
+/* The number of an object's last event; 0: it has none. 0 or a fault. */
+int event_log_last(DbTx *tx, const Uuid *user_id, const char *topic, const char *kind,
+                   const Uuid *object_id, Arena *arena, int64_t *ret_seq);
+
 /*
  * What may go, once it is old: an event whose object has a later one, since the state that it
  * carries is past; and a tombstone, the last event of an object that is no more, once all before it

@@ -7,6 +7,7 @@
 enum {
     OBJECT_GET,
     OBJECT_PUT,
+    OBJECT_DROP,
     _OBJECT_STATEMENT_MAX,
 };
 
@@ -22,6 +23,9 @@ const DbStatement object_statements[_OBJECT_STATEMENT_MAX] = {
                     " version = excluded.version, seq = excluded.seq, removed = excluded.removed,"
                     " changed_us = excluded.changed_us, state_sealed = excluded.state_sealed",
                     8, 0},
+    [OBJECT_DROP] = {"object_drop",
+                     "DELETE FROM sync_object WHERE user_id = ? AND kind = ? AND object_id = ?", 3,
+                     0},
 };
 const size_t object_statements_len = _OBJECT_STATEMENT_MAX;
 
@@ -86,6 +90,40 @@ int object_put_row(DbTx *tx, const Event *event) {
                                 DB_INT(event->seq), DB_INT(event->removed), DB_INT(event->at_us),
                                 DB_BLOB(event->sealed)},
                     NULL);
+
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
+int object_compare_row(DbTx *tx, const Event *event, Arena *arena, ObjectRow *ret_row) {
+    const DbValue *row;
+    bool is_same;
+    int r =
+        db_query_one(tx, &object_statements[OBJECT_GET],
+                     (DbValue[]){DB_BLOB(uuid_str(&event->user_id)), DB_TEXT(str_from(event->kind)),
+                                 DB_BLOB(uuid_str(&event->object_id))},
+                     arena, &row);
+
+    if (r == DB_E_NONE) {
+        *ret_row = OBJECT_ROW_NONE;
+        return 0;
+    }
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    is_same = row[0].integer == event->version && (row[4].integer != 0) == event->removed &&
+              row[2].integer == event->at_us && str_equal(row[3].bytes, event->sealed);
+    *ret_row = row[1].integer < event->seq   ? OBJECT_ROW_EARLIER
+               : row[1].integer > event->seq ? OBJECT_ROW_LATER
+               : is_same                     ? OBJECT_ROW_SAME
+                                             : OBJECT_ROW_OTHER;
+    return 0;
+}
+
+int object_drop_row(DbTx *tx, const Uuid *user_id, const char *kind, const Uuid *id) {
+    int r = db_exec(
+        tx, &object_statements[OBJECT_DROP],
+        (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_TEXT(str_from(kind)), DB_BLOB(uuid_str(id))},
+        NULL);
 
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }

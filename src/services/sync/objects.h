@@ -67,6 +67,19 @@ int object_of_row(const Library *library, const char *kind, const Uuid *id, cons
 /* The row that an event comes to, when it is the object's last: for a rebuild. 0 or a fault. */
 int object_put_row(DbTx *tx, const Event *event);
 
+/* What the row of an event's object is to that event. */
+typedef enum ObjectRow {
+    OBJECT_ROW_SAME,
+    OBJECT_ROW_OTHER, /* of it, and not what it says */
+    OBJECT_ROW_EARLIER,
+    OBJECT_ROW_LATER, /* of an event after it */
+    OBJECT_ROW_NONE,
+} ObjectRow;
+int object_compare_row(DbTx *tx, const Event *event, Arena *arena, ObjectRow *ret_row);
+
+/* The row goes, without a word to anybody: for one that no event is of. 0 or a fault. */
+int object_drop_row(DbTx *tx, const Uuid *user_id, const char *kind, const Uuid *id);
+
 /* Opens the state of an event that is no tombstone. */
 int object_of_event(const Library *library, const Event *event, Object *ret_object);
 

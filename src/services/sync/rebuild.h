@@ -2,10 +2,13 @@
 #pragma once
 
 /*
- * Throws away what a library's log comes to (sync_object and the projections of
- * services/sync/index.h) and makes it again from the log. In one transaction a library: whoever
- * reads sees what was there before or all that is there after, and one that is ended midway has
- * changed nothing. Whoever writes to that library waits meanwhile.
+ * Makes what a library's log comes to (sync_object, the projections of services/sync/index.h) again
+ * from the log, and counts its files again (usage.h). Object by object: what is as the log says
+ * stays, what is not is written anew, and what no event is of goes. A transaction looks at some
+ * hundred events, so nobody waits longer than for these, and memory does not depend on the library.
+ *
+ * A server may run meanwhile: each object is right from its batch on, and its next change keeps it
+ * so. One that is ended midway has made right what it came to; run it again.
  */
 
 #include "services/sync/objects.h"

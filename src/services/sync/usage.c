@@ -39,6 +39,10 @@ const DbStatement usage_statements[_USAGE_STATEMENT_MAX] = {
 };
 const size_t usage_statements_len = _USAGE_STATEMENT_MAX;
 
+bool usage_equal(const Usage *a, const Usage *b) {
+    return a->files == b->files && a->bytes == b->bytes && a->reserved == b->reserved;
+}
+
 int usage_get(DbTx *tx, const Uuid *user_id, Arena *arena, Usage *ret_usage) {
     const DbValue *row;
     int r =
@@ -65,7 +69,7 @@ static int write_row(DbTx *tx, int statement, const Uuid *user_id, const Usage *
 }
 
 int usage_add(DbTx *tx, const Uuid *user_id, const Usage *change) {
-    if (change->files == 0 && change->bytes == 0 && change->reserved == 0) {
+    if (usage_equal(change, &(Usage){0})) {
         return 0;
     }
     return write_row(tx, USAGE_ADD, user_id, change);
@@ -87,10 +91,14 @@ int usage_count(DbTx *tx, const Uuid *user_id, Arena *arena, Usage *ret_usage) {
 }
 
 int usage_remake(DbTx *tx, const Uuid *user_id, Arena *arena) {
-    Usage usage;
-    int r = usage_count(tx, user_id, arena, &usage);
+    Usage said, counted;
+    int r = usage_get(tx, user_id, arena, &said);
 
-    return r < 0 ? err_trace(r) : write_row(tx, USAGE_SET, user_id, &usage);
+    r = r < 0 ? r : usage_count(tx, user_id, arena, &counted);
+    if (r < 0 || usage_equal(&said, &counted)) {
+        return err_trace(r);
+    }
+    return write_row(tx, USAGE_SET, user_id, &counted);
 }
 
 int usage_left(DbTx *tx, const Uuid *user_id, uint64_t quota, Arena *arena, uint64_t *ret_left) {

@@ -18,6 +18,8 @@ typedef struct Usage {
     int64_t reserved;     /* bytes, by uploads under way */
 } Usage;
 
+bool usage_equal(const Usage *a, const Usage *b);
+
 /* The statements, for db_check(). */
 extern const DbStatement usage_statements[];
 extern const size_t usage_statements_len;
@@ -31,7 +33,7 @@ int usage_add(DbTx *tx, const Uuid *user_id, const Usage *change);
 /* What the row should say: reads all rows that it counts. */
 int usage_count(DbTx *tx, const Uuid *user_id, Arena *arena, Usage *ret_usage);
 
-/* Has the row say what usage_count() gives. */
+/* Has the row say what usage_count() gives, unless it does. */
 int usage_remake(DbTx *tx, const Uuid *user_id, Arena *arena);
 
 /* How many bytes more a library may take; `quota` 0: without a limit. */

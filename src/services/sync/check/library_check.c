@@ -2,22 +2,14 @@
 #include "services/sync/check/library_check.h"
 
 #include "base/error.h"
+#include "services/sync/index.h"
+#include "services/sync/usage.h"
 
-#define BATCH 200
+#define BATCH     200
+#define NAMED_MAX 10 /* differences of the tables that find objects; the others are counted */
 
-enum {
-    CHECK_ROW,
-    CHECK_COUNT,
-    _CHECK_STATEMENT_MAX,
-};
-
-static const DbStatement statements[_CHECK_STATEMENT_MAX] = {
-    [CHECK_ROW] = {"check_row",
-                   "SELECT version, seq, removed, changed_us, state_sealed FROM sync_object"
-                   " WHERE user_id = ? AND kind = ? AND object_id = ?",
-                   3, 5},
-    [CHECK_COUNT] = {"check_count", "SELECT count(*) FROM sync_object WHERE user_id = ?", 1, 1},
-};
+static const DbStatement count_statement = {
+    "check_count", "SELECT count(*) FROM sync_object WHERE user_id = ?", 1, 1};
 
 typedef struct Check {
     const UserKey *key;
@@ -25,10 +17,14 @@ typedef struct Check {
     void *userdata;
     EventHead head;
     int64_t seq, n_rows; /* the event before; rows that are an event's */
+    int64_t n_differ;    /* objects that are found wrongly */
 } Check;
 
 int library_check_statements(Db *db, const char **reterr_name) {
-    return db_check(db, statements, _CHECK_STATEMENT_MAX, reterr_name);
+    int r = db_check(db, &count_statement, 1, reterr_name);
+
+    r = r < 0 ? r : db_check(db, usage_statements, usage_statements_len, reterr_name);
+    return r < 0 ? err_trace(r) : index_check(db, reterr_name);
 }
 
 /* "... %lld ...", in two halves. */
@@ -38,38 +34,56 @@ static void tell(Check *check, Arena *arena, const char *before, int64_t number,
                  check->userdata);
 }
 
-static bool is_same(const DbValue *row, const Event *event) {
-    return row[0].integer == event->version && (row[2].integer != 0) == event->removed &&
-           row[3].integer == event->at_us && str_equal(row[4].bytes, event->sealed);
+static void tell_index(Check *check, Arena *arena, const char *kind, const Uuid *id,
+                       const char *what) {
+    char text[UUID_TEXT_SIZE];
+
+    if (++check->n_differ <= NAMED_MAX) {
+        uuid_text(id, text);
+        check->found(
+            arena_printf(arena, "the %s %s %s; imagesync rebuild mends that", kind, text, what),
+            check->userdata);
+    }
 }
 
-static int check_row(DbTx *tx, Check *check, const Event *event, Arena *arena) {
-    const DbValue *row;
-    int r = db_query_one(tx, &statements[CHECK_ROW],
-                         (DbValue[]){DB_BLOB(uuid_str(&check->key->user_id)),
-                                     DB_TEXT(str_from(event->kind)),
-                                     DB_BLOB(uuid_str(&event->object_id))},
-                         arena, &row);
+/* What finds the object, which is as the event says. */
+static int check_index(DbTx *tx, Check *check, const Event *event, const Object *object,
+                       Arena *arena) {
+    Library library = {.key = check->key, .arena = arena};
+    bool differs;
+    int r = index_differs(tx, &library, event->kind, object, &differs);
 
-    if (r == DB_E_NONE) {
+    if (r == 0 && differs) {
+        tell_index(check, arena, event->kind, &object->id, "is not found as its state says");
+    }
+    return err_trace(r);
+}
+
+/* `object` has no state when there is none. */
+static int check_row(DbTx *tx, Check *check, const Event *event, const Object *object,
+                     Arena *arena) {
+    ObjectRow row;
+    int r = object_compare_row(tx, event, arena, &row);
+
+    if (r < 0) {
+        return err_trace(r);
+    }
+    check->n_rows += row == OBJECT_ROW_SAME || row == OBJECT_ROW_OTHER;
+    if (row == OBJECT_ROW_NONE) {
         tell(check, arena, "the object of change", event->seq,
              " is missing; imagesync rebuild makes it again");
-        return 0;
-    }
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    check->n_rows += row[1].integer == event->seq;
-    if (row[1].integer < event->seq || (row[1].integer == event->seq && !is_same(row, event))) {
+    } else if (row == OBJECT_ROW_OTHER || row == OBJECT_ROW_EARLIER) {
         tell(check, arena, "the object of change", event->seq,
              " is not what the log says; imagesync rebuild makes it again");
+    } else if (row == OBJECT_ROW_SAME && object->state) {
+        return err_trace(check_index(tx, check, event, object, arena));
     }
     return 0;
 }
 
-static void check_event(Check *check, const Event *event, Arena *arena) {
+static int check_event(DbTx *tx, Check *check, const Event *event, Arena *arena) {
+    _cleanup_(object_done) Object object = {0};
     Library library = {.key = check->key, .arena = arena};
-    Object object = {0};
     int64_t expected = check->seq + 1;
 
     /* Up to the horizon events may have gone. */
@@ -79,8 +93,8 @@ static void check_event(Check *check, const Event *event, Arena *arena) {
     if (!event->removed && object_of_event(&library, event, &object) != 0) {
         tell(check, arena, "change", event->seq, " does not open");
     }
-    object_done(&object);
     check->seq = event->seq;
+    return err_trace(check_row(tx, check, event, &object, arena));
 }
 
 static int check_some(DbTx *tx, Check *check, bool *ret_end) {
@@ -91,11 +105,48 @@ static int check_some(DbTx *tx, Check *check, bool *ret_end) {
         event_log_read(tx, &check->key->user_id, SYNC_TOPIC, check->seq, BATCH, arena, &events, &n);
 
     for (size_t i = 0; r == 0 && i < n; i++) {
-        check_event(check, &events[i], arena);
-        r = check_row(tx, check, &events[i], arena);
+        r = check_event(tx, check, &events[i], arena);
     }
     *ret_end = n < BATCH;
     return r < 0 ? err_trace(r) : 0;
+}
+
+static int check_strays(DbTx *tx, Check *check, Arena *arena) {
+    Library library = {.key = check->key, .arena = arena};
+    IndexStray *strays;
+    size_t n;
+    int r = index_strays(tx, &library, NAMED_MAX, &strays, &n);
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        tell_index(check, arena, strays[i].kind, &strays[i].id, "is found, and is not there");
+    }
+    if (r == 0 && check->n_differ > NAMED_MAX) {
+        tell(check, arena, "besides these, at least", check->n_differ - NAMED_MAX,
+             " objects are found wrongly");
+    }
+    return err_trace(r);
+}
+
+static int check_usage(DbTx *tx, Check *check, Arena *arena) {
+    const Uuid *user_id = &check->key->user_id;
+    Usage said, counted;
+    int r = usage_get(tx, user_id, arena, &said);
+
+    r = r < 0 ? r : usage_count(tx, user_id, arena, &counted);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    if (!usage_equal(&said, &counted)) {
+        check->found(arena_printf(arena,
+                                  "%lld files of %lld bytes and room for %lld are counted, and "
+                                  "there are %lld of %lld and room for %lld; imagesync rebuild "
+                                  "counts them again",
+                                  (long long)said.files, (long long)said.bytes,
+                                  (long long)said.reserved, (long long)counted.files,
+                                  (long long)counted.bytes, (long long)counted.reserved),
+                     check->userdata);
+    }
+    return 0;
 }
 
 static int work(DbTx *tx, void *userdata) {
@@ -106,11 +157,11 @@ static int work(DbTx *tx, void *userdata) {
     bool end = false;
     int r = event_log_head(tx, &check->key->user_id, SYNC_TOPIC, arena, &check->head);
 
-    check->seq = check->n_rows = 0;
+    check->seq = check->n_rows = check->n_differ = 0;
     while (r == 0 && !end) {
         r = check_some(tx, check, &end);
     }
-    r = r < 0 ? r : db_query_one(tx, &statements[CHECK_COUNT], &user_id, arena, &row);
+    r = r < 0 ? r : db_query_one(tx, &count_statement, &user_id, arena, &row);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EIO);
     }
@@ -125,7 +176,8 @@ static int work(DbTx *tx, void *userdata) {
                                             : check->n_rows - row[0].integer,
              " are not what the log comes to; imagesync rebuild makes them again");
     }
-    return 0;
+    r = check_strays(tx, check, arena);
+    return r < 0 ? err_trace(r) : err_trace(check_usage(tx, check, arena));
 }
 
 int library_check(Db *db, const UserKey *key, CheckFound *found, void *userdata) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Whether a library is whole: its log has no gap, and its objects are what the log comes to. (Not
- * the tables that find them: what is stale there, a rebuild makes anew.) */
+/* Whether a library is whole: its log has no gap, its objects and the tables that find them are
+ * what the log comes to, and its files are counted rightly. Memory does not depend on the library.
+ */
 
 #include "services/sync/objects.h"
 

@@ -8,6 +8,7 @@ enum {
     EDIT_PUT,
     EDIT_DROP,
     EDIT_LIST,
+    EDIT_ROWS,
     _EDIT_STATEMENT_MAX,
 };
 
@@ -21,6 +22,9 @@ const DbStatement edit_index_statements[_EDIT_STATEMENT_MAX] = {
                    "SELECT edit_id FROM sync_edit WHERE user_id = ? AND photo_id = ?"
                    " ORDER BY edit_id LIMIT ?",
                    3, 1},
+    [EDIT_ROWS] = {"edit_rows",
+                   "SELECT photo_id FROM sync_edit WHERE user_id = ? AND edit_id = ? LIMIT 2", 2,
+                   1},
 };
 const size_t edit_index_statements_len = _EDIT_STATEMENT_MAX;
 
@@ -40,6 +44,22 @@ int edit_index_apply(DbTx *tx, const Library *library, const Object *edit) {
             (DbValue[]){user_id, DB_BLOB(uuid_str(&photo_id)), DB_BLOB(uuid_str(&edit->id))}, NULL);
     }
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+}
+
+int edit_index_differs(DbTx *tx, const Library *library, const Object *edit, bool *ret_differs) {
+    DbRows rows;
+    Uuid photo_id;
+    int r = db_query(
+        tx, &edit_index_statements[EDIT_ROWS],
+        (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)), DB_BLOB(uuid_str(&edit->id))}, 2,
+        library->arena, &rows);
+
+    if (r != 0 || !state_uuid(edit->state, "photo", &photo_id)) {
+        return err_trace(r < 0 ? r : r > 0 ? -EIO : -EBADMSG);
+    }
+    *ret_differs =
+        rows.n_rows != 1 || !str_equal(db_rows_at(&rows, 0, 0)->bytes, uuid_str(&photo_id));
+    return 0;
 }
 
 int edit_index_list(DbTx *tx, const Library *library, const Uuid *photo_id, Uuid **ret_ids,

@@ -14,6 +14,9 @@ extern const size_t edit_index_statements_len;
 /* See index_apply(). */
 int edit_index_apply(DbTx *tx, const Library *library, const Object *edit);
 
+/* See index_differs(). */
+int edit_index_differs(DbTx *tx, const Library *library, const Object *edit, bool *ret_differs);
+
 /* The ids of a photo's edits, oldest first, at most EDITS_MAX; in the arena. */
 int edit_index_list(DbTx *tx, const Library *library, const Uuid *photo_id, Uuid **ret_ids,
                     size_t *ret_n);

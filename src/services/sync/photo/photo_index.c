@@ -15,6 +15,8 @@ enum {
     TERM_FIND,
     TERM_PROBE,
     PHOTO_DUE,
+    PHOTO_ROW,
+    TERM_ROWS,
     _PHOTO_STATEMENT_MAX,
 };
 
@@ -67,6 +69,14 @@ const DbStatement photo_index_statements[_PHOTO_STATEMENT_MAX] = {
                    "SELECT user_id, photo_id FROM sync_photo WHERE trashed_us IS NOT NULL"
                    " AND trashed_us < ? ORDER BY trashed_us LIMIT ?",
                    2, 2},
+    [PHOTO_ROW] = {"photo_row",
+                   "SELECT shelf, sort_us, coalesce(trashed_us, 0), terms_hash FROM sync_photo"
+                   " WHERE user_id = ? AND photo_id = ?",
+                   2, 4},
+    [TERM_ROWS] = {"term_rows",
+                   "SELECT term, sort_us FROM sync_term WHERE user_id = ? AND photo_id = ?"
+                   " ORDER BY term LIMIT ?",
+                   3, 2},
 };
 const size_t photo_index_statements_len = _PHOTO_STATEMENT_MAX;
 
@@ -91,6 +101,22 @@ static void hash_of(const Terms *terms, int64_t sort_us, int64_t trashed_us,
     digest_sha256(buf_str(&all), ret_hash);
 }
 
+/* All that the tables are to say of a photo. */
+typedef struct Entry {
+    int64_t sort_us, trashed_us; /* trashed_us 0: it is not */
+    Terms terms;
+    uint8_t digest[DIGEST_LEN];
+    Str hash; /* the digest */
+} Entry;
+
+static void entry_of(const Library *library, const json_t *state, Entry *ret_entry) {
+    ret_entry->sort_us = photo_sort_us(state);
+    ret_entry->trashed_us = photo_trashed_us(state);
+    terms_of_photo(library, state, &ret_entry->terms);
+    hash_of(&ret_entry->terms, ret_entry->sort_us, ret_entry->trashed_us, ret_entry->digest);
+    ret_entry->hash = (Str){(const char *)ret_entry->digest, sizeof(ret_entry->digest)};
+}
+
 static int add_terms(DbTx *tx, const DbValue ids[2], const Terms *terms) {
     int r = 0;
 
@@ -109,31 +135,62 @@ static int add_terms(DbTx *tx, const DbValue ids[2], const Terms *terms) {
 int photo_index_apply(DbTx *tx, const Library *library, const Object *photo) {
     const DbValue ids[2] = {DB_BLOB(uuid_str(&library->key->user_id)),
                             DB_BLOB(uuid_str(&photo->id))};
-    uint8_t digest[DIGEST_LEN];
-    Str hash = {(const char *)digest, sizeof(digest)};
-    int64_t sort_us, trashed_us;
     const DbValue *row;
-    Terms terms;
+    Entry entry;
     int r;
 
     if (!photo->state) {
         return err_trace(drop(tx, ids));
     }
-    sort_us = photo_sort_us(photo->state);
-    trashed_us = photo_trashed_us(photo->state);
-    terms_of_photo(library, photo->state, &terms);
-    hash_of(&terms, sort_us, trashed_us, digest);
+    entry_of(library, photo->state, &entry);
     r = db_query_one(tx, &photo_index_statements[PHOTO_GET], ids, library->arena, &row);
-    if (r < 0 || (r == 0 && str_equal(row[0].bytes, hash))) {
+    if (r < 0 || (r == 0 && str_equal(row[0].bytes, entry.hash))) {
         return err_trace(r);
     }
     r = r == 0 ? run(tx, TERMS_DROP, ids) : 0;
     if (r == 0) {
         r = run(tx, PHOTO_PUT,
-                (DbValue[]){ids[0], ids[1], DB_INT(trashed_us != 0), DB_INT(sort_us),
-                            trashed_us ? DB_INT(trashed_us) : DB_NULL, DB_BLOB(hash)});
+                (DbValue[]){ids[0], ids[1], DB_INT(entry.trashed_us != 0), DB_INT(entry.sort_us),
+                            entry.trashed_us ? DB_INT(entry.trashed_us) : DB_NULL,
+                            DB_BLOB(entry.hash)});
     }
-    return r < 0 ? err_trace(r) : err_trace(add_terms(tx, ids, &terms));
+    return r < 0 ? err_trace(r) : err_trace(add_terms(tx, ids, &entry.terms));
+}
+
+static bool terms_differ(const Entry *entry, const DbRows *rows) {
+    bool differ = rows->n_rows != entry->terms.n;
+
+    for (size_t i = 0; !differ && i < rows->n_rows; i++) {
+        const DbValue *row = db_rows_at(rows, i, 0);
+        differ = row[0].integer != entry->terms.all[i] || row[1].integer != entry->sort_us;
+    }
+    return differ;
+}
+
+int photo_index_differs(DbTx *tx, const Library *library, const Object *photo, bool *ret_differs) {
+    const DbValue params[3] = {DB_BLOB(uuid_str(&library->key->user_id)),
+                               DB_BLOB(uuid_str(&photo->id)), DB_INT(TERMS_MAX + 1)};
+    const DbValue *row;
+    Entry entry;
+    DbRows rows;
+    int r = db_query_one(tx, &photo_index_statements[PHOTO_ROW], params, library->arena, &row);
+
+    if (r == DB_E_NONE) {
+        *ret_differs = true;
+        return 0;
+    }
+    if (r == 0) {
+        r = db_query(tx, &photo_index_statements[TERM_ROWS], params, TERMS_MAX + 1, library->arena,
+                     &rows);
+    }
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    entry_of(library, photo->state, &entry);
+    *ret_differs = row[0].integer != (entry.trashed_us != 0) || row[1].integer != entry.sort_us ||
+                   row[2].integer != entry.trashed_us || !str_equal(row[3].bytes, entry.hash) ||
+                   terms_differ(&entry, &rows);
+    return 0;
 }
 
 /* With the parameters that both ways have. */

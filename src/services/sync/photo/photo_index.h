@@ -14,6 +14,8 @@ extern const size_t photo_index_statements_len;
 
 /* See index_apply(). */
 int photo_index_apply(DbTx *tx, const Library *library, const Object *photo);
+/* See index_differs(). */
+int photo_index_differs(DbTx *tx, const Library *library, const Object *photo, bool *ret_differs);
 
 /* Where a page of photos goes on: after that one. */
 typedef struct PhotoPlace {
