@@ -181,6 +181,8 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         if fault == "cut":
             return self.cut()
+        if fault == "full":
+            return self.answer(413, problem="quota_exceeded")
         if library.body_max is not None and length > library.body_max:
             self.close_connection = True
             self.send_response(413)

@@ -218,3 +218,31 @@ def test_what_the_server_cannot_read_is_not_deleted(device, library):
     library.log[-1]["unreadable"] = True
     device.sync()
     assert device.files() == {b"a.jpg": b"photo a"} and device.trash() == {}
+
+
+def test_a_full_library_is_said_once_with_what_is_left(device, library):
+    device.put("a.jpg", b"photo a")
+    device.put("b.jpg", b"photo b")
+    theirs = library.add("c.jpg", b"photo c")
+    library.fault = lambda method, path: "full" if (method, path) == ("POST", "/v1/uploads") else None
+    done = device.sync(status=1)
+    assert done.err.count("the library is full") == 1 and "2 left to do" in done.err
+    assert b"c.jpg" in device.files() and theirs in library.living()
+    library.fault = lambda method, path: None
+    assert "left to do" not in device.sync().err and len(library.living()) == 3
+
+
+def test_a_watched_folder_says_when_it_is_in_sync(device, library):
+    process = device.start()
+    try:
+        lines = [process.stderr.readline().decode()]
+        assert lines == [f"{device.folder} is in sync, and watched: Ctrl-C ends it\n"]
+        library.fault = lambda method, path: "cut"
+        device.put("a.jpg", b"photo a")
+        assert "cannot be reached" in process.stderr.readline().decode()
+        library.fault = lambda method, path: None
+        device.wait_for(process, library.living, "it did not go on")
+    finally:
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and b"0 failed" in err

@@ -134,6 +134,14 @@ static int find_credential(const CliCall *call, SyncDir *sync) {
     return EXIT_OK;
 }
 
+/* Files that are to be sent or fetched yet, in the ways that are taken. */
+static int64_t left_to_do(SyncDir *sync) {
+    StateCounts counts = {0};
+
+    (void)state_counts(&sync->state, &counts); /* 0 then: it is an addition to what was said */
+    return (sync->pull_only ? 0 : counts.waiting) + (sync->push_only ? 0 : counts.wanted);
+}
+
 static int run(const CliCall *call, SyncDir *sync) {
     const SyncDirOptions *options = call->options;
     int status = find_server(call, sync);
@@ -150,7 +158,7 @@ static int run(const CliCall *call, SyncDir *sync) {
     status = engine_run(sync);
     sync_link_server_done(&sync->server);
     watch_done(&sync->watch);
-    report_end(&sync->report);
+    report_end(&sync->report, left_to_do(sync));
     report_done(&sync->report);
     return status;
 }

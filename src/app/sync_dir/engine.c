@@ -24,12 +24,14 @@ typedef struct Engine {
     SyncLink link;
     Listener listener;
     unsigned n_away;
-    bool said_away, said_full;
+    bool said_away, said_full, said_in_sync;
 } Engine;
 
 /* 0 with sync->scan.n_unsettled; LINK_E_*; SYNC_DIR_E_ACCOUNT; -EINTR; or a fault. */
 static int round_trip(Engine *engine) {
     SyncDir *sync = engine->sync;
+    const char *error;
+    uint32_t wait_ms;
     int r = sync_folder_check(&sync->folder), down;
 
     sync->again = sync->unlisted = false;
@@ -57,7 +59,13 @@ static int round_trip(Engine *engine) {
     if (sync->push_only || (r != 0 && r != SYNC_LINK_E_AWAY && r != SYNC_DIR_E_OWN)) {
         return r;
     }
+    error = engine->link.error ? arena_strdup(sync->arena, str_from(engine->link.error)) : NULL;
+    wait_ms = engine->link.wait_ms;
     down = pull(sync, &engine->link);
+    if (down == 0) { /* what the sending came to is still to be said */
+        engine->link.error = error;
+        engine->link.wait_ms = MAX(engine->link.wait_ms, wait_ms);
+    }
     return down != 0 ? down : r;
 }
 
@@ -105,6 +113,9 @@ static bool is_unfinished(SyncDir *sync) {
 static bool next_once(Engine *engine, int r, unsigned *n_unsettled, int *ret_status) {
     SyncDir *sync = engine->sync;
 
+    if (r == SYNC_LINK_E_AWAY) {
+        say_away(engine);
+    }
     if (r == SYNC_LINK_E_AWAY && ++engine->n_away < ONCE_TRIES_MAX) {
         if (wait_for(engine, pause_ms(engine), false) == 0) {
             return true;
@@ -119,9 +130,7 @@ static bool next_once(Engine *engine, int r, unsigned *n_unsettled, int *ret_sta
         *ret_status = EXIT_INTERRUPTED;
         return false;
     }
-    if (r != 0) {
-        say_away(engine);
-    } else if (is_unfinished(sync)) {
+    if (r == 0 && is_unfinished(sync)) {
         report_note(&sync->report, "some files are still being written: they were left out");
     }
     *ret_status =
@@ -139,10 +148,15 @@ static bool next_round(Engine *engine, int r, int *ret_status) {
         timeout_ms = pause_ms(engine);
     } else {
         if (engine->said_away) {
-            report_note(&sync->report, "the server is back");
+            report_note(&sync->report, "it goes on");
         }
         engine->n_away = 0;
         engine->said_away = false;
+        if (!is_unfinished(sync) && !engine->said_in_sync) {
+            report_calm(&sync->report, "%s is in sync, and watched: Ctrl-C ends it",
+                        sync->folder.path);
+            engine->said_in_sync = true;
+        }
         if (is_unfinished(sync)) {
             timeout_ms = (uint64_t)MAX(sync->settle_s, 1u) * 1000;
         }
@@ -240,6 +254,7 @@ int engine_run(SyncDir *sync) {
         sync->arena = arena_new();
         sync_link_reset(&engine.link);
         r = round_trip(&engine);
+        report_due(&sync->report, "", 0);
         note_cursor(&engine);
         start_listening(&engine, r);
         more = go_on(&engine, r, &n_unsettled, &status);

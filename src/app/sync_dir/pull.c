@@ -278,7 +278,7 @@ static int pull_photos(SyncDir *sync, SyncLink *link) {
             tasks[n_tasks++] = (DownloadTask){photos[i], albums_folder(&albums, photos[i].albums)};
         }
     }
-    report_due(&sync->report, n_tasks);
+    report_due(&sync->report, "fetching", n_tasks);
     return crew_run(sync, download_photo, tasks, sizeof(*tasks), n_tasks, &link->error);
 }
 

@@ -114,7 +114,7 @@ static int push_files(SyncDir *sync, SyncLink *link) {
         if (r != 0 || sync->pull_only) {
             return r;
         }
-        report_due(&sync->report, n_tasks);
+        report_due(&sync->report, "sending", n_tasks);
         r = crew_run(sync, upload_file, tasks, sizeof(*tasks), n_tasks, &link->error);
     }
     return r;

@@ -250,6 +250,7 @@ static int settle(SyncDir *sync, const FolderTask *task, SyncLink *link, const j
     }
     file->move_due = MOVE_NONE;
     file->left = str_lit("");
+    report_step(&sync->report);
     return state_files_put(&sync->state, file, 1);
 }
 
@@ -333,5 +334,6 @@ int push_folders(SyncDir *sync, SyncLink *link) {
     for (size_t i = 0; i < work.n_files; i++) {
         tasks[i] = (FolderTask){&work, &work.files[i]};
     }
+    report_due(&sync->report, "telling the folder of", work.n_files);
     return crew_run(sync, tell_folder, tasks, sizeof(*tasks), work.n_files, &link->error);
 }

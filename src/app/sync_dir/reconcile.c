@@ -291,8 +291,10 @@ static int hash_fresh(Reconcile *work) {
     uint8_t sha256[DIGEST_LEN];
     int r = 0;
 
+    report_due(&work->sync->report, "reading", work->n_fresh);
     for (size_t i = 0; i < work->n_fresh && r >= 0; i++) {
         const ScanFile *file = work->fresh[i];
+        report_step(&work->sync->report);
         if (!file->settled) {
             continue;
         }

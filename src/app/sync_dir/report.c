@@ -37,17 +37,31 @@ static void draw(Report *report) {
     uint64_t now_us = clock_mono_us();
 
     if (report->line && report->done < report->due && now_us - report->drawn_us >= REDRAW_US) {
-        fprintf(stderr, "%s%zu of %zu", clear_line, report->done, report->due);
+        fprintf(stderr, "%s%s %zu of %zu", clear_line, report->doing, report->done + 1,
+                report->due);
         fflush(stderr);
         report->drawn_us = now_us;
     }
 }
 
-void report_due(Report *report, size_t n) {
+void report_due(Report *report, const char *doing, size_t n) {
     pthread_mutex_lock(&report->lock);
+    report->doing = doing;
     report->due = n;
     report->done = 0;
     report->drawn_us = 0;
+    if (n == 0) {
+        clear(report);
+        fflush(stderr);
+    }
+    draw(report);
+    pthread_mutex_unlock(&report->lock);
+}
+
+void report_step(Report *report) {
+    pthread_mutex_lock(&report->lock);
+    report->done++;
+    draw(report);
     pthread_mutex_unlock(&report->lock);
 }
 
@@ -135,23 +149,42 @@ void report_failed_once(Report *report, Str path, const char *why) {
     pthread_mutex_unlock(&report->lock);
 }
 
+static void say(Report *report, const char *before, const char *format, va_list args) {
+    pthread_mutex_lock(&report->lock);
+    clear(report);
+    fputs(before, stderr);
+    terminal_printfv(stderr, format, args);
+    fputc('\n', stderr);
+    pthread_mutex_unlock(&report->lock);
+}
+
 void report_note(Report *report, const char *format, ...) {
     va_list args;
 
     va_start(args, format);
-    pthread_mutex_lock(&report->lock);
-    clear(report);
-    fputs("imagesync: ", stderr);
-    terminal_printfv(stderr, format, args);
-    fputc('\n', stderr);
-    pthread_mutex_unlock(&report->lock);
+    say(report, "imagesync: ", format, args);
     va_end(args);
 }
 
-void report_end(Report *report) {
-    clear(report);
+void report_calm(Report *report, const char *format, ...) {
+    va_list args;
+
+    va_start(args, format);
     if (!report->quiet) {
-        fprintf(stderr, "%zu sent, %zu received, %zu moved, %zu failed\n", report->sent,
-                report->received, report->moved, report->failed);
+        say(report, "", format, args);
+    }
+    va_end(args);
+}
+
+void report_end(Report *report, int64_t n_left) {
+    char left[48] = "";
+
+    clear(report);
+    if (n_left > 0) {
+        snprintf(left, sizeof(left), ", %lld left to do", (long long)n_left);
+    }
+    if (!report->quiet) {
+        fprintf(stderr, "%zu sent, %zu received, %zu moved, %zu failed%s\n", report->sent,
+                report->received, report->moved, report->failed, left);
     }
 }

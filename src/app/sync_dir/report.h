@@ -17,7 +17,8 @@ typedef struct Report {
     pthread_mutex_t lock;
     bool quiet, line; /* line: standard error is a terminal */
     size_t sent, received, moved, failed;
-    size_t due; /* of the work under way */
+    const char *doing; /* what is under way; static */
+    size_t due;        /* of it */
     size_t done;
     uint64_t drawn_us;
     char *said[REPORT_ONCE_MAX]; /* by report_once() */
@@ -27,8 +28,10 @@ typedef struct Report {
 void report_start(Report *report, bool quiet);
 void report_done(Report *report);
 
-/* So many photos are to be sent or received next. */
-void report_due(Report *report, size_t n);
+/* What is done next ("sending", a static text), and to how many files; 0: nothing for now. */
+void report_due(Report *report, const char *doing, size_t n);
+/* One of these was seen to, of which nothing is to be said. */
+void report_step(Report *report);
 
 void report_sent(Report *report, Str path);
 void report_received(Report *report, Str path);
@@ -38,8 +41,10 @@ void report_moved(Report *report, Str path, const char *what);
 void report_failed(Report *report, Str path, const char *why);
 /* The same, once for the same path and reason. */
 void report_failed_once(Report *report, Str path, const char *why);
+/* What is no news to who wants to hear only what went wrong. */
+void report_calm(Report *report, const char *format, ...) printf_like(2, 3);
 /* A sentence about the whole. */
 void report_note(Report *report, const char *format, ...) printf_like(2, 3);
 
-/* Takes the line away and says what was done. */
-void report_end(Report *report);
+/* Takes the line away and says what was done, and how many files are left to send or to fetch. */
+void report_end(Report *report, int64_t n_left);
