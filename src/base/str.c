@@ -111,6 +111,15 @@ bool str_is_utf8(Str s) {
     return true;
 }
 
+Str str_file_stem(Str name) {
+    for (size_t i = name.len; i > 1; i--) {
+        if (name.ptr[i - 1] == '.') {
+            return (Str){name.ptr, i - 1};
+        }
+    }
+    return name;
+}
+
 int str_to_u64(Str s, uint64_t *ret_value) {
     uint64_t value = 0;
 

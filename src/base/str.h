@@ -28,6 +28,8 @@ bool str_equal_nocase(Str a, Str b); /* ASCII case only */
 bool str_starts_with(Str s, Str prefix);
 bool str_ends_with(Str s, Str suffix);
 Str str_trim(Str s); /* without ASCII white space at both ends */
+/* What stands before the last dot of a file's name; all when there is none or it is the first. */
+Str str_file_stem(Str name);
 
 /* Bytes of the valid UTF-8 sequence (RFC 3629) that `s` begins with; 0 when there is none. */
 size_t str_utf8_sequence(Str s);

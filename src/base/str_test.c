@@ -57,8 +57,16 @@ static void knows_utf8(void **state) {
     assert_int_equal(str_utf8_sequence(str_lit("")), 0);
 }
 
+static void stems_are_names_without_their_ending(void **state) {
+    (void)state;
+    assert_true(str_equal(str_file_stem(str_lit("a.b.jpg")), str_lit("a.b")));
+    assert_true(str_equal(str_file_stem(str_lit("a")), str_lit("a")));
+    assert_true(str_equal(str_file_stem(str_lit(".jpg")), str_lit(".jpg")));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stems_are_names_without_their_ending),
         cmocka_unit_test(numbers_are_read_strictly),
         cmocka_unit_test(tokens_keep_empty_ones),
         cmocka_unit_test(buffers_grow_and_stay_terminated),

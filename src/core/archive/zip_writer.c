@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/archive/zip_writer.h"
 
+#include "base/arena.h"
 #include "base/error.h"
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <jansson.h>
 #include <locale.h>
 
 struct ZipWriter {
@@ -12,6 +14,7 @@ struct ZipWriter {
     ZipOptions options;
     locale_t utf8; /* the library writes names in the locale's encoding */
     int fault;     /* what the sink returned */
+    json_t *names; /* that are used, folded to lower case: true, or the number to try next */
     Buf held;      /* without a sink: from held_at on it was not taken yet */
     size_t held_at;
 };
@@ -47,6 +50,7 @@ ZipWriter *zip_writer_new(const ZipOptions *options) {
     }
     *writer = (ZipWriter){.archive = archive_write_new(),
                           .options = *options,
+                          .names = json_object(),
                           .utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0)};
     if (!writer->archive || !writer->utf8 ||
         archive_write_set_format_zip(writer->archive) != ARCHIVE_OK ||
@@ -65,13 +69,42 @@ ZipWriter *zip_writer_free(ZipWriter *writer) {
         (void)archive_write_fail(writer->archive); /* else it would write what is left */
         (void)archive_write_free(writer->archive);
         freelocale(writer->utf8);
+        json_decref(writer->names);
         buf_done(&writer->held);
         free(writer);
     }
     return NULL;
 }
 
+static const char *fold(Arena *arena, const char *name) {
+    char *folded = arena_strdup(arena, str_from(name));
+
+    for (char *c = folded; *c; c++) {
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    }
+    return folded;
+}
+
+/* "a.jpg", and for the next one of that name "a (2).jpg". */
+static const char *own_name(ZipWriter *writer, const char *name, Arena *arena) {
+    const char *folded = fold(arena, name), *own = name;
+    json_t *used = json_object_get(writer->names, folded);
+    json_int_t number = MAX((json_int_t)2, json_integer_value(used));
+    Str stem = str_file_stem(str_from(name));
+
+    while (used && json_object_get(writer->names, fold(arena, own))) {
+        own = arena_printf(arena, "%.*s (%lld)%s", (int)stem.len, stem.ptr, (long long)number++,
+                           name + stem.len);
+    }
+    if (used) {
+        json_object_set_new(writer->names, folded, json_integer(number));
+    }
+    json_object_set_new(writer->names, fold(arena, own), json_true());
+    return own;
+}
+
 int zip_writer_begin(ZipWriter *writer, const ZipFile *file) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
     struct archive_entry *entry = archive_entry_new();
     locale_t before = uselocale(writer->utf8);
     bool done;
@@ -79,7 +112,8 @@ int zip_writer_begin(ZipWriter *writer, const ZipFile *file) {
     if (!entry) {
         abort();
     }
-    archive_entry_set_pathname(entry, file->name);
+    archive_entry_set_pathname(entry, writer->options.distinct ? own_name(writer, file->name, arena)
+                                                               : file->name);
     archive_entry_set_filetype(entry, AE_IFREG);
     archive_entry_set_perm(entry, 0644);
     archive_entry_set_mtime(entry, (time_t)file->at_s, 0);

@@ -3,7 +3,8 @@
 
 /*
  * A ZIP archive (APPNOTE.TXT 6.3.10) that is handed on while it is written, so that its length is
- * no matter of memory. Not thread-safe.
+ * no matter of memory: what is kept meanwhile is the directory, some 250 bytes a file. ZIP64 where
+ * a size, a place or their number needs it. Not thread-safe.
  */
 
 #include "base/str.h"
@@ -24,6 +25,9 @@ typedef struct ZipOptions {
     /* Sizes that are not known before would make it ZIP64, which some programs do not read: not so
      * here, as all of it is below 4 GiB. */
     bool small;
+    /* Of two files with one name, whatever the case of its letters, the second is called
+     * "name (2).jpg". */
+    bool distinct;
 } ZipOptions;
 
 #define ZIP_SIZE_UNKNOWN UINT64_MAX
@@ -40,8 +44,7 @@ ZipWriter *zip_writer_new(const ZipOptions *options);
 ZipWriter *zip_writer_free(ZipWriter *writer);
 DEFINE_CLEANUP(ZipWriter *, zip_writer_free)
 
-/* Each: 0, what the sink returned, or -EIO. A file ends where the next begins; ZIP64 where it must
- * be. */
+/* Each: 0, what the sink returned, or -EIO. A file ends where the next begins. */
 int zip_writer_begin(ZipWriter *writer, const ZipFile *file);
 int zip_writer_add(ZipWriter *writer, Str bytes);
 /* Once, after the last. */

@@ -24,7 +24,7 @@ const json_t *photo_file(const json_t *state, PhotoFile file) {
 const char *photo_file_name(const json_t *state, PhotoFile file, Arena *arena) {
     const char *name = json_string_value(json_object_get(state, "name"));
     const char *type = json_string_value(json_object_get(photo_file(state, file), "type"));
-    Str stem = name_stem(str_from(name));
+    Str stem = str_file_stem(str_from(name));
 
     if (file == PHOTO_FILE_ORIGINAL || !name || !type) {
         return name;

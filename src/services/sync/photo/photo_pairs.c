@@ -168,7 +168,7 @@ int photo_pair_find(DbTx *tx, const Library *library, const Uuid *id, json_t *st
     }
     if (r == 0 && !json_object_get(state, "pair")) {
         r = find_by(tx, library, id, state, TERM_STEM,
-                    words_fold(name_stem(str_from(name)), library->arena), are_alike);
+                    words_fold(str_file_stem(str_from(name)), library->arena), are_alike);
     }
     return err_trace(r);
 }

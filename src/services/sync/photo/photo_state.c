@@ -105,15 +105,6 @@ PhotoKind photo_kind(const json_t *state) {
     return PHOTO_KIND_OTHER;
 }
 
-Str name_stem(Str name) {
-    for (size_t i = name.len; i > 1; i--) {
-        if (name.ptr[i - 1] == '.') {
-            return (Str){name.ptr, i - 1};
-        }
-    }
-    return name;
-}
-
 static bool is_printed(Str text, bool lines) {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];

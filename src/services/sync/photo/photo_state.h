@@ -31,9 +31,6 @@ int64_t photo_trashed_us(const json_t *state);
 /* What its file is, by its media type. */
 PhotoKind photo_kind(const json_t *state);
 
-/* What stands before the last dot of a name; all when there is none or it is the first. */
-Str name_stem(Str name);
-
 /* Whether text is UTF-8 of 1 to `max` bytes without control characters. */
 bool text_is_line(Str text, size_t max);
 /* The same, but it may be empty and have line feeds. */

@@ -161,7 +161,7 @@ void terms_of_photo(const Library *library, const json_t *state, Terms *ret_term
     uint64_t phash;
 
     derive_key(library->key, gather.key);
-    add(&gather, TERM_STEM, words_fold(name_stem(str_from(name)), library->arena));
+    add(&gather, TERM_STEM, words_fold(str_file_stem(str_from(name)), library->arena));
     add_lists(&gather, state);
     if (json_is_true(json_object_get(state, "favourite"))) {
         add(&gather, TERM_FAVOURITE, (Str){0});

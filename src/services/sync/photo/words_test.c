@@ -103,13 +103,6 @@ static void photos_sort_by_when_they_were_taken(void **state) {
     json_decref(photo);
 }
 
-static void stems_are_names_without_their_ending(void **state) {
-    (void)state;
-    assert_true(str_equal(name_stem(str_lit("a.b.jpg")), str_lit("a.b")));
-    assert_true(str_equal(name_stem(str_lit("a")), str_lit("a")));
-    assert_true(str_equal(name_stem(str_lit(".jpg")), str_lit(".jpg")));
-}
-
 static void terms_are_those_of_the_photo(void **state) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     UserKey key = {.bytes = {1}}, other = {.bytes = {2}};
@@ -169,7 +162,6 @@ int main(void) {
         cmocka_unit_test(beginnings_are_of_whole_characters),
         cmocka_unit_test(times_are_days_that_there_are),
         cmocka_unit_test(photos_sort_by_when_they_were_taken),
-        cmocka_unit_test(stems_are_names_without_their_ending),
         cmocka_unit_test(terms_are_those_of_the_photo),
         cmocka_unit_test(a_photo_has_no_more_terms_than_may_be),
     };

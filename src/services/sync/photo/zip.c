@@ -9,8 +9,6 @@
 #include "services/sync/photo/download.h"
 #include "services/sync/photo/photo_index.h"
 
-#include <ctype.h>
-
 #define PIECE_LEN ((size_t)256 << 10)
 
 typedef struct Zip {
@@ -18,7 +16,6 @@ typedef struct Zip {
     UserKey key;
     Uuid *ids;
     size_t n_ids, next;
-    json_t *names; /* that are used, folded to lower case */
     ZipWriter *archive;
     bool ended;
 
@@ -37,29 +34,10 @@ static void zip_done(void *state) {
     zip_writer_free(zip->archive);
     stored_blob_done(&zip->blob);
     user_key_done(&zip->key);
-    json_decref(zip->names);
     arena_free(zip->arena);
     free(zip->piece);
     free(zip->ids);
     free(zip);
-}
-
-/* "a.jpg", and for the next one of that name "a (2).jpg". */
-static const char *own_name(Zip *zip, const char *name) {
-    Str stem = name_stem(str_from(name));
-    const char *own = name;
-
-    for (unsigned i = 2;; i++) {
-        char *folded = arena_strdup(zip->arena, str_from(own));
-        for (char *c = folded; *c; c++) {
-            *c = (char)(*c >= 'A' && *c <= 'Z' ? tolower(*c) : *c);
-        }
-        if (!json_object_get(zip->names, folded)) {
-            json_object_set_new(zip->names, folded, json_true());
-            return own;
-        }
-        own = arena_printf(zip->arena, "%.*s (%u)%s", (int)stem.len, stem.ptr, i, name + stem.len);
-    }
 }
 
 static int find_photo(DbTx *tx, void *userdata) {
@@ -103,7 +81,7 @@ static int begin_next(Zip *zip) {
         return err_trace(r);
     }
     zip->at = 0;
-    return err_trace(zip_writer_begin(zip->archive, &(ZipFile){.name = own_name(zip, zip->name),
+    return err_trace(zip_writer_begin(zip->archive, &(ZipFile){.name = zip->name,
                                                                .at_s = zip->taken_s,
                                                                .size = zip->blob.size,
                                                                .stored = true}));
@@ -157,8 +135,7 @@ void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
                  .key = *key,
                  .ids = ids,
                  .n_ids = n_ids,
-                 .names = json_object(),
-                 .archive = zip_writer_new(&(ZipOptions){0}),
+                 .archive = zip_writer_new(&(ZipOptions){.distinct = true}),
                  .arena = arena_new(),
                  .piece = malloc(PIECE_LEN)};
     if (!zip->piece) {
@@ -200,7 +177,10 @@ int zip_album_ids(DbTx *tx, const Library *library, const Uuid *album_id, Uuid *
             ids[n++] = rows[i].place.id;
             query.after = rows[i].place;
         }
-    } while (n_rows == PHOTOS_READ_MAX && n < ZIP_PHOTOS_MAX);
+    } while (n_rows == PHOTOS_READ_MAX && n <= ZIP_PHOTOS_MAX);
+    if (n > ZIP_PHOTOS_MAX) {
+        return ZIP_E_TOO_MANY;
+    }
     *ret_ids = TAKE_PTR(ids);
     *ret_n = n;
     return 0;
