@@ -189,8 +189,10 @@ static int join(DbTx *tx, const Library *library, const Uuid *id, json_t *state,
 /* The other half, when it is there and nobody's yet. */
 static int find_half(DbTx *tx, const Library *library, const Uuid *id, json_t *state) {
     const char *name = json_string_value(json_object_get(state, "name"));
-    PhotoQuery query = {
-        .after = {.sort_us = INT64_MAX}, .from_us = INT64_MIN, .to_us = INT64_MAX, .n_terms = 1};
+    PhotoQuery query = {.after = {.sort_us = INT64_MAX},
+                        .until = {.sort_us = INT64_MIN},
+                        .to_us = INT64_MAX,
+                        .n_terms = 1};
     PhotoRow *rows;
     size_t n = 0;
     int r;
