@@ -83,6 +83,7 @@ bench:
 	@$(PYTHON) bench/changes.py
 	@$(PYTHON) bench/uploads.py
 	@$(PYTHON) bench/library.py
+	@$(PYTHON) bench/rebuild.py --photos 30000
 	@$(PYTHON) bench/compare.py
 	@$(PYTHON) bench/million.py
 

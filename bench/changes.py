@@ -1,21 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Devices that keep in sync: what has changed in a small and in a large library, how soon a change is
-heard, and what streams cost that hear nothing.
+"""Devices that keep in sync: how soon a change is heard, and what streams cost that hear nothing. What
+changes take to be read is in library.py.
 
-    bench/changes.py [OBJECTS [CONNECTED [IDLE]]]
+    bench/changes.py [CONNECTED [IDLE]]
 
-OBJECTS (1,000,000) are put straight into the tables, as only the last hundred changes are ever opened.
 CONNECTED (1,000) streams of ten people hear two hundred changes; the time runs from the answer to who
 made the change, which it gets after the commit. IDLE (10,000) streams: what the process has resident.
 """
 
-import contextlib
-import os
 import resource
 import select
 import socket
-import sqlite3
 import statistics
 import sys
 import tempfile
@@ -47,44 +43,6 @@ def album(person, name="Spring"):
     reply = person.call("POST", "/v1/albums", {"name": name})
     assert reply.status_code == 201, reply.text
     return reply.json()
-
-
-def fill(server, person, n):
-    """As if so many things had happened before; they are never opened."""
-    user = bytes.fromhex(person.id.replace("-", ""))
-    states = [os.urandom(600) for _ in range(64)]
-    with contextlib.closing(sqlite3.connect(server.data / "imagesync.db")) as database, database:
-        def ids():
-            return ((i, (i * 7919 % 2**64).to_bytes(8, "big") + i.to_bytes(8, "big")) for i in range(1, n + 1))
-        database.executemany(
-            "INSERT INTO event VALUES (?, 'library', ?, 'photo', ?, 1, 0, NULL, 1, '', ?)",
-            ((user, i, name, states[i % 64]) for i, name in ids()))
-        database.executemany("INSERT INTO sync_object VALUES (?, 'photo', ?, 1, ?, 0, 1, ?)",
-                             ((user, name, i, states[i % 64]) for i, name in ids()))
-        database.execute("INSERT INTO event_head VALUES (?, 'library', ?, 0, 1)", (user, n))
-
-
-def delta(server, person):
-    """Milliseconds for the last hundred changes."""
-    for i in range(100):
-        album(person, f"Album {i}")
-    seq = person.call("GET", "/v1/library").json()["seq"]
-    times = []
-    for _ in range(300):
-        start = time.perf_counter()
-        reply = person.call("GET", f"/v1/changes?since={seq - 100}")
-        times.append((time.perf_counter() - start) * 1000)
-        assert len(reply.json()["changes"]) == 100
-    return f"median {statistics.median(times):.1f} ms, p99 {percentile(times, .99):.1f} ms"
-
-
-def deltas(server, n):
-    small, large = Person(server), Person(server)
-    server.stop()
-    fill(server, large, n)
-    server.start()
-    print(f"100 changes of a library of 100: {delta(server, small)}")
-    print(f"100 changes of a library of {n:,}: {delta(server, large)}")
 
 
 def hear(server, n):
@@ -138,8 +96,8 @@ def idle(server, n):
 
 
 def main():
-    words = sys.argv[1:4] + ["1000000", "1000", "10000"][len(sys.argv[1:4]):]
-    objects, connected, silent = (int(word) for word in words)
+    words = sys.argv[1:3] + ["1000", "10000"][len(sys.argv[1:3]):]
+    connected, silent = (int(word) for word in words)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
@@ -147,7 +105,6 @@ def main():
         try:
             hear(server, connected)
             idle(server, silent)
-            deltas(server, objects)
         finally:
             server.stop()
 

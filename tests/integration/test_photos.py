@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from backends import running
+from backends import rows, running
 from library import change, changed, download, listed, photo_of, picture, send, settled
 from people import Person, problem
 from stores import store_of
@@ -167,6 +167,31 @@ def test_filters_go_together(ada):
     assert listed(ada, album=album, tag="rot und blau", favourite="true", text="rot bl") == [both]
     assert listed(ada, album=album, tag="rot") == []
     assert listed(ada, camera="Canon") == []
+
+
+def put_others(server, like, first, odd):
+    """6,000 more that are found by what finds that photo, from that time on; they are never opened."""
+    # Sixteen bytes, with version and variant where they belong.
+    number = "CAST(printf('000000pé%07d', 2 * i + {}) AS BLOB)" if server.embedded else (
+        "convert_to('000000pé' || lpad((2 * i + {})::text, 7, '0'), 'UTF8')")
+    photo = like["id"].replace("-", "")
+    photo = f"x'{photo}'" if server.embedded else f"'\\x{photo}'::bytea"
+    rows(server, "INSERT INTO sync_term WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+         f" SELECT t.user_id, t.term, {first} + 2 * i + {odd}, {number.format(odd)} FROM sync_term t CROSS JOIN n"
+         f" WHERE t.photo_id = {photo}")
+
+
+def test_filters_that_have_little_in_common(ada, server):
+    """A page ends before it has walked all that have the one and not the other, and says that there is more."""
+    old, new = (new_photo(ada, tags=["meer"], caption="berge", captured=f"{year}-01-01T12:00:00")["id"]
+                for year in (2001, 2020))
+    for odd, members in enumerate([{"tags": ["meer"]}, {"caption": "berge"}]):
+        put_others(server, new_photo(ada, **members), 1_100_000_000_000_000, odd)
+    first = ada.call("GET", "/v1/photos?tag=meer&text=berge").json()
+    assert [photo["id"] for photo in first["photos"]] == [new] and first["next"]
+    assert listed(ada, tag="meer", text="berge") == [new, old]
+    assert listed(ada, tag="meer", text="berge", limit=1) == [new, old]
+    assert listed(ada, tag="meer", text="berge", to="2002-01-01") == [old]
 
 
 @pytest.mark.parametrize("query", [

@@ -58,7 +58,7 @@ static SyncFailure read_range(SyncCall *call, Filter *filter) {
         failure = read_time(call, "to", true, &filter->to_s);
     }
     if (failure == SYNC_FAILURE_NONE) {
-        filter->query.from_us =
+        filter->query.until.sort_us =
             filter->from_s == INT64_MIN ? INT64_MIN : filter->from_s * SECOND_US - ZONE_US;
         filter->query.to_us =
             filter->to_s == INT64_MAX ? INT64_MAX : filter->to_s * SECOND_US + SECOND_US + ZONE_US;

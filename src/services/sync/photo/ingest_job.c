@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "services/sync/photo/excerpt.h"
+#include "services/sync/photo/ingest.h"
 #include "services/sync/photo/photo_learn.h"
 #include "services/sync/photo/photo_state.h"
 

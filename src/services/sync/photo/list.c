@@ -9,6 +9,7 @@
 
 /* A page looks at no more photos than that: it may be short, or empty, and yet have a next. */
 #define LOOKED_AT_MAX 4000
+#define AT_ONCE       500 /* that have one of several terms */
 
 /* Adds those of the rows that the list is of, while there is room; where the page ends, and how
  * many rows were looked at. */
@@ -30,29 +31,54 @@ static int add_photos(const Filter *filter, const Library *library, const PhotoR
     return 0;
 }
 
+/* What a look finds, of several terms in a part of the library, so that what two common ones do not
+ * have in common ends too; whether there is more after `query->after`. */
+static int look(DbTx *tx, const Filter *filter, const Library *library, PhotoQuery *query,
+                json_t *photos, size_t *looked_at, bool *ret_more) {
+    /* One more than the page tells whether there is a next one. */
+    size_t step = filter->limit + 1, n = 0, taken = 0;
+    bool several = query->n_terms > 1;
+    PhotoRow *rows;
+    int r = 0, part = PHOTO_INDEX_E_NONE;
+
+    query->until = filter->query.until;
+    if (several) {
+        part = photo_index_nth(tx, library, query, AT_ONCE, &query->until);
+    }
+    r = part < 0 ? part : photo_index_find(tx, library, query, step, &rows, &n);
+    if (r == 0) {
+        r = add_photos(filter, library, rows, n, photos, &query->after, &taken);
+    }
+    if (r < 0) {
+        return err_trace(r);
+    }
+    *looked_at += several ? AT_ONCE : n;
+    *ret_more = n == step || taken < n;
+    if (part == 0 && !*ret_more) {
+        query->after = query->until;
+        *ret_more = true;
+    }
+    return 0;
+}
+
 static int list(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failure) {
     const Filter *filter = userdata;
     Library library = library_of_call(call);
     PhotoQuery query = filter->query;
     json_t *photos = json_array();
-    size_t looked_at = 0, taken = 0, n = 0;
-    /* One more than the page tells whether there is a next one. */
-    size_t step = filter->limit + 1;
+    size_t looked_at = 0;
+    bool more = true;
+    int r = query.n_terms > 1 ? photo_index_rarest_first(tx, &library, &query) : 0;
 
     call->body = json_pack("{s:o}", "photos", photos);
     *ret_failure = SYNC_FAILURE_NONE;
-    do {
-        PhotoRow *rows;
-        int r = photo_index_find(tx, &library, &query, step, &rows, &n);
-        if (r == 0) {
-            r = add_photos(filter, &library, rows, n, photos, &query.after, &taken);
-        }
-        if (r < 0) {
-            return err_trace(r);
-        }
-        looked_at += n;
-    } while (n == step && json_array_size(photos) < filter->limit && looked_at < LOOKED_AT_MAX);
-    if (n == step || taken < n) {
+    while (r == 0 && more && json_array_size(photos) < filter->limit && looked_at < LOOKED_AT_MAX) {
+        r = look(tx, filter, &library, &query, photos, &looked_at, &more);
+    }
+    if (r < 0) {
+        return err_trace(r);
+    }
+    if (more) {
         json_object_set_new(call->body, "next",
                             json_string(filter_cursor(&query.after, call->arena)));
     }

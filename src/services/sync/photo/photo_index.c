@@ -13,6 +13,8 @@ enum {
     TERMS_ADD,
     PHOTO_FIND,
     TERM_FIND,
+    TERM_COUNT,
+    TERM_NTH,
     TERM_PROBE,
     PHOTO_DUE,
     PHOTO_ROW,
@@ -28,9 +30,11 @@ enum {
 #define WITH_OBJECT(t)                                                                             \
     " CROSS JOIN sync_object o WHERE o.user_id = " t ".user_id AND o.kind = 'photo'"               \
     " AND o.object_id = " t ".photo_id AND o.removed = 0"
-#define NEWEST_FIRST(t)                                                                            \
+/* The rows' comparison says what the columns' does too, but SQLite would begin at the newest. */
+#define BETWEEN(t)                                                                                 \
     " AND " t ".sort_us >= ? AND " t ".sort_us <= ? AND (" t ".sort_us, " t ".photo_id) < (?, ?)"  \
-    " ORDER BY " t ".sort_us DESC, " t ".photo_id DESC LIMIT ?"
+    " AND (" t ".sort_us, " t ".photo_id) >= (?, ?)"
+#define NEWEST_FIRST(t) BETWEEN(t) " ORDER BY " t ".sort_us DESC, " t ".photo_id DESC LIMIT ?"
 #define AND_TERM                                                                                   \
     " AND EXISTS (SELECT 1 FROM sync_term u WHERE u.user_id = t.user_id AND u.term = ?"            \
     " AND u.sort_us = t.sort_us AND u.photo_id = t.photo_id)"
@@ -56,11 +60,19 @@ const DbStatement photo_index_statements[_PHOTO_STATEMENT_MAX] = {
     [PHOTO_FIND] = {"photo_find",
                     "SELECT p.sort_us, p.photo_id, " OBJECT " FROM sync_photo p" WITH_OBJECT("p") //
                     " AND p.user_id = ? AND p.shelf = ?" NEWEST_FIRST("p"),
-                    7, 6},
+                    9, 6},
     [TERM_FIND] = {"term_find",
                    "SELECT t.sort_us, t.photo_id, " OBJECT " FROM sync_term t" WITH_OBJECT("t") //
                    " AND t.user_id = ? AND t.term = ?" AND_TERM AND_TERM AND_TERM NEWEST_FIRST("t"),
-                   10, 6},
+                   12, 6},
+    [TERM_COUNT] = {"term_count",
+                    "SELECT count(*) FROM (SELECT 1 FROM sync_term t WHERE t.user_id = ?"
+                    " AND t.term = ?" BETWEEN("t") " LIMIT 1000) u",
+                    8, 1},
+    [TERM_NTH] = {"term_nth",
+                  "SELECT t.sort_us, t.photo_id FROM sync_term t WHERE t.user_id = ?"
+                  " AND t.term = ?" NEWEST_FIRST("t") " OFFSET ?",
+                  10, 2},
     [TERM_PROBE] = {"term_probe",
                     "SELECT photo_id FROM sync_term WHERE user_id = ? AND term IN"
                     " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) LIMIT ?",
@@ -193,10 +205,24 @@ int photo_index_differs(DbTx *tx, const Library *library, const Object *photo, b
     return 0;
 }
 
+#define BETWEEN_PARAMS 6
+
+/* Of BETWEEN; how many they are. */
+static size_t add_places(const PhotoQuery *query, DbValue *params) {
+    params[0] = DB_INT(query->until.sort_us);
+    params[1] = DB_INT(MIN(query->to_us, query->after.sort_us));
+    params[2] = DB_INT(query->after.sort_us);
+    params[3] = DB_BLOB(uuid_str(&query->after.id));
+    params[4] = DB_INT(query->until.sort_us);
+    params[5] = DB_BLOB(uuid_str(&query->until.id));
+    return BETWEEN_PARAMS;
+}
+
 /* With the parameters that both ways have. */
 static int find(DbTx *tx, const Library *library, const PhotoQuery *query, size_t max,
                 DbRows *ret_rows) {
-    DbValue params[10] = {DB_BLOB(uuid_str(&library->key->user_id))};
+    DbValue params[1 + PHOTO_QUERY_TERMS + BETWEEN_PARAMS + 1] = {
+        DB_BLOB(uuid_str(&library->key->user_id))};
     size_t n = 1;
 
     if (query->n_terms == 0) {
@@ -205,11 +231,7 @@ static int find(DbTx *tx, const Library *library, const PhotoQuery *query, size_
     for (size_t i = 0; query->n_terms > 0 && i < PHOTO_QUERY_TERMS; i++) {
         params[n++] = DB_INT(query->terms[MIN(i, query->n_terms - 1)]);
     }
-    params[n++] = DB_INT(query->from_us);
-    /* What follows says so too, but SQLite would begin at the newest. */
-    params[n++] = DB_INT(MIN(query->to_us, query->after.sort_us));
-    params[n++] = DB_INT(query->after.sort_us);
-    params[n++] = DB_BLOB(uuid_str(&query->after.id));
+    n += add_places(query, params + n);
     params[n++] = DB_INT(max);
     return db_query(tx, &photo_index_statements[query->n_terms > 0 ? TERM_FIND : PHOTO_FIND],
                     params, max, library->arena, ret_rows);
@@ -237,6 +259,57 @@ int photo_index_find(DbTx *tx, const Library *library, const PhotoQuery *query, 
     *ret_rows = found;
     *ret_n = rows.n_rows;
     return 0;
+}
+
+static int count(DbTx *tx, const Library *library, const PhotoQuery *query, int64_t term,
+                 int64_t *ret_n) {
+    DbValue params[2 + BETWEEN_PARAMS] = {DB_BLOB(uuid_str(&library->key->user_id)), DB_INT(term)};
+    const DbValue *row;
+    int r;
+
+    add_places(query, params + 2);
+    r = db_query_one(tx, &photo_index_statements[TERM_COUNT], params, library->arena, &row);
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    *ret_n = row[0].integer;
+    return 0;
+}
+
+int photo_index_rarest_first(DbTx *tx, const Library *library, PhotoQuery *query) {
+    int64_t fewest = INT64_MAX;
+
+    for (size_t i = 0; i < query->n_terms; i++) {
+        int64_t term = query->terms[i], n;
+        int r = count(tx, library, query, term, &n);
+        if (r < 0) {
+            return err_trace(r);
+        }
+        if (n < fewest) {
+            fewest = n;
+            query->terms[i] = query->terms[0];
+            query->terms[0] = term;
+        }
+    }
+    return 0;
+}
+
+int photo_index_nth(DbTx *tx, const Library *library, const PhotoQuery *query, size_t n,
+                    PhotoPlace *ret_place) {
+    DbValue params[2 + BETWEEN_PARAMS + 2] = {DB_BLOB(uuid_str(&library->key->user_id)),
+                                              DB_INT(query->terms[0])};
+    const DbValue *row;
+    int r;
+
+    add_places(query, params + 2);
+    params[2 + BETWEEN_PARAMS] = DB_INT(1);
+    params[3 + BETWEEN_PARAMS] = DB_INT(n - 1);
+    r = db_query_one(tx, &photo_index_statements[TERM_NTH], params, library->arena, &row);
+    if (r != 0) {
+        return r == DB_E_NONE ? PHOTO_INDEX_E_NONE : err_trace(r < 0 ? r : -EIO);
+    }
+    ret_place->sort_us = row[0].integer;
+    return err_trace(uuid_from_str(row[1].bytes, &ret_place->id));
 }
 
 int photo_index_probe(DbTx *tx, const Library *library, const int64_t terms[PHOTO_PROBES],

@@ -26,8 +26,8 @@ typedef struct PhotoPlace {
 #define PHOTO_QUERY_TERMS 4
 typedef struct PhotoQuery {
     bool trashed;
-    PhotoPlace after;
-    int64_t from_us, to_us; /* of sort_us, both included */
+    PhotoPlace after, until; /* what lies between: without the first, with the last */
+    int64_t to_us;           /* of sort_us, included */
     int64_t terms[PHOTO_QUERY_TERMS];
     size_t n_terms; /* 0: all photos */
 } PhotoQuery;
@@ -37,9 +37,21 @@ typedef struct PhotoRow {
     const DbValue *object; /* for object_of_row() */
 } PhotoRow;
 
-/* The newest first, at most `max` (1 to PHOTOS_READ_MAX), in the arena. */
+/* The newest first, at most `max` (1 to PHOTOS_READ_MAX), in the arena. Of several terms all photos
+ * that have the first one are walked until so many have the others too. */
 int photo_index_find(DbTx *tx, const Library *library, const PhotoQuery *query, size_t max,
                      PhotoRow **ret_rows, size_t *ret_n);
+
+/* Puts the term first that the fewest photos have, as far as a look at a thousand tells. */
+int photo_index_rarest_first(DbTx *tx, const Library *library, PhotoQuery *query);
+
+/* The place of the n-th photo (from 1 on) that has the query's first term; or NONE: there are
+ * fewer. That far is walked at most when it is made the query's `until`. */
+enum {
+    PHOTO_INDEX_E_NONE = 1,
+};
+int photo_index_nth(DbTx *tx, const Library *library, const PhotoQuery *query, size_t n,
+                    PhotoPlace *ret_place);
 
 /* At most `max` photos that have one of 17 terms, in the arena; one that has several comes several
  * times. */

@@ -127,7 +127,7 @@ static int find_by(DbTx *tx, const Library *library, const Uuid *id, json_t *sta
     bool trashed = photo_trashed_us(state) != 0;
     PhotoQuery query = {.trashed = trashed,
                         .after = {.sort_us = INT64_MAX},
-                        .from_us = INT64_MIN,
+                        .until = {.sort_us = INT64_MIN},
                         .to_us = INT64_MAX,
                         .n_terms = 1,
                         .terms = {term_of(library->key, trashed, kind, value)}};

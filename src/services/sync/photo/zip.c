@@ -151,7 +151,7 @@ void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
 int zip_album_ids(DbTx *tx, const Library *library, const Uuid *album_id, Uuid **ret_ids,
                   size_t *ret_n) {
     PhotoQuery query = {.after = {.sort_us = INT64_MAX},
-                        .from_us = INT64_MIN,
+                        .until = {.sort_us = INT64_MIN},
                         .to_us = INT64_MAX,
                         .n_terms = 1,
                         .terms = {term_of(library->key, false, TERM_ALBUM, uuid_str(album_id))}};

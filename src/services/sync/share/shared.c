@@ -64,7 +64,7 @@ static int show_album(DbTx *tx, Visit *visit, const Uuid *album_id, const PhotoP
     SyncCall *call = &visit->call;
     Library library = library_of_call(call);
     PhotoQuery query = {.after = *after,
-                        .from_us = INT64_MIN,
+                        .until = {.sort_us = INT64_MIN},
                         .to_us = INT64_MAX,
                         .n_terms = 1,
                         .terms = {term_of(&call->key, false, TERM_ALBUM, uuid_str(album_id))}};

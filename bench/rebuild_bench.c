@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * A library of many photos, made through the stores, and what its lists take:
+ * A library of many photos, made through the stores, and what it takes to check and to mend it:
  *
- *   library_bench FILE PHOTOS      a new SQLite database
+ *   rebuild_bench FILE PHOTOS      a new SQLite database
  *
- * Prints milliseconds of a page of 100 photos, opened and as JSON: the first, one in the middle,
- * one of a search by a word that half of the photos have, and by one that a thousandth has. Then
- * the seconds of a check, and of a rebuild of tables that are right, and of ones that are empty;
- * with the longest that somebody who writes had to wait meanwhile, and the most memory so far.
+ * Prints the seconds of a check, and of a rebuild of tables that are right, and of ones that are
+ * empty; with the longest that somebody who writes had to wait meanwhile, and the most memory so
+ * far.
  */
 
 #include "adapters/db/migrations.h"
@@ -16,7 +15,7 @@
 #include "base/clock.h"
 #include "base/crypto/random.h"
 #include "services/sync/check/library_check.h"
-#include "services/sync/photo/photo_index.h"
+#include "services/sync/objects.h"
 #include "services/sync/rebuild.h"
 
 #include <pthread.h>
@@ -25,15 +24,11 @@
 #include <sys/resource.h>
 
 #define AT_ONCE 100
-#define PAGE    100
-#define RUNS    50
 
 typedef struct Bench {
     Db *db;
     UserKey key;
     uint64_t n, done;
-    PhotoQuery query;
-    size_t bytes; /* of the last page */
 } Bench;
 
 static json_t *state_of(uint64_t i) {
@@ -72,50 +67,6 @@ static int add(DbTx *tx, void *userdata) {
         r = object_put(tx, &library, OBJECT_PHOTO, &id, 0, state, &photo);
     }
     return r;
-}
-
-static int read_page(DbTx *tx, void *userdata) {
-    Bench *bench = userdata;
-    _cleanup_(arena_freep) Arena *arena = arena_new();
-    _cleanup_(json_decrefp) json_t *photos = json_array();
-    Library library = {.key = &bench->key, .now_us = clock_unix_us(), .arena = arena};
-    PhotoRow *rows;
-    size_t n;
-    int r = photo_index_find(tx, &library, &bench->query, PAGE, &rows, &n);
-
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        _cleanup_(object_done) Object photo = {0};
-        r = object_of_row(&library, OBJECT_PHOTO, &rows[i].place.id, rows[i].object, &photo);
-        if (r == 0) {
-            json_array_append_new(photos, object_json(OBJECT_PHOTO, &photo));
-        }
-    }
-    _cleanup_(freep) char *text = json_dumps(photos, JSON_COMPACT);
-    bench->bytes = strlen(text);
-    return r;
-}
-
-static void measure(Bench *bench, const char *what, int64_t from_sort_us, const char *word) {
-    uint64_t best_us = UINT64_MAX, worst_us = 0;
-
-    bench->query =
-        (PhotoQuery){.after = {.sort_us = from_sort_us}, .from_us = INT64_MIN, .to_us = INT64_MAX};
-    if (word) {
-        bench->query.n_terms = 1;
-        bench->query.terms[0] = term_of(&bench->key, false, TERM_WORD, str_from(word));
-    }
-    for (int i = 0; i < RUNS; i++) {
-        uint64_t start = clock_mono_us();
-        if (db_read(bench->db, NULL, read_page, bench) != 0) {
-            fprintf(stderr, "a page cannot be read\n");
-            exit(1);
-        }
-        uint64_t took_us = clock_mono_us() - start;
-        best_us = MIN(best_us, took_us);
-        worst_us = MAX(worst_us, took_us);
-    }
-    printf("| %s | %.1f | %.1f | %zu |\n", what, (double)best_us / 1e3, (double)worst_us / 1e3,
-           bench->bytes);
 }
 
 typedef struct Writer {
@@ -207,7 +158,7 @@ int main(int argc, char **argv) {
         db_sqlite_open(&(DbSqliteOptions){.path = argv[1], .readers_max = 4}, arena, &bench.db,
                        &error) < 0 ||
         migrations_up(bench.db, migrations_embedded, 0, arena, &n, &error) != 0) {
-        fprintf(stderr, "usage: library_bench FILE PHOTOS\n%s\n", error);
+        fprintf(stderr, "usage: rebuild_bench FILE PHOTOS\n%s\n", error);
         return 2;
     }
     random_bytes(bench.key.bytes, sizeof(bench.key.bytes));
@@ -219,14 +170,9 @@ int main(int argc, char **argv) {
             return 1;
         }
     }
-    printf("%llu photos made in %.0f s\n\n| page of 100 | best ms | worst ms | bytes |\n"
-           "| --- | --- | --- | --- |\n",
+    printf("%llu photos made in %.0f s\n\n| | s | longest wait of a writer, ms | memory, MiB |\n| "
+           "--- | --- | --- | --- |\n",
            (unsigned long long)bench.n, (double)(clock_mono_us() - start) / 1e6);
-    measure(&bench, "first", INT64_MAX, NULL);
-    measure(&bench, "in the middle", 1325376000LL * 1000000, NULL);
-    measure(&bench, "a word of every second photo", INT64_MAX, "strand");
-    measure(&bench, "a word of every thousandth", INT64_MAX, "sonnenaufgang");
-    printf("\n| | s | longest wait of a writer, ms | memory, MiB |\n| --- | --- | --- | --- |\n");
     measure_mending(&bench, "check", check);
     measure_mending(&bench, "rebuild, all is right", rebuild);
     if (db_write(bench.db, empty, NULL, NULL) != 0) {
