@@ -7,12 +7,17 @@ What a run did stands in FOLDER/SEED/trace, the server's log beside it; of runs 
 
 import argparse
 import contextlib
+import multiprocessing
+import os
+import queue
 import shutil
 import signal
 import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from machine import BUCKET
@@ -67,39 +72,96 @@ def simulate(seed, steps, folder, backend, keep=False):
     return simulation
 
 
+@dataclass
+class Result:
+    """`error`: None when all that was promised is there. `seed`: None when no server could be had."""
+    seed: int | None
+    error: str | None = None
+    counts: dict = field(default_factory=dict)
+    without: list = field(default_factory=list)
+    seconds: float = 0
+
+
+def one(seed, arguments, folder, backend):
+    started = time.monotonic()
+    try:
+        simulation = simulate(seed, arguments.steps, folder, backend, arguments.keep)
+        return Result(seed, None, simulation.counts, simulation.without(), time.monotonic() - started)
+    except Exception:
+        return Result(seed, f"see {folder}/trace; again: "
+                      f"{replay(seed, arguments.steps, arguments.backend)}\n"
+                      f"{traceback.format_exc(limit=-3)[:3000]}", seconds=time.monotonic() - started)
+
+
+def work(number, arguments, folder, taken, results):
+    """Takes seeds until there are none, and tells of each what came of it."""
+    began, parent = time.monotonic(), os.getppid()
+    try:
+        with backend_of(arguments.backend, folder / f"servers-{number}") as backend:
+            while os.getppid() == parent and not (
+                    arguments.minutes and time.monotonic() - began > arguments.minutes * 60):
+                with taken:
+                    at, taken.value = taken.value, taken.value + 1
+                if at >= len(arguments.seeds):
+                    break
+                seed = arguments.seeds[at]
+                results.put(one(seed, arguments, folder / f"seed-{seed}", backend))
+    except Exception:
+        results.put(Result(None, traceback.format_exc()[:3000]))
+
+
+def results_of(workers, results):
+    """As they come, until all workers have ended."""
+    while True:
+        ended = not any(worker.is_alive() for worker in workers)
+        try:
+            yield results.get(timeout=0.2)
+        except queue.Empty:
+            if ended:
+                return
+
+
+@contextlib.contextmanager
+def side_by_side(arguments, folder):
+    """What workers, each with servers of its own, tell of the seeds; they end with the block."""
+    taken, results = multiprocessing.Value("i", 0), multiprocessing.Queue()
+    workers = [multiprocessing.Process(target=work, args=(n, arguments, folder, taken, results))
+               for n in range(arguments.jobs)]
+    try:
+        for worker in workers:
+            worker.start()
+        yield results_of(workers, results)
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and disks go too
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--seeds", type=seeds_of, metavar="A-B")
+    parser.add_argument("--seed", dest="seeds", type=seeds_of)
+    parser.add_argument("--seeds", type=seeds_of, default=range(1, 21), metavar="A-B")
+    parser.add_argument("--jobs", type=int, default=1, help="seeds side by side")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--backend", choices=BACKENDS, default="embedded")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--keep", action="store_true", help="the folders of all runs")
     parser.add_argument("--minutes", type=float, help="begin no further seed after that time")
     arguments = parser.parse_args()
-    seeds = [arguments.seed] if arguments.seed is not None else arguments.seeds or range(1, 21)
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="imagesync-simulation-"))
-    failed, done, counts, without, began = [], 0, {}, set(), time.monotonic()
-    with backend_of(arguments.backend, folder / "servers") as backend:
-        for seed in seeds:
-            if arguments.minutes and time.monotonic() - began > arguments.minutes * 60:
-                break
-            started = time.monotonic()
-            done += 1
-            try:
-                simulation = simulate(seed, arguments.steps, folder / f"seed-{seed}", backend,
-                                      arguments.keep)
-                without.update(simulation.without())
-                for name, count in simulation.counts.items():
-                    counts[name] = counts.get(name, 0) + count
-                print(f"seed {seed}: ok ({time.monotonic() - started:.1f} s)", flush=True)
-            except Exception:
-                failed.append(seed)
-                print(f"seed {seed}: FAILED, see {folder}/seed-{seed}/trace; again: "
-                      f"{replay(seed, arguments.steps, arguments.backend)}\n"
-                      f"{traceback.format_exc(limit=-3)[:3000]}", flush=True)
-    print(f"{done} seeds, {len(failed)} failed: {failed}; {time.monotonic() - began:.0f} s; {counts}")
+    failed, done, counts, without, began = [], 0, Counter(), set(), time.monotonic()
+    with side_by_side(arguments, folder) as results:
+        for result in results:
+            done += result.seed is not None
+            counts.update(result.counts)
+            without.update(result.without)
+            if result.error:
+                failed.append(result.seed)
+            print(f"seed {result.seed}: {result.error and 'FAILED, ' + result.error or 'ok'} "
+                  f"({result.seconds:.1f} s)", flush=True)
+    print(f"{done} seeds, {len(failed)} failed: {failed}; {time.monotonic() - began:.0f} s; {dict(counts)}")
     for reason in sorted(without):
         print(reason)
     if not failed and not arguments.folder:
