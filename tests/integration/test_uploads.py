@@ -187,6 +187,16 @@ def test_the_halves_of_a_pair_know_each_other(ada):
     assert "pair" not in state(alone)
 
 
+def test_a_half_that_comes_to_one_in_the_trash_stays_alone(ada):
+    thrown, _ = uploaded(ada, jpeg(600), filename="IMG_2.HEIC", pair="three")
+    assert ada.call("DELETE", f"/v1/photos/{thrown}").status_code == 200
+    kept, status = uploaded(ada, b"\0\0\0\x14ftypqt  " + jpeg(700), filename="IMG_2.MOV", pair="three")
+    assert status == "added"
+    assert ada.call("DELETE", f"/v1/photos/{thrown}?purge=1").status_code == 200
+    state = ada.call("GET", f"/v1/photos/{kept}").json()["state"]
+    assert "pair" not in state and "trashed" not in state
+
+
 def test_clients_behind_strict_proxies(ada):
     data = jpeg()
     where = created(ada, len(data))

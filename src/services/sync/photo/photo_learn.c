@@ -186,7 +186,7 @@ static int join(DbTx *tx, const Library *library, const Uuid *id, json_t *state,
         object_put(tx, library, OBJECT_PHOTO, &other->id, other->version, changed, &written));
 }
 
-/* The other half, when it is there and nobody's yet. */
+/* The other half, when it is there and nobody's yet, and neither is in the trash. */
 static int find_half(DbTx *tx, const Library *library, const Uuid *id, json_t *state) {
     const char *name = json_string_value(json_object_get(state, "name"));
     PhotoQuery query = {
@@ -195,7 +195,7 @@ static int find_half(DbTx *tx, const Library *library, const Uuid *id, json_t *s
     size_t n = 0;
     int r;
 
-    if (json_object_get(state, "pair")) {
+    if (json_object_get(state, "pair") || photo_trashed_us(state) != 0) {
         return 0;
     }
     query.terms[0] = term_of(library->key, false, TERM_STEM,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "core/model/photo_type.h"
 #include "core/queue/outbox.h"
+#include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/photos.h"
 #include "services/sync/photo_add.h"
 
@@ -55,7 +56,8 @@ static int put_half(DbTx *tx, const Library *library, Object *photo, const Uuid 
     return err_trace(r);
 }
 
-/* A Live Photo's picture and film, or RAW and JPEG: each knows the other. */
+/* A Live Photo's picture and film, or RAW and JPEG: each knows the other. One in the trash stays
+ * alone: a pair is thrown away, fetched back and removed as one. */
 static int join_halves(DbTx *tx, Finish *finish, Object *photo) {
     _cleanup_(object_done) Object other = {0};
     Uuid id;
@@ -67,7 +69,7 @@ static int join_halves(DbTx *tx, Finish *finish, Object *photo) {
     if (r == 0) {
         r = object_get(tx, &finish->library, OBJECT_PHOTO, &id, &other);
     }
-    if (r != 0 || json_object_get(other.state, PAIR_MEMBER)) {
+    if (r != 0 || json_object_get(other.state, PAIR_MEMBER) || photo_trashed_us(other.state) != 0) {
         return r < 0 ? err_trace(r) : 0;
     }
     r = put_half(tx, &finish->library, &other, &photo->id);
