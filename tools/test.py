@@ -103,6 +103,8 @@ def suites():
         Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
                             f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
               junit=REPORTS / "tests-e2e.xml", environment=BINARY),
+        # Gathers Kafka, which the simulation uses where it is there.
+        pytest_suite("tests/kafka", full_only=True, arguments=["-rP"]),
         # 20 seeds always; before a release as many of 500 as fit into 40 minutes altogether.
         pytest_suite("tests/simulation"),
         *(Suite(f"tests/simulation, {name}",
@@ -110,7 +112,6 @@ def suites():
                  "--backend", name], full_only=True, environment=BINARY)
           for name, minutes in (("embedded", "18"), ("servers", "15"), ("stores", "7"))),
         pytest_suite("tests/failover", full_only=True, arguments=["-rP"]),
-        pytest_suite("tests/kafka", full_only=True, arguments=["-rP"]),
         Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),
     ]
 

@@ -7,7 +7,8 @@ import select
 import subprocess
 from pathlib import Path
 
-CLIENT = Path(os.environ["IMAGESYNC_BIN"]).parent / "tests" / "contract" / "event_client"
+BINARY = Path(os.environ.get("IMAGESYNC_BIN", Path(__file__).parents[2] / "build" / "imagesync"))
+CLIENT = BINARY.parent / "tests" / "contract" / "event_client"
 LEASE_MS = 300
 
 

@@ -5,7 +5,7 @@
         kafka.servers
         kafka.kill(); kafka.start()  # what was acknowledged is there again
 
-The jars that pom.xml names are gathered once, in .deps/kafka. It ends with the `with` block, and
+The jars that pom.xml names are gathered once, in .deps. It ends with the `with` block, and
 with this process whatever ends it.
 """
 
@@ -31,10 +31,10 @@ CONFIG = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{far_port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},FAR://127.0.0.1:{line_port}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={folder}/data
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -45,9 +45,13 @@ group.initial.rebalance.delay.ms=0
 """
 
 
+def jars_folder():
+    return ROOT / ".deps" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+
+
 def jars():
     """The class path; gathered by Maven when it is not there."""
-    folder = ROOT / ".deps" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:12]}"
+    folder = jars_folder()
     if not folder.exists():
         begun = Path(tempfile.mkdtemp(prefix="kafka-", dir=ROOT / ".deps"))
         subprocess.run(["mvn", "-B", "-q", "-f", POM, "dependency:copy-dependencies",
@@ -57,9 +61,12 @@ def jars():
 
 
 class Kafka:
+    """Who comes by `far_port` is told to come by `line_port`: for a line there that can be cut."""
+
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="imagesync-kafka-"))
-        self.port, self.controller = free_port(), free_port()
+        self.port, self.controller, self.far_port = free_port(), free_port(), free_port()
+        self.line_port = self.far_port
         self.servers = f"127.0.0.1:{self.port}"
         self.process = None
         self.class_path = jars()
@@ -67,7 +74,8 @@ class Kafka:
     def __enter__(self):
         try:
             (self.folder / "server.properties").write_text(CONFIG.format(
-                port=self.port, controller=self.controller, folder=self.folder))
+                port=self.port, controller=self.controller, folder=self.folder,
+                far_port=self.far_port, line_port=self.line_port))
             subprocess.run(self.java("kafka.tools.StorageTool", "format", "-t",
                                      "4L6g3nShT-eMCtK--X86sw", "-c",
                                      self.folder / "server.properties"),

@@ -8,7 +8,6 @@ import time
 import uuid
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from kafka_server import ROOT
 
@@ -16,11 +15,11 @@ sys.path.insert(0, str(ROOT / "tests" / "contract"))
 
 from postgres_server import Cluster, wait_for  # noqa: E402
 from relays import (append, client, heads, kill, kill_again_and_again, left,  # noqa: E402
-                    read_as_told, relay)
+                    relay)
+from topic import PATIENCE_S, messages, read_by_partition  # noqa: E402
 
 QUICK = {"fsync": "off"}
 PARTITIONS = 4
-PATIENCE_S = 120
 EVENTS = 30000
 KILLS = 20
 
@@ -51,35 +50,6 @@ def prefix(kafka):
 
 def sink(kafka, prefix):
     return f"kafka://{kafka.servers}/{prefix}"
-
-
-def messages(kafka, topic):
-    """All there are: partition, key, value, in order within a partition."""
-    consumer = Consumer({"bootstrap.servers": kafka.servers, "group.id": str(uuid.uuid4()),
-                         "enable.auto.commit": False})
-    found = []
-    partitions = consumer.list_topics(topic, 60).topics[topic].partitions
-    ends = {number: consumer.get_watermark_offsets(TopicPartition(topic, number), 60)[1]
-            for number in partitions}
-    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-    end = time.monotonic() + PATIENCE_S
-    while len(found) < sum(ends.values()):
-        assert time.monotonic() < end
-        for message in consumer.consume(1000, 1):
-            assert not message.error()
-            found.append((message.partition(), message.key().decode(),
-                          json.loads(message.value())))
-    consumer.close()
-    return found
-
-
-def read_by_partition(found):
-    """How far each user's events go, who must all be in one partition."""
-    partition_of = {}
-    for partition, key, value in found:
-        assert key == value["user"]
-        assert partition_of.setdefault(key, partition) == partition
-    return read_as_told(value for _, _, value in found)
 
 
 def test_an_event_arrives_as_it_is(kafka, prefix, url):

@@ -8,7 +8,8 @@ import uuid
 import pytest
 
 from kafka_server import ROOT
-from test_kafka import PARTITIONS, messages, read_by_partition
+from test_kafka import PARTITIONS
+from topic import messages, read_by_partition
 
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server and what it runs on, each part of which can fail: the process, the clock, the disk, and
-the lines to the database and the cache."""
+the lines to the database, the cache, the queue, the store and Kafka."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "integration"), str(ROOT / "tests" / "contract")]
+sys.path[:0] = [str(ROOT / "tests" / name) for name in ("integration", "contract", "kafka")]
 
 from harness import BINARY, Server  # noqa: E402
 from postgres_server import psql  # noqa: E402
@@ -31,16 +31,19 @@ def may_mount(folder):
 
 class Machine(Server):
     """`backend`: what many runs share: nothing, or URLs of a `database` and a `cache`, perhaps of
-    a `queue`, and a `store` of S3."""
+    a `queue`, a `store` of S3, and Kafka for `events` with the `events_line` that leads to it."""
 
     def __init__(self, folder, backend):  # pylint: disable=super-init-not-called
         self.folder, self.wires, self.full, self.cut_off = folder, {}, False, set()
+        self.closing, self.kafka, self.topic = contextlib.ExitStack(), None, None
         self.disk = folder / "disk"
         self.disk.mkdir(parents=True)
         self.mounted = may_mount(self.disk)
         self.data, self.listen = self.disk / "data", "127.0.0.1:0"
         self.data.mkdir()
         self.clock_file, self.clock_s = folder / "clock", 0
+        # S3 refuses whoever's clock is wrong, and librdkafka waits by one that cannot be faked.
+        self.jumps = FAKETIME.exists() and "store" not in backend
         settings = dict(SETTINGS)
         if backend:
             settings.update(self._lines(backend), migrate_on_start="yes")
@@ -65,12 +68,22 @@ class Machine(Server):
                          s3_secret_key=store.secret, s3_timeout_ms=5000)
         else:
             found["blobs"] = self.disk / "blobs"
+        if "events" in backend:
+            found["events"] = self._events(backend["events"], backend["events_line"], name)
         found["database"] = found["database"].rsplit("/", 1)[0] + "/" + name
         return found
+
+    def _events(self, kafka, line, name):
+        """A topic of its own."""
+        self.kafka, self.topic, self.wires["events"] = kafka, f"{name}.library", line
+        kafka.make_topic(self.topic, 2)
+        self.closing.callback(line.mend)
+        return f"kafka://127.0.0.1:{line.port}/{name}"
 
     def _wired(self, part, url):
         port = urlsplit(url).port
         self.wires[part] = Wire(port)
+        self.closing.callback(self.wires[part].close)
         return url.replace(f":{port}", f":{self.wires[part].port}")
 
     def change_settings(self, **settings):
@@ -78,7 +91,7 @@ class Machine(Server):
                                  for name, value in settings.items()})
 
     def faked(self):
-        if not FAKETIME.exists():
+        if not self.jumps:
             return {}
         return {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock_file),
                 "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -86,6 +99,8 @@ class Machine(Server):
 
     def start(self):
         """Once more on the same data; devices need not wait until its workers are ready."""
+        if self.kafka and self.starts:  # as if the half minute were over that a killed relay has
+            psql(self.environment["IMAGESYNC_DATABASE"], "UPDATE event_relay SET until_us = 0")
         self.starts += 1
         self.log_path = self.folder / f"server-{self.starts}.log"
         super().start()
@@ -139,12 +154,15 @@ class Machine(Server):
 
     def troubled(self):
         """Whether it may say that it cannot."""
-        return self.full or self.cut_off or not self.alive()
+        return self.full or self.missing() or not self.alive()
+
+    def missing(self):
+        """What is cut off that it cannot do without: events wait until Kafka is there again."""
+        return self.cut_off - {"events"}
 
     def close(self):
         if self.process and self.alive():
             self.kill()
-        for wire in self.wires.values():
-            wire.close()
+        self.closing.close()
         if self.mounted:
             subprocess.run(["umount", "-l", self.disk], check=False)

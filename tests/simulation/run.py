@@ -22,12 +22,14 @@ from pathlib import Path
 
 from machine import BUCKET
 from simulation import Simulation
+from wire import Wire
 
 import backends
+import kafka_server
 from rabbitmq_server import Broker
 from seaweed_server import Seaweed
 
-# "stores": the servers, and RabbitMQ and an S3 store besides.
+# "stores": the servers, and RabbitMQ, an S3 store and, when tests/kafka has gathered it, Kafka.
 BACKENDS = ("embedded", "servers", "stores")
 
 STEPS = 120
@@ -52,7 +54,19 @@ def backend_of(name, folder):
             found["queue"] = stack.enter_context(Broker()).url
             found["store"] = stack.enter_context(Seaweed())
             found["store"].client().create_bucket(Bucket=BUCKET)
+            if kafka_server.jars_folder().exists():
+                found["events"], found["events_line"] = far_kafka(stack)
         yield found
+
+
+def far_kafka(stack):
+    """Kafka names its clients the address that they come back to: that of the line to it, which all
+    runs share for that reason."""
+    kafka = kafka_server.Kafka()
+    line = Wire(kafka.far_port)
+    stack.callback(line.close)
+    kafka.line_port = line.port
+    return stack.enter_context(kafka), line
 
 
 def simulate(seed, steps, folder, backend, keep=False):

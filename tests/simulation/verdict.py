@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import json
 import time
 import zipfile
 
@@ -11,6 +12,7 @@ from ledger import whole
 from link import Broken
 
 from backends import rows
+from topic import messages, read_by_partition
 
 PATHS = ("/v1/library", "/v1/albums", "/v1/objects", "/v1/objects?limit=3", "/v1/changes?since=0",
          "/v1/photos", "/v1/photos?trashed=true", "/v1/photos?favourite=true", "/v1/photos?tag=t1",
@@ -148,6 +150,25 @@ def check_person(devices):
     removed = check_log(devices[0], objects)
     check_photos(devices[0], objects)
     check_writes(devices[0], objects, removed)
+
+
+def check_topic(machine, devices_of):
+    """Kafka has each event of the log, once or more, in order for each person."""
+    if not machine.kafka:
+        return
+    found = messages(machine.kafka, machine.topic)
+    heads, seen = {}, {}
+    for devices in devices_of:
+        user = get(devices[0].link, "/v1/me").json()["id"]
+        heads[user] = get(devices[0].link, "/v1/library").json()["seq"]
+        seen |= {(user, *key): json.loads(text) for key, text in devices[0].ledger.seen.items()}
+    reached = read_by_partition(found)
+    hold(reached == {user: seq for user, seq in heads.items() if seq},
+         f"the topic goes to {reached}, the log to {heads}")
+    for _, user, event in found:
+        thing = seen.get((user, event["kind"], event["object"], event["version"]))
+        hold(thing and (thing["seq"], thing.get("removed", False)) == (event["seq"], event["removed"]),
+             f"the topic has {event}, the log {thing}")
 
 
 def told(devices_of):
