@@ -9,7 +9,7 @@ import uuid
 import requests
 
 from ledger import whole
-from link import Broken, NoAnswer
+from link import Broken, NoAnswer, Reply
 
 
 def uuid7(chance, ms):
@@ -33,7 +33,7 @@ class Device:
         self.name, self.link, self.ledger, self.trace = name, link, ledger, trace
         self.objects, self.cursor = {}, 0
         self.outbox, self.answered, self.sending = [], [], []
-        self.resyncs = 0
+        self.outdated = 0  # times that it had to read everything anew
 
     def of_kind(self, kind, trashed=None):
         found = [each for (which, _), each in sorted(self.objects.items()) if which == kind]
@@ -61,7 +61,7 @@ class Device:
         while True:
             reply = self.link.call("GET", f"/v1/changes?since={self.cursor}&limit={limit}")
             if reply.status == 410:
-                self.resync(limit)
+                self.begin_anew(reply, limit)
                 continue
             if reply.status != 200:
                 raise Broken(f"changes since {self.cursor}: {reply}")
@@ -75,8 +75,17 @@ class Device:
             if not page["more"]:
                 return
 
+    def begin_anew(self, reply, limit):
+        """It was away for too long."""
+        horizon = reply.json().get("horizon", 0)
+        if reply.code() != "cursor_too_old" or horizon <= self.cursor:
+            raise Broken(f"changes since {self.cursor}: {reply}")
+        self.resync(limit)
+        if self.cursor < horizon:
+            raise Broken(f"all objects are those of {self.cursor}, and changes begin at {horizon}")
+        self.outdated += 1
+
     def resync(self, limit=1000):
-        self.resyncs += 1
         found, after, seq = {}, "", None
         while after is not None:
             reply = self.link.call("GET", f"/v1/objects?limit={limit}"
@@ -101,6 +110,9 @@ class Device:
         url = self.link.machine.url + "/v1/changes/stream"
         try:
             with requests.get(url, headers=headers, stream=True, timeout=10) as stream:
+                if stream.status_code == 410:
+                    self.begin_anew(Reply(410, stream.headers, stream.content), 1000)
+                    return
                 if stream.status_code != 200:
                     raise NoAnswer(stream.status_code)
                 seq = None

@@ -41,7 +41,7 @@ class Machine(Server):
         self.mounted = may_mount(self.disk)
         self.data, self.listen = self.disk / "data", "127.0.0.1:0"
         self.data.mkdir()
-        self.clock_file, self.clock_s = folder / "clock", 0
+        self.clock_file, self.clock_s, self.days = folder / "clock", 0, 0
         # S3 refuses whoever's clock is wrong, and librdkafka waits by one that cannot be faked.
         self.jumps = FAKETIME.exists() and "store" not in backend
         settings = dict(SETTINGS)
@@ -109,18 +109,22 @@ class Machine(Server):
         pass
 
     def command(self, *words):
-        """One of the binary's commands on the same data, with the right clock."""
-        environment = {name: value for name, value in self.environment.items() if name != "LD_PRELOAD"}
-        return subprocess.run([BINARY, *words, "--data", self.data], env=environment, capture_output=True,
-                              text=True, timeout=120, check=False)
+        """One of the binary's commands on the same data, with the same clock."""
+        return subprocess.run([BINARY, *words, "--data", self.data], env=self.environment,
+                              capture_output=True, text=True, timeout=120, check=False)
 
     # What can go wrong.
 
     def set_clock(self, seconds):
+        """How much it is wrong, besides the days that went by."""
         self.clock_s = seconds
         new = self.clock_file.with_suffix(".new")
-        new.write_text(f"{seconds:+d}\n")
+        new.write_text(f"{seconds + self.days * 86400:+d}\n")
         new.rename(self.clock_file)
+
+    def pass_days(self, days):
+        self.days += days
+        self.set_clock(self.clock_s)
 
     def fill(self):
         """Takes all room that the disk has left."""

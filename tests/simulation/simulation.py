@@ -25,8 +25,11 @@ ACTIONS = {"send": 16, "go on sending": 22, "change photo": 16, "make album": 4,
            "remove album": 2, "make edit": 5, "change edit": 14, "remove edit": 1, "trash": 4,
            "restore": 3, "purge": 3, "flush": 22, "follow": 12, "listen": 3, "resync": 1, "look": 4,
            "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
-FAULTS = {"kill": 3, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4}
+FAULTS = {"kill": 3, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4, "days": 4}
 WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault"}
+# Of a run in which days pass: what is older than a day goes from the log, and nothing else does.
+FORGETTING = {"changes_keep_days": 1, "blob_grace_s": 30 * 86400}
+DAYS = 2  # at once
 CLOCKS_S = (-86400, -7200, -90, 90, 3600, 6 * 3600)
 
 
@@ -40,6 +43,9 @@ class Simulation:
         self.pending_heals = []
         self.ms = 1_760_000_000_000
         self.machine = Machine(folder, backend)
+        self.forgets = self.machine.jumps and random.Random(f"{seed}/forgets").random() < 0.4
+        if self.forgets:
+            self.machine.change_settings(**FORGETTING)
         self.files, self.devices_of, self.devices = [], [], []
 
     def without(self):
@@ -280,7 +286,7 @@ class Simulation:
 
     def fault(self, device, chance, step):
         can = {"kill": True, "kill in between": True, "clock": self.machine.jumps,
-               "disk": self.machine.mounted, "cut": bool(self.machine.wires)}
+               "disk": self.machine.mounted, "cut": bool(self.machine.wires), "days": self.forgets}
         names = [name for name in FAULTS if can[name]]
         name = chance.choices(names, [FAULTS[name] for name in names])[0]
         self.counts[name] = self.counts.get(name, 0) + 1
@@ -295,6 +301,10 @@ class Simulation:
             self.machine.set_clock(chance.choice(CLOCKS_S))
             self.trace(f"  clock {self.machine.clock_s:+d} s")
             self.later(until, name, lambda: self.machine.set_clock(0))
+        elif name == "days":
+            self.machine.kill()
+            self.machine.pass_days(DAYS)
+            self.revive()  # when it begins it looks for what is old
         elif name == "disk":
             self.machine.fill()
             self.later(until, name, self.machine.free)
@@ -402,6 +412,7 @@ class Simulation:
     def check(self):
         for devices in self.devices_of:
             check_person(devices)
+        self.counts["began anew"] = sum(device.outdated for device in self.devices)
         check_topic(self.machine, self.devices_of)
         check_store(self.machine)
         check_rebuild(self.machine, self.devices_of)
