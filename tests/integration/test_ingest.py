@@ -12,6 +12,7 @@ from backends import running
 from library import changed, download, listed, photo_of, picture, send, settled
 from people import Person, problem
 from test_accounts import CHEAP
+from test_erasure import execute
 
 BACKENDS = ["embedded", "servers"]
 
@@ -150,6 +151,15 @@ def test_a_pair_goes_the_same_ways(ada, order):
     # The setting trash_days is 0 here: the next round removes both for good.
     assert harness.eventually(lambda: listed(ada) == [alone] and listed(ada, trashed="true") == [])
     assert [ada.call("GET", f"/v1/photos/{photo_id}").status_code for photo_id in ids] == [404, 404]
+
+
+def test_the_trash_is_emptied_although_the_clock_was_set_back(ada):
+    photo, _ = send(ada, picture(21), "old.jpg")
+    settled(ada, photo)
+    execute(ada.server, "UPDATE sync_setting SET value = '00099999999999999999'"
+                        " WHERE name = 'trash-lease'")
+    ada.call("DELETE", f"/v1/photos/{photo}")
+    assert harness.eventually(lambda: ada.call("GET", f"/v1/photos/{photo}").status_code == 404)
 
 
 def test_names_that_are_alike_are_no_pair(ada):

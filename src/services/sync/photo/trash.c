@@ -25,7 +25,7 @@ const DbStatement trash_statements[_TRASH_STATEMENT_MAX] = {
     [LEASE_TAKE] = {"trash_lease_take",
                     "INSERT INTO sync_setting (name, value) VALUES ('trash-lease', ?)"
                     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-                    " WHERE sync_setting.value < ?",
+                    " WHERE sync_setting.value < ? OR sync_setting.value > excluded.value",
                     2, 0},
 };
 const size_t trash_statements_len = _TRASH_STATEMENT_MAX;
@@ -51,7 +51,8 @@ typedef struct Round {
     PurgedBlobs purged;
 } Round;
 
-/* Times of so many digits sort as text. */
+/* Times of so many digits sort as text. A lease that lasts longer than a new one is from before the
+ * clock was set back. */
 static const char *time_text(int64_t us, Arena *arena) {
     return arena_printf(arena, "%020lld", (long long)us);
 }

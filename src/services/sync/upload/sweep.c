@@ -24,7 +24,8 @@ const DbStatement sweep_statements[_SWEEP_STATEMENT_MAX] = {
     [SWEEP_LEASE] = {"sweep_lease",
                      "INSERT INTO sync_setting (name, value) VALUES ('sweep-lease', ?)"
                      " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-                     " WHERE sync_setting.value < ? OR sync_setting.value LIKE ?",
+                     " WHERE sync_setting.value < ? OR sync_setting.value LIKE ?"
+                     " OR sync_setting.value > excluded.value",
                      3, 0},
     [SWEEP_EXPIRED] = {"sweep_expired",
                        "SELECT user_id, upload_id, blob_name FROM sync_upload"
@@ -60,7 +61,9 @@ typedef struct Round {
     DbRows rows; /* of SWEEP_EXPIRED */
 } Round;
 
-/* Times of so many digits sort as text; who has it keeps it, because it knows the suspects. */
+/* Times of so many digits sort as text; who has it keeps it, because it knows the suspects. One
+ * that lasts longer than a new one is from before the clock was set back, or the grace made
+ * shorter. */
 static int take_lease(DbTx *tx, void *userdata) {
     Round *round = userdata;
     int64_t until_us = round->now_us + 2 * (int64_t)every_s(round->sweep) * SECOND_US;
