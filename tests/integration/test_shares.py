@@ -12,6 +12,7 @@ from backends import running
 from library import changed, picture, send, settled
 from people import Person, problem
 from test_accounts import CHEAP
+from test_changes import uuid7
 
 BACKENDS = ["embedded", "servers"]
 PRIVATE = {"place", "camera", "tags", "albums", "favourite", "blob", "pair", "edit", "phash"}
@@ -120,6 +121,19 @@ def test_a_link_expires(ada, server):
     while time.time() * 1000 <= share["expires"]:
         assert visit(server, share).status_code in (200, 404)
     assert problem(visit(server, share)) == (404, "not_found")
+
+
+def test_a_link_that_has_expired_is_answered_again_as_it_was(ada):
+    _, photos = album_of(ada, picture(13))
+    body = {"photos": [photos[0]["id"]], "expires": int(time.time() * 1000) + 1500}
+    key = {"Idempotency-Key": uuid7()}
+    first = ada.call("POST", "/v1/shares", body, headers=key)
+    assert first.status_code == 201, first.text
+    while time.time() * 1000 <= body["expires"]:
+        assert ada.call("GET", "/v1/shares").status_code == 200
+    again = ada.call("POST", "/v1/shares", body, headers=key)
+    assert (again.status_code, again.content) == (201, first.content)
+    assert problem(ada.call("POST", "/v1/shares", body)) == (400, "invalid_field")
 
 
 def test_originals_only_where_they_may_be_downloaded(ada, server):

@@ -86,9 +86,6 @@ static SyncFailure check_fields(SyncCall *call, const Fields *body, const json_t
     if (body->password && strlen(body->password) < PASSWORD_LEN_MIN) {
         return wrong(call, "password: give at least 8 bytes.");
     }
-    if (body->expires > 0 && (int64_t)body->expires * 1000 <= call->now_us) {
-        return wrong(call, "expires: give a time that is still to come.");
-    }
     return change_new_id(call, body->id, &act->share.id);
 }
 
@@ -148,8 +145,14 @@ static int add(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failur
     Library library = library_of_call(call);
     Uuid *ids;
     size_t n;
-    int r = check_shown(tx, call, act, ret_failure);
+    int r;
 
+    /* Here, since what was answered once is answered so again, also after that time. */
+    if (act->share.expires_us > 0 && act->share.expires_us <= call->now_us) {
+        *ret_failure = wrong(call, "expires: give a time that is still to come.");
+        return 0;
+    }
+    r = check_shown(tx, call, act, ret_failure);
     if (r == 0 && *ret_failure == SYNC_FAILURE_NONE) {
         r = share_list(tx, &library, &ids, &n);
         if (r == 0 && n >= SHARES_MAX) {
