@@ -10,6 +10,7 @@ import requests
 
 from ledger import whole
 from link import Broken, NoAnswer, Reply
+from share import Share
 
 
 def uuid7(chance, ms):
@@ -86,6 +87,9 @@ class Device:
         self.outdated += 1
 
     def resync(self, limit=1000):
+        self.objects, self.cursor = self.read_all(limit)
+
+    def read_all(self, limit=1000):
         found, after, seq = {}, "", None
         while after is not None:
             reply = self.link.call("GET", f"/v1/objects?limit={limit}"
@@ -98,7 +102,11 @@ class Device:
                 self.ledger.observed(thing)
                 found[thing["kind"], thing["id"]] = thing
             after = page["next"]
-        self.objects, self.cursor = found, seq
+        return found, seq
+
+    def visit(self, share):
+        share.visit(self.link, lambda: [thing for (kind, _), thing in sorted(
+            self.read_all()[0].items()) if kind == "photo"])
 
     def listen(self):
         """By the stream, as far as the library went when it began."""
@@ -203,15 +211,28 @@ class Device:
             pass  # it is gone meanwhile
         elif mutation.kind == "purge" and reply.status == 409:
             pass  # it is not in the trash any more
-        elif mutation.kind == "new edit" and reply.status == 400:
-            if not self.ledger.may_be_gone(mutation.body["photo"]):
+        elif mutation.kind in ("new edit", "new share") and reply.status == 400:
+            if not self.may_be_in_vain(mutation.body):
                 raise Broken(f"{mutation}: {reply}")
         else:
             raise Broken(f"{mutation}: {reply}")
 
+    def may_be_in_vain(self, body):
+        """Whether what it is about may be gone, or its time be over."""
+        photos = body.get("photos", [body["photo"]] if "photo" in body else [])
+        return any(map(self.ledger.may_be_gone, photos)) \
+            or ("album", body.get("album")) in self.ledger.removing \
+            or body.get("expires", 1e300) <= self.link.machine.now_ms()
+
     def done(self, mutation, reply):
         ledger, kind, target = self.ledger, mutation.kind, mutation.target
         thing = reply.json() if reply.content else None
+        if kind == "new share":
+            ledger.shares[thing["id"]] = Share(thing, mutation.body)
+            return
+        if kind == "revoke share":
+            ledger.shares[target].revoked = True
+            return
         if thing:
             self.take(thing)
         if kind in ("new album", "new edit"):

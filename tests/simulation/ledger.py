@@ -16,7 +16,8 @@ class Ledger:
         self.photos = {}        # id: content, of all that were acknowledged
         self.purging = set()    # ids that somebody has asked to remove for good
         self.purged = set()     # those of them that this was acknowledged of
-        self.removed = set()    # (kind, id) of albums and edits
+        self.removing = set()   # (kind, id) of albums and edits that somebody has asked to remove
+        self.removed = set()    # those of them that this was acknowledged of
         self.made = {}          # (kind, id): mark
         self.writes = {}        # (kind, id): [(version, members)]
         self.sent = []          # contents, each time that somebody sent one on purpose
@@ -24,6 +25,7 @@ class Ledger:
         self.paired = set()     # contents that were sent as half of a pair
         self.seen = {}          # (kind, id, version): what it was
         self.diverged = {}      # id of an edit: the edit that it comes from
+        self.shares = {}        # id: the link, of all that were acknowledged
 
     def observed(self, thing):
         """One version of an object is the same whoever asks, and whenever."""

@@ -49,7 +49,8 @@ class Link:
 
     def call(self, method, path, body=None, headers=None, json=None, **kwargs):
         """The answer; or NoAnswer, also for what says that it was not done and may be tried again."""
-        headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        headers = {name: value for name, value in {"Authorization": f"Bearer {self.token}",
+                                                   **(headers or {})}.items() if value is not None}
         if json is not None:
             body = json_text.dumps(json).encode()
             headers["Content-Type"] = "application/json"

@@ -24,12 +24,13 @@ from people import Person
 ACTIONS = {"send": 16, "go on sending": 22, "change photo": 16, "make album": 4, "rename album": 4,
            "remove album": 2, "make edit": 5, "change edit": 14, "remove edit": 1, "trash": 4,
            "restore": 3, "purge": 3, "flush": 22, "follow": 12, "listen": 3, "resync": 1, "look": 4,
-           "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
+           "make share": 4, "revoke share": 1, "visit": 4, "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
 FAULTS = {"kill": 3, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4, "days": 4}
 WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault"}
 # Of a run in which days pass: what is older than a day goes from the log, and nothing else does.
 FORGETTING = {"changes_keep_days": 1, "blob_grace_s": 30 * 86400}
 DAYS = 2  # at once
+EXPIRE_S = (1, 60, 5000, 4 * 86400)
 CLOCKS_S = (-86400, -7200, -90, 90, 3600, 6 * 3600)
 
 
@@ -183,6 +184,7 @@ class Simulation:
     def remove_album(self, device, chance, _):
         if albums := device.of_kind("album"):
             album = chance.choice(albums)
+            device.ledger.removing.add(("album", album["id"]))
             device.queue("remove", "DELETE", f"/v1/albums/{album['id']}",
                          target=("album", album["id"]),
                          version=chance.choice((None, album["version"])))
@@ -204,6 +206,7 @@ class Simulation:
     def remove_edit(self, device, chance, _):
         if edits := device.of_kind("edit"):
             edit = chance.choice(edits)
+            device.ledger.removing.add(("edit", edit["id"]))
             device.queue("remove", "DELETE", f"/v1/edits/{edit['id']}",
                          target=("edit", edit["id"]), version=edit["version"])
 
@@ -249,6 +252,30 @@ class Simulation:
                     raise Broken(f"{photo['id']} is lost")
             elif reply.content != device.ledger.photos.get(photo["id"], reply.content):
                 raise Broken(f"{photo['id']} is another file")
+
+    def make_share(self, device, chance, _):
+        photos, albums = device.of_kind("photo"), device.of_kind("album")
+        body = {"allow_download": chance.random() < 0.8}
+        if albums and chance.random() < 0.5:
+            body["album"] = chance.choice(albums)["id"]
+        elif photos:
+            body["photos"] = [photo["id"] for photo in chance.sample(
+                photos, chance.randint(1, len(photos)))]
+        else:
+            return
+        if chance.random() < 0.4:
+            body["expires"] = int(self.machine.now_ms() + 1000 * chance.choice(EXPIRE_S))
+        device.queue("new share", "POST", "/v1/shares", body)
+
+    def revoke_share(self, device, chance, _):
+        if shares := list(device.ledger.shares.values()):
+            share = chance.choice(shares)
+            share.revoking = True
+            device.queue("revoke share", "DELETE", f"/v1/shares/{share.id}", target=share.id)
+
+    def visit(self, device, chance, _):
+        if shares := list(device.ledger.shares.values()):
+            device.visit(chance.choice(shares))
 
     def late_copy(self, device, *_):
         device.late()

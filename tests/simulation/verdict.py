@@ -146,6 +146,16 @@ def check_writes(device, objects):
             hold(objects["edit", edit]["state"].get("diverged_from") == origin, f"{edit} forgot {origin}")
 
 
+def check_shares(device):
+    """Each link opens what it is to open, and none was made twice."""
+    shares = device.ledger.shares
+    listed = {share["id"] for share in get(device.link, "/v1/shares").json()["shares"]}
+    hold(listed == {share for share in shares if not shares[share].revoked},
+         f"there are the links {listed} of {shares}")
+    for share in shares.values():
+        device.visit(share)
+
+
 def photo_of(ledger, edit):
     """The photo of an edit that diverged from another."""
     while edit[1] in ledger.diverged:
@@ -161,6 +171,7 @@ def check_person(devices):
     removed = check_log(devices[0], objects, horizon)
     check_photos(devices[0], objects)
     check_writes(devices[0], objects)
+    check_shares(devices[0])
     if not horizon:
         check_tombstones(devices[0].ledger, removed)
 
