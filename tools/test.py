@@ -105,12 +105,14 @@ def suites():
               junit=REPORTS / "tests-e2e.xml", environment=BINARY),
         # Gathers Kafka, which the simulation uses where it is there.
         pytest_suite("tests/kafka", full_only=True, arguments=["-rP"]),
-        # 20 seeds always; before a release as many of 500 as fit into 40 minutes altogether.
+        # 20 seeds always; before a release as many of 500 as fit into 20 minutes altogether: most of
+        # a run is waiting, so several go side by side.
         pytest_suite("tests/simulation"),
         *(Suite(f"tests/simulation, {name}",
                 [PYTHON, "tests/simulation/run.py", "--seeds", "1-500", "--minutes", minutes,
-                 "--backend", name], full_only=True, environment=BINARY)
-          for name, minutes in (("embedded", "18"), ("servers", "15"), ("stores", "7"))),
+                 "--jobs", jobs, "--backend", name], full_only=True, environment=BINARY)
+          for name, minutes, jobs in (("embedded", "11", "6"), ("servers", "4", "4"),
+                                      ("split", "3", "3"), ("stores", "3", "2"))),
         pytest_suite("tests/failover", full_only=True, arguments=["-rP"]),
         Suite("fuzzing, a minute each", ["tools/fuzz.sh"], full_only=True),
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server and what it runs on, each part of which can fail: the process, the clock, the disk, and
+"""The server and what it runs on, each part of which can fail: its processes, the clock, the disk, and
 the lines to the database, the cache, the queue, the store and Kafka."""
 
 import contextlib
@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / name) for name in ("integration", "contract", "kafka")]
 
-from harness import BINARY, Server  # noqa: E402
+from backends import PROXY_ADDRESS, Proxy, free_address  # noqa: E402
+from harness import BINARY  # noqa: E402
+from part import Part  # noqa: E402
 from postgres_server import psql  # noqa: E402
 from wire import Wire  # noqa: E402
 
@@ -30,18 +32,18 @@ def may_mount(folder):
                           capture_output=True, check=False).returncode == 0
 
 
-class Machine(Server):
+class Machine:
     """`backend`: what many runs share: nothing, or URLs of a `database` and a `cache`, perhaps of
-    a `queue`, a `store` of S3, and Kafka for `events` with the `events_line` that leads to it."""
+    a `queue`, a `store` of S3, and Kafka for `events` with the `events_line` that leads to it. With
+    `split` the user and the sync part are processes of their own, behind nginx."""
 
-    def __init__(self, folder, backend):  # pylint: disable=super-init-not-called
+    def __init__(self, folder, backend):
         self.folder, self.wires, self.full, self.cut_off = folder, {}, False, set()
         self.closing, self.kafka, self.topic = contextlib.ExitStack(), None, None
         self.disk = folder / "disk"
         self.disk.mkdir(parents=True)
         self.mounted = may_mount(self.disk)
-        self.data, self.listen = self.disk / "data", "127.0.0.1:0"
-        self.data.mkdir()
+        self.data = self.disk / "data"
         self.clock_file, self.clock_s, self.days = folder / "clock", 0, 0
         # S3 refuses whoever's clock is wrong, and librdkafka waits by one that cannot be faked.
         self.jumps = FAKETIME.exists() and "store" not in backend
@@ -52,7 +54,30 @@ class Machine(Server):
         self.environment = {name: value for name, value in os.environ.items()
                             if not name.startswith("IMAGESYNC_")} | self.faked()
         self.change_settings(**settings)
-        self.starts, self.process = 0, None
+        self.down = set()  # parts that were killed and wait to be started
+        if "split" in backend:
+            self._split()
+        else:
+            self.parts, self.proxy = [Part("server", folder, self.data, SETTINGS["services"])], None
+
+    def _split(self):
+        user, nobody, sync = [free_address() for _ in range(3)]
+        self.proxy = Proxy(self.folder / "proxy", user, nobody, sync)
+        self.closing.callback(self.proxy.stop)
+        self.change_settings(trusted_proxies=PROXY_ADDRESS, public_url=self.url)
+        self.parts = [
+            Part("user", self.folder, self.data, "user,worker", user),
+            Part("sync", self.folder, self.disk / "sync", "sync,worker", sync,
+                 IMAGESYNC_MIGRATE_ON_START="no", IMAGESYNC_USER_SERVICE=f"http://{user}",
+                 IMAGESYNC_SERVICE_KEY=str(self.data / "service.key"))]
+
+    @property
+    def port(self):
+        return (self.proxy or self.parts[0]).port
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
 
     def _lines(self, backend):
         """Its own database of the server, behind lines of its own."""
@@ -99,15 +124,28 @@ class Machine(Server):
                 "FAKETIME_FORCE_MONOTONIC_FIX": "0", "NO_FAKE_STAT": "1"}
 
     def start(self):
-        """Once more on the same data; devices need not wait until its workers are ready."""
-        if self.kafka and self.starts:  # as if the half minute were over that a killed relay has
+        """What does not run."""
+        if self.kafka and self.parts[0].starts:  # as if a killed relay's half minute were over
             psql(self.environment["IMAGESYNC_DATABASE"], "UPDATE event_relay SET until_us = 0")
-        self.starts += 1
-        self.log_path = self.folder / f"server-{self.starts}.log"
-        super().start()
+        for part in self.parts:
+            if not part.alive():
+                part.run(self.environment)
+        self.down.clear()
 
-    def _wait_until_ready(self):
-        pass
+    def alive(self):
+        return all(part.alive() for part in self.parts)
+
+    def kill(self):
+        for part in self.parts:
+            part.kill()
+
+    def kill_part(self, part):
+        self.down.add(part)
+        part.kill()
+
+    def ended(self):
+        """Parts that nobody has killed."""
+        return [part for part in self.parts if part not in self.down and not part.alive()]
 
     def command(self, *words):
         """One of the binary's commands on the same data, with the same clock."""
@@ -170,8 +208,7 @@ class Machine(Server):
         return self.cut_off - {"events"}
 
     def close(self):
-        if self.process and self.alive():
-            self.kill()
+        self.kill()
         self.closing.close()
         if self.mounted:
             subprocess.run(["umount", "-l", self.disk], check=False)

@@ -29,8 +29,9 @@ import kafka_server
 from rabbitmq_server import Broker
 from seaweed_server import Seaweed
 
-# "stores": the servers, and RabbitMQ, an S3 store and, when tests/kafka has gathered it, Kafka.
-BACKENDS = ("embedded", "servers", "stores")
+# "split": the servers, and user and sync part behind nginx. "stores": the servers, and RabbitMQ, an S3
+# store and, when tests/kafka has gathered it, Kafka.
+BACKENDS = ("embedded", "servers", "split", "stores")
 
 STEPS = 120
 
@@ -56,6 +57,8 @@ def backend_of(name, folder):
             found["store"].client().create_bucket(Bucket=BUCKET)
             if kafka_server.jars_folder().exists():
                 found["events"], found["events_line"] = far_kafka(stack)
+        if name == "split":
+            found["split"] = True
         yield found
 
 

@@ -25,7 +25,7 @@ ACTIONS = {"send": 16, "go on sending": 22, "change photo": 16, "make album": 4,
            "remove album": 2, "make edit": 5, "change edit": 14, "remove edit": 1, "trash": 4,
            "restore": 3, "purge": 3, "flush": 22, "follow": 12, "listen": 3, "resync": 1, "look": 4,
            "make share": 4, "revoke share": 1, "visit": 4, "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
-FAULTS = {"kill": 3, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4, "days": 4}
+FAULTS = {"kill": 3, "kill a part": 4, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4, "days": 4}
 WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault"}
 # Of a run in which days pass: what is older than a day goes from the log, and nothing else does.
 FORGETTING = {"changes_keep_days": 1, "blob_grace_s": 30 * 86400}
@@ -108,8 +108,8 @@ class Simulation:
                 self.trace(f"{step} heals: {name}")
                 heal()
                 self.pending_heals.remove((due, name, heal))
-        if not self.machine.alive():
-            raise Broken(f"the server ended by itself:\n{self.machine.log_tail()}")
+        for part in self.machine.ended():
+            raise Broken(f"the {part.name} ended by itself:\n{part.log_tail()}")
         device = chance.choice(self.devices)
         device.link.chance = chance
         action = chance.choices(list(ACTIONS), ACTIONS.values())[0]
@@ -312,7 +312,7 @@ class Simulation:
     # What goes wrong.
 
     def fault(self, device, chance, step):
-        can = {"kill": True, "kill in between": True, "clock": self.machine.jumps,
+        can = {"kill": True, "kill a part": self.machine.proxy, "kill in between": True, "clock": self.machine.jumps,
                "disk": self.machine.mounted, "cut": bool(self.machine.wires), "days": self.forgets}
         names = [name for name in FAULTS if can[name]]
         name = chance.choices(names, [FAULTS[name] for name in names])[0]
@@ -322,6 +322,11 @@ class Simulation:
         if name == "kill":
             self.machine.kill()
             self.revive()
+        elif name == "kill a part":
+            part = chance.choice(self.machine.parts)
+            self.trace(f"  without the {part.name}")
+            self.machine.kill_part(part)
+            self.later(until, name, self.revive)
         elif name == "kill in between":
             self.kill_in_between(device, chance)
         elif name == "clock":
