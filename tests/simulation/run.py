@@ -158,7 +158,7 @@ def side_by_side(arguments, folder):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and disks go too
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", dest="seeds", type=seeds_of)
+    parser.add_argument("--seed", dest="seeds", type=seeds_of, default=argparse.SUPPRESS)
     parser.add_argument("--seeds", type=seeds_of, default=range(1, 21), metavar="A-B")
     parser.add_argument("--jobs", type=int, default=1, help="seeds side by side")
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -183,7 +183,8 @@ def main():
         print(reason)
     if not failed and not arguments.folder:
         shutil.rmtree(folder, ignore_errors=True)
-    return 1 if failed or not done else 0
+    left = not arguments.minutes and done < len(arguments.seeds)
+    return 1 if failed or left or not done else 0
 
 
 if __name__ == "__main__":

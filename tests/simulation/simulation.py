@@ -402,7 +402,7 @@ class Simulation:
         self.until(lambda: all(self.caught_up(device) for device in self.devices), 30,
                    "devices that do not catch up")
         if self.machine.kafka:
-            self.until(self.relayed, 30, "events that are not relayed")
+            self.until(self.relayed, 60, "events that are not relayed")
 
     def until(self, probe, seconds, what):
         end = time.monotonic() + seconds
