@@ -153,6 +153,18 @@ def test_a_pair_goes_the_same_ways(ada, order):
     assert [ada.call("GET", f"/v1/photos/{photo_id}").status_code for photo_id in ids] == [404, 404]
 
 
+def test_what_is_in_the_trash_when_it_is_looked_into_is_no_half(backend, tmp_path):
+    with running(backend, tmp_path, services="user,sync", **CHEAP) as server:
+        ada = Person(server)
+        kept, _ = send(ada, picture(22, exif=exif_of()), "IMG_3.HEIC")
+        thrown, _ = send(ada, a_film(), "img_3.mov", "video/quicktime")
+        assert ada.call("DELETE", f"/v1/photos/{thrown}").status_code == 200
+        server.stop()
+        server.environment["IMAGESYNC_SERVICES"] = "user,sync,worker"
+        server.start()
+        assert not any("pair" in settled(ada, photo)["state"] for photo in (kept, thrown))
+
+
 def test_the_trash_is_emptied_although_the_clock_was_set_back(ada):
     photo, _ = send(ada, picture(21), "old.jpg")
     settled(ada, photo)
