@@ -29,6 +29,7 @@ class Wire:
 
     def close(self):
         self.cut()
+        self.listener.shutdown(socket.SHUT_RDWR)  # which ends who waits in accept()
         self.listener.close()
 
     def _accept(self):
