@@ -4,10 +4,12 @@
     with Broker() as broker:
         broker.url
         broker.kill(); broker.start()  # what was confirmed is there again
+        with broker.host("other") as url: ...  # queues of its own
 
 It ends with the `with` block, and with this process whatever ends it.
 """
 
+import contextlib
 import os
 import shutil
 import socket
@@ -19,6 +21,7 @@ from pathlib import Path
 from postgres_server import free_port, wait_for
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 START_S = 120
 # For a machine that does other things too; and little said.
 CONFIG = """
@@ -89,6 +92,22 @@ class Broker:
         """As if its machine had lost power, but for what the kernel had not written yet."""
         self.processes["server"].kill()
         self.processes["server"].wait()
+
+    def control(self, *words):
+        environment = self.environment()
+        subprocess.run([CONTROL, "-q", "-n", environment["RABBITMQ_NODENAME"], *words], check=True,
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=START_S,
+                       cwd=self.folder, env=environment)
+
+    @contextlib.contextmanager
+    def host(self, name):
+        """The address of a virtual host, which goes with its queues."""
+        self.control("add_vhost", name)
+        self.control("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        try:
+            yield self.url + name
+        finally:
+            self.control("delete_vhost", name)
 
     def wait_for_registry(self, since):
         """Until it has written down which quorum queues there are. One that was made just before a

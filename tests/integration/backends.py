@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the binary runs on: nothing else, or PostgreSQL and Redis of this test run, on 127.0.0.1;
-as one process, or as its user, image and sync part behind nginx."""
+"""What the binary runs on: nothing else, or PostgreSQL and Redis of this test run, on 127.0.0.1,
+perhaps with RabbitMQ and S3 besides; as one process, or as its user, image and sync part behind
+nginx."""
 
 import contextlib
 import hashlib
@@ -12,6 +13,7 @@ import subprocess
 import sys
 
 from harness import KEY, ROOT, Server
+from stores import stores
 
 sys.path.insert(0, str(ROOT / "tests" / "contract"))
 
@@ -169,7 +171,7 @@ class SplitServer(Server):
         return sum(part.metric(line_start) for part in self.parts())
 
 
-NAMES = ("embedded", "servers", "split")
+NAMES = ("embedded", "servers", "split", "stores")
 
 
 @contextlib.contextmanager
@@ -179,6 +181,8 @@ def running(name, folder, keys=KEY, **settings):
     with contextlib.ExitStack() as stack:
         settings.update(stack.enter_context(
             embedded(folder) if name == "embedded" else servers(folder, processes)))
+        if name == "stores":
+            settings.update(stack.enter_context(stores()))
         server = (SplitServer if name == "split" else Server)(folder / "server", keys, **settings)
         server.backend = name
         server.redis = processes[0] if processes else None

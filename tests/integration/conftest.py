@@ -4,6 +4,7 @@
 import pytest
 
 import backends
+import stores
 from harness import KEY, Server, Site, encode, photo
 
 KEYS = ",".join([KEY, "poor:0.25", "empty:0", "ten:10", "broke:1.5"])
@@ -20,6 +21,12 @@ def pytest_generate_tests(metafunc):
         names = metafunc.config.getoption("backend") or getattr(
             metafunc.module, "BACKENDS", ["embedded"])
         metafunc.parametrize("backend", names, scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_stores():
+    yield
+    stores.running.close()
 
 
 @pytest.fixture(scope="session")

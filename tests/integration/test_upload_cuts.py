@@ -4,7 +4,6 @@
 import contextlib
 import os
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,8 @@ from harness import descendants, eventually
 from people import Person, problem
 from test_accounts import CHEAP
 from uploading import (
-    JPEG, OCTETS, PATH, TUS, begin_patch, check, create, created, head, jpeg, offset, original, patch)
+    JPEG, OCTETS, PATH, TUS, begin_patch, check, create, created, head, is_read, jpeg, offset,
+    original, patch)
 
 BACKENDS = ["embedded", "servers"]
 SETTINGS = {"services": "user,sync", **CHEAP}
@@ -66,11 +66,6 @@ def test_a_cut_where_the_store_has_edges(ada, cut):
     assert check(ada, data) == [("known", whole.headers["Photo-Id"])]
 
 
-def largest_stage(server):
-    return max((path.stat().st_size for path in (Path(server.blobs) / "stages").rglob("*")
-                if path.is_file()), default=0)
-
-
 def test_a_creation_that_is_cut_leaves_nothing_behind(ada):
     data = jpeg(500)
     before = ada.call("GET", "/v1/library").json()
@@ -83,7 +78,7 @@ def test_who_comes_later_takes_over(ada):
     data = jpeg(3 * MIB)
     where = created(ada, len(data))
     first = begin_patch(ada, where, 0, len(data), data[:2 * MIB])
-    assert eventually(lambda: largest_stage(ada.server) >= MIB)
+    assert eventually(lambda: is_read(first))
     at = offset(ada, where)
     assert at >= MIB
     reply = patch(ada, where, at, data[at:])

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import random
 import socket
+from pathlib import Path
 
 PATH = "/v1/uploads"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
@@ -101,3 +102,12 @@ def begin_patch(person, where, at, length, data):
     assert answer.startswith(b"HTTP/1.1 100 "), answer
     to.sendall(data)
     return to
+
+
+def is_read(connection):
+    """Whether the server has taken all bytes that were sent to it over 127.0.0.1."""
+    ends = [f"0100007F:{port:04X}" for port in (connection.getsockname()[1],
+                                                connection.getpeername()[1])]
+    queues = [line.split()[4] for line in Path("/proc/net/tcp").read_text().splitlines()
+              if sorted(line.split()[1:3]) == sorted(ends)]
+    return queues == ["00000000:00000000"] * 2
