@@ -100,8 +100,9 @@ def suites():
         pytest_suite("tests/integration", full_only=True, note="RabbitMQ and S3",
                      arguments=["--backend", "stores"],
                      files=[f"test_{name}.py" for name in (
-                         "backup", "changes", "form_uploads", "ingest", "library", "photos",
-                         "rebuild", "shares", "upload_cuts", "upload_sweep", "uploads", "zip")]),
+                         "backup", "changes", "form_uploads", "ingest", "ingest_crashes",
+                         "library", "photos", "rebuild", "shares", "upload_cuts", "upload_sweep",
+                         "uploads", "zip")]),
         pytest_suite("tests/integration", full_only=True, note="a file of 2 GB",
                      arguments=["-k", "large"], files=["test_upload_cuts.py"],
                      environment={"IMAGESYNC_LARGE": "1"}),

@@ -10,6 +10,7 @@
 #include "app/file_io.h"
 #include "app/registry.h"
 #include "base/error.h"
+#include "services/sync/photo/ingest.h"
 
 static int open_folder(const Settings *settings, const char *id, Arena *arena, Blobs **ret_blobs,
                        char ret_id[BLOB_STORE_ID_LEN + 1], const char **reterr_text) {
@@ -60,8 +61,12 @@ int registry_open_blobs(const Settings *settings, const char *id, Arena *arena, 
 
 int registry_open_queue(const Settings *settings, Db *db, Metrics *metrics, Arena *arena,
                         Queue **ret_queue, const char **reterr_text) {
-    QueueSqlOptions sql = {.db = db, .metrics = metrics};
-    QueueRabbitmqOptions rabbitmq = {.url = settings->queue, .metrics = metrics};
+    const QueuePolicy policy = {.attempts_max = INGEST_ATTEMPTS_MAX};
+    QueueSqlOptions sql = {.db = db,
+                           .alone = db_dialect(db) == DB_DIALECT_SQLITE,
+                           .policy = policy,
+                           .metrics = metrics};
+    QueueRabbitmqOptions rabbitmq = {.url = settings->queue, .policy = policy, .metrics = metrics};
     const char *reason = NULL;
     int r;
 

@@ -201,6 +201,11 @@ static const QueueImpl sql_impl = {
     .free = sql_free,
 };
 
+static int end_leases(DbTx *tx, void *userdata) {
+    (void)userdata;
+    return queue_sql_run(tx, &queue_statements[LEASES_END], NULL, NULL);
+}
+
 int queue_sql_new(const QueueSqlOptions *options, Queue **ret_queue) {
     _cleanup_(queue_freep) Queue *queue = NULL;
     QueueSql *self = calloc(1, sizeof(*self));
@@ -231,6 +236,9 @@ int queue_sql_new(const QueueSqlOptions *options, Queue **ret_queue) {
     }
     if (r == 0) {
         r = queue_sql_follow_clock(self);
+    }
+    if (r == 0 && options->alone) {
+        r = db_write(self->db, end_leases, NULL, NULL);
     }
     if (r < 0) {
         return err_trace(r);

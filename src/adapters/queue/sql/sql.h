@@ -15,7 +15,8 @@
 #include "core/ports/queue_impl.h"
 
 typedef struct QueueSqlOptions {
-    Db *db; /* migrated; outlives the queue */
+    Db *db;     /* migrated; outlives the queue */
+    bool alone; /* no other process has jobs of it: leases that are there were a dead one's */
     QueuePolicy policy;
     uint32_t poll_ms;        /* 0: 100 */
     int64_t (*now_us)(void); /* NULL: clock_unix_us() */

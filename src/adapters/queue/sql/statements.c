@@ -32,6 +32,9 @@ const DbStatement queue_statements[_QUEUE_STATEMENTS_MAX] = {
                    6, 0},
     [PAYLOAD_GET] = {"queue_payload_get", "SELECT payload FROM queue_payload" BY_ID, 2, 1},
     [FIRST_DUE] = {"queue_first_due", "SELECT due_us FROM queue_job ORDER BY due_us LIMIT 1", 0, 1},
+    [LEASES_END] = {"queue_leases_end",
+                    "UPDATE queue_job SET due_us = since_us WHERE state = 2 AND due_us > since_us",
+                    0, 0},
     [JOB_READY] = {"queue_job_ready",
                    "UPDATE queue_job SET state = 0, counts_as = ?, turn = ?, since_us = ?,"
                    " due_us = ?, attempts = ?, reason = ?" BY_ID,

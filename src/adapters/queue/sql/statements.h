@@ -26,6 +26,7 @@ enum {
     JOB_LEASE,
     PAYLOAD_GET,
     FIRST_DUE,
+    LEASES_END,
     JOB_READY,
     JOB_DIE,
     JOB_SET_BACK,

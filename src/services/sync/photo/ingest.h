@@ -10,7 +10,10 @@
 
 #include "services/sync/internal.h"
 
-#define INGEST_SIZE_MAX ((uint64_t)512 << 20) /* of a file that is looked into */
+/* Of a job in its queue: ever later, for about two hours altogether. The last says that it is given
+ * up, so that no photo waits for a job that is dead. */
+#define INGEST_ATTEMPTS_MAX 20
+#define INGEST_SIZE_MAX     ((uint64_t)512 << 20) /* of a file that is looked into */
 
 typedef struct Ingest Ingest;
 

@@ -14,7 +14,9 @@
 
 #define NO_PICTURE_DETAIL "No pictures are made of files of this kind; the original is kept."
 #define TOO_LARGE_DETAIL  "The file is too large to be looked into; it is kept."
-#define LOST_DETAIL       "The file cannot be read from the store: tell the operator."
+#define GIVEN_UP_DETAIL                                                                            \
+    "The file could not be looked into, which is no fault of its own: tell the operator."
+#define LOST_DETAIL "The file cannot be read from the store: tell the operator."
 
 typedef struct Job {
     SyncService *service;
@@ -182,6 +184,9 @@ static IngestEnd look_into(Job *job) {
     _cleanup_(fd_closep) int fd = -1;
     int r;
 
+    if (job->lease->attempt >= INGEST_ATTEMPTS_MAX) {
+        return unreadable(job, INGEST_END_POISON, GIVEN_UP_DETAIL);
+    }
     if (job->original.size > INGEST_SIZE_MAX) {
         return unreadable(job, INGEST_END_UNREADABLE, TOO_LARGE_DETAIL);
     }
