@@ -98,7 +98,7 @@ def suites():
                          "segment", "shares", "stolen", "uploads", "urls", "ways", "zip")]),
         # All that brings, keeps or reads files.
         pytest_suite("tests/integration", full_only=True, note="RabbitMQ and S3",
-                     arguments=["--backend", "stores"],
+                     shared_out=True, arguments=["--backend", "stores"],
                      files=[f"test_{name}.py" for name in (
                          "backup", "changes", "form_uploads", "ingest", "ingest_crashes",
                          "library", "photos", "rebuild", "shares", "upload_cuts", "upload_sweep",
