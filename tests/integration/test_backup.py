@@ -22,6 +22,13 @@ BACKENDS = ["embedded", "servers"]
 
 
 @pytest.fixture
+def in_a_file(backend):
+    """Before a server is started."""
+    if backend != "embedded":
+        pytest.skip("a server of its own has its own copies")
+
+
+@pytest.fixture
 def server(backend, tmp_path):
     with running(backend, tmp_path, **CHEAP) as server:
         yield server
@@ -71,9 +78,8 @@ def originals(person):
     return found
 
 
+@pytest.mark.usefixtures("in_a_file")
 def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
-    if not server.embedded:
-        pytest.skip("a server of its own has its own copies")
     ada, bob = Person(server), Person(server)
     _, photos = library_of(ada)
     library_of(bob)
@@ -138,9 +144,30 @@ def test_a_backup_of_a_folder_goes_into_a_bucket_and_back(server, tmp_path):
             assert (told(ada), originals(ada)) == before
 
 
+@pytest.mark.usefixtures("in_a_file")
+def test_a_backup_of_a_folder_goes_into_a_bucket_and_back(server, tmp_path):
+    ada = Person(server)
+    library_of(ada)
+    settle(ada)
+    before = told(ada), originals(ada)
+    source = server
+    for number, settings in enumerate((place(), {"blobs": tmp_path / "folder"})):
+        environment = environment_of(settings)
+        folder, keys = tmp_path / f"backup-{number}", tmp_path / f"keys-{number}"
+        done(run(source, "backup", folder, "--keys", keys))
+        data = tmp_path / f"served-{number}" / "data"
+        data.mkdir(parents=True)
+        text = done(run(source, "restore", folder, "--keys", keys, data=data, **environment))
+        assert "0 of them are missing" in text
+        shutil.copy(server.data / "master.key", data)
+        done(run(source, "check", "--deep", data=data, **environment))
+        with served(source, data, [ada], **environment) as source:
+            assert store_of(source).sizes() == store_of(server).sizes()
+            assert (told(ada), originals(ada)) == before
+
+
+@pytest.mark.usefixtures("in_a_file")
 def test_a_damaged_backup_is_not_taken_for_good(server, tmp_path):
-    if not server.embedded:
-        pytest.skip("a server of its own has its own copies")
     ada = Person(server)
     library_of(ada)
     settle(ada)
