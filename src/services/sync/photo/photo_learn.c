@@ -125,6 +125,7 @@ static void set_learned(json_t *state, const Lesson *lesson, bool keep_place) {
     json_object_set_new(state, "width", json_integer(rendering->info.width));
     json_object_set_new(state, "height", json_integer(rendering->info.height));
     set_info(state, &rendering->photo, keep_place);
+    set_text(state, "metadata", rendering->photo.blanks);
     if (rendering->hash != PHOTO_HASH_NONE) {
         snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)rendering->hash);
         json_object_set_new(state, "phash", json_string(hash));

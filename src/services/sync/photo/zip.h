@@ -13,8 +13,14 @@
 #define ZIP_PHOTOS_MAX 50000
 
 /* `ids` is taken over (malloc). The key is copied, and wiped at the end. */
-void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key, Uuid *ids,
-                 size_t n_ids, const char *archive_name);
+typedef struct ZipPhotos {
+    Uuid *ids;
+    size_t n_ids;
+    const char *archive_name;
+    bool bare; /* without what photo_file_bare() keeps back */
+} ZipPhotos;
+void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
+                 const ZipPhotos *photos);
 
 /* The ids of an album's photos, newest first, at most ZIP_PHOTOS_MAX, malloc'ed; the trash is left
  * out. In a transaction. 0 or a fault. */
