@@ -2,6 +2,7 @@
 """Backups: taken while the server runs, checked, and served from after they were restored."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -40,6 +41,12 @@ def stored_files(server):
     return sorted(path for path in (Path(server.blobs) / "blobs").rglob("*") if path.is_file())
 
 
+def told_alike(person):
+    """What is told but for the epoch of the log, which is another once it is restored."""
+    return {path: (re.sub(rb'("cursor":"[0-9]+)[.][0-9a-f]{16}"', rb'\1"', content), tag)
+            for path, (content, tag) in told(person).items()}
+
+
 def originals(person):
     """The bytes of each photo."""
     found = {}
@@ -62,7 +69,7 @@ def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
     keys.parent.mkdir()
     text = done(run(server, "backup", folder, "--keys", keys))
     assert "master key is NOT in it" in text and str(keys) in text
-    before = told(ada), originals(ada), told(bob)
+    before = told_alike(ada), originals(ada), told_alike(bob)
     assert len(before[1]) == 5
     assert keys.stat().st_mode & 0o077 == 0
     # Nobody can read what is in the folder; the keys are elsewhere.
@@ -76,7 +83,7 @@ def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
     late = send(ada, picture(77, (64, 48)), "late.jpg", "image/x-none")[0]
     settle(ada)
     assert ", 0 of them new" not in done(run(server, "backup", folder, "--keys", keys))
-    before = told(ada), originals(ada), told(bob)
+    before = told_alike(ada), originals(ada), told_alike(bob)
     made(ada, "after the backup")
 
     other = tmp_path / "other"
@@ -98,7 +105,7 @@ def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
         for person in (ada, bob):
             person.server = second
             person.keep(person.sign_in())
-        assert (told(ada), originals(ada), told(bob)) == before
+        assert (told_alike(ada), originals(ada), told_alike(bob)) == before
         assert late in before[1] and set(photos) < set(before[1])
         made(ada, "it goes on")
     finally:
@@ -153,7 +160,7 @@ def test_files_beside_a_database_that_has_its_own_copies(server, tmp_path):
     text = done(run(server, "backup", tmp_path / "backup"))
     assert "The database is NOT in it" in text
     assert not (tmp_path / "backup" / "database.db").exists()
-    before = told(ada), originals(ada)
+    before = told_alike(ada), originals(ada)
     server.stop()
     shutil.move(Path(server.blobs), tmp_path / "lost")
     refused = run(server, "check")
@@ -163,7 +170,7 @@ def test_files_beside_a_database_that_has_its_own_copies(server, tmp_path):
     assert "0 of them are missing" in done(run(server, "restore", tmp_path / "backup"))
     done(run(server, "check", "--deep"))
     server.start()
-    assert (told(ada), originals(ada)) == before
+    assert (told_alike(ada), originals(ada)) == before
 
 
 def test_the_command_lines_are_wrong(server, tmp_path):
