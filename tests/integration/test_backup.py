@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -67,6 +68,12 @@ def served(server, data, people, **environment):
         assert other.stop() == 0
 
 
+def told_alike(person):
+    """What is told but for the epoch of the log, which is another once it is restored."""
+    return {path: (re.sub(rb'("cursor":"[0-9]+)[.][0-9a-f]{16}"', rb'\1"', content), tag)
+            for path, (content, tag) in told(person).items()}
+
+
 def originals(person):
     """The bytes of each photo."""
     found = {}
@@ -88,7 +95,7 @@ def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
     keys.parent.mkdir()
     text = done(run(server, "backup", folder, "--keys", keys))
     assert "master key is NOT in it" in text and str(keys) in text
-    before = told(ada), originals(ada), told(bob)
+    before = told_alike(ada), originals(ada), told_alike(bob)
     assert len(before[1]) == 5
     assert keys.stat().st_mode & 0o077 == 0
     # Nobody can read what is in the folder; the keys are elsewhere.
@@ -102,7 +109,7 @@ def test_a_backup_is_served_as_what_was_backed_up(server, tmp_path):
     late = send(ada, picture(77, (64, 48)), "late.jpg", "image/x-none")[0]
     settle(ada)
     assert ", 0 of them new" not in done(run(server, "backup", folder, "--keys", keys))
-    before = told(ada), originals(ada), told(bob)
+    before = told_alike(ada), originals(ada), told_alike(bob)
     made(ada, "after the backup")
 
     other = tmp_path / "other"
@@ -213,7 +220,7 @@ def test_files_beside_a_database_that_has_its_own_copies(server, tmp_path):
     text = done(run(server, "backup", tmp_path / "backup"))
     assert "The database is NOT in it" in text
     assert not (tmp_path / "backup" / "database.db").exists()
-    before = told(ada), originals(ada)
+    before = told_alike(ada), originals(ada)
     server.stop()
     store_of(server).lose()
     refused = run(server, "check")
@@ -222,7 +229,7 @@ def test_files_beside_a_database_that_has_its_own_copies(server, tmp_path):
     assert "0 of them are missing" in done(run(server, "restore", tmp_path / "backup"))
     done(run(server, "check", "--deep"))
     server.start()
-    assert (told(ada), originals(ada)) == before
+    assert (told_alike(ada), originals(ada)) == before
 
 
 def test_the_command_lines_are_wrong(server, tmp_path):

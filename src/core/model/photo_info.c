@@ -31,6 +31,7 @@ const JsonField photo_info_fields[] = {
     {"altitude_m", JSON_FIELD_DOUBLE, offsetof(PhotoInfo, altitude_m), true, .min = -12000,
      .max = 100000},
     TEXT_FIELD(content_id),
+    TEXT_FIELD(blanks),
     {0},
 };
 
@@ -173,13 +174,21 @@ static bool is_clean(const char *text, size_t size) {
            (photo_text_set(clean, sizeof(clean), str_from(text)) && strcmp(clean, text) == 0);
 }
 
+/* Whether they lie in the file is for who knows its length. */
+static bool are_blanks(const char *text) {
+    Blanks blanks;
+
+    return memchr(text, '\0', BLANKS_TEXT_MAX + 1) &&
+           (text[0] == '\0' || blanks_parse(str_from(text), UINT64_MAX, &blanks) == 0);
+}
+
 bool photo_info_valid(const PhotoInfo *info) {
     return is_clean(info->taken, sizeof(info->taken)) &&
            (info->taken[0] == '\0' || photo_taken_valid(info->taken)) &&
            (!info->has_taken_offset || info->taken[0] != '\0') &&
            within(info->taken_offset_min, -720, 840) && is_clean(info->make, sizeof(info->make)) &&
            is_clean(info->model, sizeof(info->model)) && is_clean(info->lens, sizeof(info->lens)) &&
-           is_clean(info->content_id, sizeof(info->content_id)) &&
+           is_clean(info->content_id, sizeof(info->content_id)) && are_blanks(info->blanks) &&
            within(info->exposure_s, 0, 1e6) && within(info->f_number, 0, 1e4) &&
            within(info->focal_length_mm, 0, 1e6) && info->iso <= 100000000 &&
            info->orientation >= 1 && info->orientation <= 8 && within(info->latitude, -90, 90) &&

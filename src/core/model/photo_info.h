@@ -5,6 +5,7 @@
  * may be copied. */
 
 #include "base/json.h"
+#include "core/model/blanks.h"
 
 #define PHOTO_TEXT_MAX       127 /* bytes of UTF-8 */
 #define PHOTO_TAKEN_MAX      23
@@ -32,6 +33,7 @@ typedef struct PhotoInfo {
     /* Apple's: a Live Photo's picture and video, and a photo and its raw file, have the same one.
      */
     char content_id[PHOTO_CONTENT_ID_MAX + 1];
+    char blanks[BLANKS_TEXT_MAX + 1]; /* where its metadata lies (core/model/blanks.h) */
 } PhotoInfo;
 #define PHOTO_INFO_INIT ((PhotoInfo){.orientation = 1})
 

@@ -21,6 +21,14 @@ const json_t *photo_file(const json_t *state, PhotoFile file) {
     }
 }
 
+PhotoFile photo_file_bare(const json_t *state, Blanks *ret_blanks) {
+    const char *text = json_string_value(json_object_get(state, "metadata"));
+    uint64_t size = (uint64_t)json_integer_value(json_object_get(state, "size"));
+
+    return text && blanks_parse(str_from(text), size, ret_blanks) == 0 ? PHOTO_FILE_ORIGINAL
+                                                                       : PHOTO_FILE_MEZZANINE;
+}
+
 const char *photo_file_name(const json_t *state, PhotoFile file, Arena *arena) {
     const char *name = json_string_value(json_object_get(state, "name"));
     const char *type = json_string_value(json_object_get(photo_file(state, file), "type"));
@@ -80,6 +88,7 @@ bool is_known_to(HttpRequest *request, const char *etag) {
 typedef struct Sending {
     Blobs *blobs;
     StoredBlob blob;
+    Blanks blanks;
     uint64_t offset, len; /* the part of it that is sent */
 } Sending;
 
@@ -96,6 +105,7 @@ static int read_piece(void *state, uint64_t offset, void *bytes, size_t max, siz
                   LOG_STR("error", r < 0 ? strerrordesc_np(-r) : "missing or damaged"));
         return r < 0 ? err_trace(r) : err_trace(-EIO);
     }
+    blanks_apply(&sending->blanks, sending->offset + offset, bytes, n);
     *ret_n = n;
     return 0;
 }
@@ -176,7 +186,7 @@ void download_respond(HttpRequest *request, Blobs *blobs, Executor *executor, St
     int r;
 
     uuid_text(&blob->id, id);
-    etag = arena_printf(arena, "\"%s\"", id);
+    etag = arena_printf(arena, "\"%s%s\"", id, download->blanks ? "-bare" : "");
     headers[n++] = (HttpHeader){"ETag", etag};
     if (download->name) {
         headers[n++] = (HttpHeader){"Content-Disposition",
@@ -211,7 +221,10 @@ void download_respond(HttpRequest *request, Blobs *blobs, Executor *executor, St
     if (!sending) {
         abort();
     }
-    *sending = (Sending){blobs, *blob, offset, len};
+    *sending = (Sending){.blobs = blobs, .blob = *blob, .offset = offset, .len = len};
+    if (download->blanks) {
+        sending->blanks = *download->blanks;
+    }
     stored_blob_done(blob);
     respond_part(request, executor, &head, sending);
 }

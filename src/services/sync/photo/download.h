@@ -7,6 +7,7 @@
  */
 
 #include "base/http/server.h"
+#include "core/model/blanks.h"
 #include "services/sync/blob_store.h"
 #include "services/sync/photo/photo_state.h"
 
@@ -20,11 +21,18 @@ typedef struct Download {
     const char *media_type; /* by its content: never what somebody claims */
     const char *name;       /* NULL: none is suggested */
     const char *cache_control;
+    const Blanks *blanks; /* what of it is not given out; NULL: all is */
 } Download;
 
 /* The member of the photo's state that says where the file is: its blob, type, size. NULL: there is
  * none (yet). Borrowed. */
 const json_t *photo_file(const json_t *state, PhotoFile file);
+
+/*
+ * What is given for an original to who is not to see its metadata: the original with *ret_blanks,
+ * or the mezzanine when it is not known where that lies. Whether there is one is photo_file()'s.
+ */
+PhotoFile photo_file_bare(const json_t *state, Blanks *ret_blanks);
 
 /* The name that goes with it: that of the photo, of a rendition with its own ending; in the arena.
  */

@@ -123,6 +123,7 @@ static void set_rendering(json_t *state, const Rendering *rendering, bool keep_p
     set_size(state, rendering->film.width, rendering->film.height);
     set_number(state, "duration", (double)rendering->film.duration_ms / 1000);
     set_info(state, &rendering->photo, keep_place);
+    set_text(state, "metadata", rendering->photo.blanks);
     if (rendering->hash != PHOTO_HASH_NONE) {
         snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)rendering->hash);
         json_object_set_new(state, "phash", json_string(hash));

@@ -22,6 +22,7 @@ typedef struct Zip {
     /* The photo under way; size 0: none. */
     Arena *arena;
     StoredBlob blob;
+    Blanks blanks;
     uint64_t at;
     const char *name;
     int64_t taken_s;
@@ -44,6 +45,8 @@ static int find_photo(DbTx *tx, void *userdata) {
     Zip *zip = userdata;
     Library library = {.key = &zip->key, .now_us = clock_unix_us(), .arena = zip->arena};
     _cleanup_(object_done) Object photo = {0};
+    PhotoFile which = PHOTO_FILE_ORIGINAL;
+    const json_t *file;
     const char *name;
     Uuid blob_id;
     int r = object_get(tx, &library, OBJECT_PHOTO, &zip->ids[zip->next], &photo);
@@ -52,14 +55,22 @@ static int find_photo(DbTx *tx, void *userdata) {
     if (r != 0 || photo_trashed_us(photo.state) != 0) {
         return r < 0 ? err_trace(r) : 0;
     }
-    if (!state_uuid(photo.state, "blob", &blob_id)) {
+    zip->blanks.n = 0;
+    if (zip->bare) {
+        which = photo_file_bare(photo.state, &zip->blanks);
+    }
+    file = photo_file(photo.state, which);
+    if (!file) {
+        return 0;
+    }
+    if (!state_uuid(file, "blob", &blob_id)) {
         return err_trace(-EBADMSG);
     }
     r = blob_store_get(tx, &zip->key, &blob_id, zip->arena, &zip->blob);
     if (r != 0) {
         return err_trace(r < 0 ? r : -EBADMSG);
     }
-    name = json_string_value(json_object_get(photo.state, "name"));
+    name = photo_file_name(photo.state, which, zip->arena);
     zip->name = arena_strdup(zip->arena, str_from(name ? name : "photo"));
     zip->taken_s = photo_local_s(photo.state);
     return 0;
@@ -95,6 +106,7 @@ static int add_piece(Zip *zip) {
     if (r != 0) {
         return err_trace(r < 0 ? r : -EIO);
     }
+    blanks_apply(&zip->blanks, zip->at, zip->piece, n);
     zip->at += n;
     return err_trace(zip_writer_add(zip->archive, (Str){zip->piece, n}));
 }
@@ -116,13 +128,13 @@ static int read_zip(void *state, uint64_t offset, void *bytes, size_t max, size_
     return 0;
 }
 
-void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key, Uuid *ids,
-                 size_t n_ids, const char *archive_name) {
+void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
+                 const ZipPhotos *photos) {
     Arena *arena = http_request_arena(request);
     const HttpHeader headers[] = {
         {"Cache-Control", "no-store"},
         {"X-Robots-Tag", "noindex, nofollow"},
-        {"Content-Disposition", content_disposition("attachment", archive_name, arena)},
+        {"Content-Disposition", content_disposition("attachment", photos->archive_name, arena)},
         {0}};
     const HttpResponse head = {
         .status = 200, .content_type = "application/zip", .headers = headers};

@@ -13,8 +13,14 @@
 #define ZIP_PHOTOS_MAX 200000 /* some 50 MB of names and directory */
 
 /* `ids` is taken over (malloc). The key is copied, and wiped at the end. */
-void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key, Uuid *ids,
-                 size_t n_ids, const char *archive_name);
+typedef struct ZipPhotos {
+    Uuid *ids;
+    size_t n_ids;
+    const char *archive_name;
+    bool bare; /* without what photo_file_bare() keeps back */
+} ZipPhotos;
+void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
+                 const ZipPhotos *photos);
 
 enum {
     ZIP_E_TOO_MANY = 1, /* more than ZIP_PHOTOS_MAX */

@@ -86,7 +86,8 @@ static void run(SyncService *service, HttpRequest *request,
         sync_call_respond(&call, failure);
         return;
     }
-    zip_respond(request, service, &call.key, act.ids, act.n, act.name);
+    zip_respond(request, service, &call.key,
+                &(ZipPhotos){.ids = act.ids, .n_ids = act.n, .archive_name = act.name});
 }
 
 void zip_album_handle(HttpRequest *request, void *context) {

@@ -108,6 +108,7 @@ typedef struct Shown {
     Uuid photo_id;
     PhotoFile file;
     StoredBlob blob;
+    Blanks blanks;
     Download download;
     Uuid *ids;
     size_t n;
@@ -153,6 +154,10 @@ static bool may_download(const Visit *visit) {
     return json_is_true(json_object_get(visit->share.detail, "allow_download"));
 }
 
+static bool keeps_metadata(const Visit *visit) {
+    return json_is_true(json_object_get(visit->share.detail, "keep_metadata"));
+}
+
 static SyncFailure refuse_download(Visit *visit) {
     visit->call.detail = "Whoever made this link does not let the originals be downloaded.";
     return SYNC_FAILURE_NO_DOWNLOAD;
@@ -176,14 +181,19 @@ static SyncFailure read_rendition(SyncCall *call, PhotoFile *ret_file) {
 static int find_file(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failure) {
     Shown *shown = userdata;
     _cleanup_(object_done) Object photo = {0};
+    PhotoFile which = shown->file;
     const json_t *file;
+    bool bare = which == PHOTO_FILE_ORIGINAL && !keeps_metadata(shown->visit);
     Uuid blob_id;
     int r = visit_photo(tx, shown->visit, &shown->photo_id, &photo);
 
     if (r < 0) {
         return err_trace(r);
     }
-    file = r == 0 ? photo_file(photo.state, shown->file) : NULL;
+    if (r == 0 && bare) {
+        which = photo_file_bare(photo.state, &shown->blanks);
+    }
+    file = r == 0 ? photo_file(photo.state, which) : NULL;
     if (!file || !state_uuid(file, "blob", &blob_id)) {
         *ret_failure = SYNC_FAILURE_NOT_FOUND;
         return 0;
@@ -191,9 +201,10 @@ static int find_file(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_
     shown->download = (Download){
         .media_type =
             arena_strdup(call->arena, str_from(json_string_value(json_object_get(file, "type")))),
-        .name = arena_strdup(call->arena,
-                             str_from(photo_file_name(photo.state, shown->file, call->arena))),
-        .cache_control = "private, no-cache"}; /* it may be taken back */
+        .name =
+            arena_strdup(call->arena, str_from(photo_file_name(photo.state, which, call->arena))),
+        .cache_control = "private, no-cache", /* it may be taken back */
+        .blanks = bare && which == PHOTO_FILE_ORIGINAL ? &shown->blanks : NULL};
     r = blob_store_get(tx, &call->key, &blob_id, call->arena, &shown->blob);
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EBADMSG);
 }
@@ -264,8 +275,12 @@ void shared_zip_handle(HttpRequest *request, void *context) {
         return;
     }
     name = json_string_value(json_object_get(visit.share.detail, "name"));
-    zip_respond(request, context, &visit.call.key, shown.ids, shown.n,
-                arena_printf(visit.call.arena, "%s.zip", name && name[0] ? name : "photos"));
+    zip_respond(request, context, &visit.call.key,
+                &(ZipPhotos){.ids = shown.ids,
+                             .n_ids = shown.n,
+                             .archive_name = arena_printf(visit.call.arena, "%s.zip",
+                                                          name && name[0] ? name : "photos"),
+                             .bare = !keeps_metadata(&visit)});
 }
 
 /* Twice as long after each further wrong one. */

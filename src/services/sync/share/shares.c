@@ -19,7 +19,7 @@
 typedef struct Fields {
     const char *id, *album, *name, *password;
     uint64_t expires; /* milliseconds since 1970; 0: never */
-    bool allow_download;
+    bool allow_download, keep_metadata;
 } Fields;
 
 static const JsonField fields[] = {
@@ -29,6 +29,7 @@ static const JsonField fields[] = {
     {"password", JSON_FIELD_STR, offsetof(Fields, password), false, 1, PASSWORD_LEN_MAX},
     {"expires", JSON_FIELD_U64, offsetof(Fields, expires), false, 1, EXPIRES_MS_MAX},
     {"allow_download", JSON_FIELD_BOOL, offsetof(Fields, allow_download), false},
+    {"keep_metadata", JSON_FIELD_BOOL, offsetof(Fields, keep_metadata), false},
     {0},
 };
 
@@ -74,8 +75,9 @@ static SyncFailure check_fields(SyncCall *call, const Fields *body, const json_t
 
 static SyncFailure make_detail(SyncCall *call, const Fields *body, const json_t *photos, Act *act) {
     char hash[PASSWORD_HASH_SIZE];
-    json_t *detail = json_pack("{s:b,s:s}", "allow_download", body->allow_download, "name",
-                               body->name ? body->name : "");
+    json_t *detail =
+        json_pack("{s:b,s:b,s:s}", "allow_download", body->allow_download, "keep_metadata",
+                  body->keep_metadata, "name", body->name ? body->name : "");
     int r;
 
     act->share.detail = detail;
