@@ -79,9 +79,7 @@ def suites():
         # tampers with a file of SQLite; test_replicas has databases of its own; test_crashes,
         # test_lifecycle, test_limits and test_determinism start servers of their own and look into
         # one process; test_quality is about the model; test_deploy starts all parts itself; and
-        # test_register reads the documents alone; test_change_stream sees a header that the proxy
-        # takes; test_backup, test_rebuild and test_upload_cuts run the command line beside one
-        # process or kill it.
+        # test_register reads the documents alone.
         pytest_suite("tests/integration", full_only=True, note="three processes",
                      arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
@@ -90,6 +88,7 @@ def suites():
                          "form_uploads", "hostile_issuers", "hostile_strings", "issuers", "keys",
                          "library", "login", "oidc", "oidc_tokens", "openapi", "passkeys",
                          "passwords", "photos", "profile_cache", "removebg", "schemathesis",
+                         "backup", "change_stream", "quota", "rebuild", "sync_dir", "upload_cuts",
                          "segment", "shares", "stolen", "uploads", "urls", "ways", "zip")]),
         pytest_suite("tests/integration", full_only=True, note="a file of 2 GB",
                      arguments=["-k", "large"], files=["test_upload_cuts.py"],
