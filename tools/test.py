@@ -95,6 +95,7 @@ def suites():
                          "form_uploads", "hostile_issuers", "hostile_strings", "issuers", "keys",
                          "library", "login", "oidc", "oidc_tokens", "openapi", "pairs", "passkeys",
                          "passwords", "photos", "profile_cache", "removebg", "schemathesis",
+                         "backup", "change_stream", "quota", "rebuild", "sync_dir", "upload_cuts",
                          "segment", "shares", "stolen", "uploads", "urls", "ways", "zip")]),
         # All that brings, keeps or reads files.
         pytest_suite("tests/integration", full_only=True, note="RabbitMQ and S3",

@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 
-from backends import running
+from backends import SplitServer, running
 from harness import Server, eventually
 from library import picture, send, settled
 from people import Person, browser, problem
@@ -39,16 +39,17 @@ class Listener:
     """Reads server-sent events as HTML, section 9.2.6, has it."""
 
     def __init__(self, person, query="", server=None, last=None):
-        self.reply = person.http.get((server or person.server).url + "/v1/changes/stream" + query,
-                                     stream=True, timeout=20,
-                                     headers={"Last-Event-ID": last} if last else {})
+        self.server = server or person.server
+        self.reply = person.http.get(self.server.url + "/v1/changes/stream" + query, stream=True,
+                                     timeout=20, headers={"Last-Event-ID": last} if last else {})
         self.lines = self.reply.iter_lines(chunk_size=1)
         self.beats, self.retry = 0, None
 
     def __enter__(self):
         assert self.reply.status_code == 200, self.reply.text
         assert self.reply.headers["Content-Type"] == "text/event-stream"
-        assert self.reply.headers["X-Accel-Buffering"] == "no"
+        if not isinstance(self.server, SplitServer):  # nginx takes it for itself
+            assert self.reply.headers["X-Accel-Buffering"] == "no"
         return self
 
     def __exit__(self, *_):
@@ -182,11 +183,15 @@ def test_what_does_not_fit_waits_in_the_log(ada, much):
 
 def test_a_client_that_never_reads_is_cut(server, ada, much):
     del much
+    if isinstance(server, SplitServer):
+        pytest.skip("so much fits into the sockets on both sides of the proxy")
     with asked_for_all(ada, 8192) as client:
-        id_line = client.recv(600)
-        assert id_line.startswith(b"HTTP/1.1 200")
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(100)
+        assert head.startswith(b"HTTP/1.1 200")
         assert eventually(lambda: any(
-            line.get("path") == "/v1/changes/stream" and line["request_id"].encode() in id_line
+            line.get("path") == "/v1/changes/stream" and line["request_id"].encode() in head
             for line in server.log())), "it is still there"
     with Listener(ada, "?since=0", last="100") as listener:  # and comes back
         assert listener.event()[0] == 101

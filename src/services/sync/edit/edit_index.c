@@ -23,8 +23,10 @@ const DbStatement edit_index_statements[_EDIT_STATEMENT_MAX] = {
                    " ORDER BY edit_id LIMIT ?",
                    3, 1},
     [EDIT_ROWS] = {"edit_rows",
-                   "SELECT photo_id FROM sync_edit WHERE user_id = ? AND edit_id = ? LIMIT 2", 2,
-                   1},
+                   /* With "edit_id = ?" SQLite reads all of the user's. */
+                   "SELECT photo_id FROM sync_edit WHERE user_id = ? AND edit_id >= ?"
+                   " AND edit_id <= ? ORDER BY edit_id LIMIT 2",
+                   3, 1},
 };
 const size_t edit_index_statements_len = _EDIT_STATEMENT_MAX;
 
@@ -47,12 +49,12 @@ int edit_index_apply(DbTx *tx, const Library *library, const Object *edit) {
 }
 
 int edit_index_differs(DbTx *tx, const Library *library, const Object *edit, bool *ret_differs) {
+    const DbValue id = DB_BLOB(uuid_str(&edit->id));
     DbRows rows;
     Uuid photo_id;
-    int r = db_query(
-        tx, &edit_index_statements[EDIT_ROWS],
-        (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)), DB_BLOB(uuid_str(&edit->id))}, 2,
-        library->arena, &rows);
+    int r = db_query(tx, &edit_index_statements[EDIT_ROWS],
+                     (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)), id, id}, 2,
+                     library->arena, &rows);
 
     if (r != 0 || !state_uuid(edit->state, "photo", &photo_id)) {
         return err_trace(r < 0 ? r : r > 0 ? -EIO : -EBADMSG);

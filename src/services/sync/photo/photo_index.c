@@ -85,10 +85,11 @@ const DbStatement photo_index_statements[_PHOTO_STATEMENT_MAX] = {
                    "SELECT shelf, sort_us, coalesce(trashed_us, 0), terms_hash FROM sync_photo"
                    " WHERE user_id = ? AND photo_id = ?",
                    2, 4},
+    /* With "photo_id = ?" SQLite reads all of the user's. */
     [TERM_ROWS] = {"term_rows",
-                   "SELECT term, sort_us FROM sync_term WHERE user_id = ? AND photo_id = ?"
-                   " ORDER BY term LIMIT ?",
-                   3, 2},
+                   "SELECT term, sort_us FROM sync_term WHERE user_id = ? AND photo_id >= ?"
+                   " AND photo_id <= ? ORDER BY photo_id, term LIMIT ?",
+                   4, 2},
 };
 const size_t photo_index_statements_len = _PHOTO_STATEMENT_MAX;
 
@@ -180,8 +181,9 @@ static bool terms_differ(const Entry *entry, const DbRows *rows) {
 }
 
 int photo_index_differs(DbTx *tx, const Library *library, const Object *photo, bool *ret_differs) {
-    const DbValue params[3] = {DB_BLOB(uuid_str(&library->key->user_id)),
-                               DB_BLOB(uuid_str(&photo->id)), DB_INT(TERMS_MAX + 1)};
+    const DbValue id = DB_BLOB(uuid_str(&photo->id));
+    const DbValue params[4] = {DB_BLOB(uuid_str(&library->key->user_id)), id, id,
+                               DB_INT(TERMS_MAX + 1)};
     const DbValue *row;
     Entry entry;
     DbRows rows;
