@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -117,6 +118,17 @@ def test_a_copy_in_another_folder_is_in_both_albums(device, other, library):
     assert device.files() == {b"Paris/a.jpg": b"photo", b"Family/a.jpg": b"photo"}
 
 
+def test_a_copy_in_the_folder_itself_stays_there(device, library):
+    device.put("Rome/a.jpg", b"photo")
+    device.sync()
+    device.put("copy.jpg", b"photo")
+    device.sync()
+    library.change(next(iter(library.living())), favourite=True)
+    device.sync()
+    assert device.files() == {b"Rome/a.jpg": b"photo", b"copy.jpg": b"photo"}
+    assert library.shelves() == {"a.jpg": ["Rome"]}
+
+
 def test_a_renamed_folder_renames_its_album(device, other, library):
     put_trips(device)
     device.sync()
@@ -158,6 +170,26 @@ def test_a_folder_that_is_removed_comes_back(device, library, options):
     assert uploads(library) == 4
     device.sync(*options)
     assert library.shelves()["a.jpg"] == ["Trips/2026 Rome"]
+
+
+def test_a_folder_that_is_removed_while_it_is_watched_comes_back(device, library):
+    for i in range(300):
+        device.put(f"Trips/{i}.jpg", b"photo %d" % i)
+    process = device.start()
+    try:
+        device.wait_for(process, lambda: len(library.living()) == 300, "they were not sent")
+        before = device.files()
+        for path in sorted((device.folder / "Trips").iterdir()):
+            path.unlink()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.004)  # as slowly as a large folder goes
+        (device.folder / "Trips").rmdir()
+        device.wait_for(process, lambda: device.files() == before, "some did not come back")
+    finally:
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert len(library.living()) == 300 and uploads(library) == 300
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc", "..", ".", ".hidden", ".imagesync", "a/../../../b",

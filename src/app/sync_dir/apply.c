@@ -195,6 +195,7 @@ int apply_objects(SyncDir *sync, SyncLink *link, const json_t *objects, bool ane
     size_t i;
     int r = 0;
 
+    sync->arranged = sync->arranged && json_array_size(objects) == 0;
     json_array_foreach(objects, i, object) {
         r = apply(sync, link, object, anew);
         if (r < 0) {

@@ -18,12 +18,29 @@ static const char *last_of(Str path, Arena *arena) {
     return arena_strdup(arena, (Str){path.ptr + begin, path.len - begin});
 }
 
+int photo_is_in(SyncDir *sync, const StateFile *file, Str folder, Arena *arena, bool *ret_is) {
+    StateFile *files;
+    size_t n;
+    bool is = false;
+    int r = state_files_of(&sync->state, file->photo, arena, &files, &n);
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        is = is || (!str_equal(files[i].path, file->path) &&
+                    str_equal(sync_folder_of(files[i].path), folder));
+    }
+    if (r == 0) {
+        *ret_is = is;
+    }
+    return r;
+}
+
 static int move_here(SyncDir *sync, StateFile *file, Str folder) {
     const Str from = file->path;
     struct stat found;
     int r = sync_folder_stat(&sync->folder, from, &found);
 
     if (r < 0 || !state_file_is(file, &found)) {
+        sync->arranged = false;
         return 0; /* the next scan sees what has become of it */
     }
     file->folder = folder;
@@ -54,7 +71,8 @@ static int move_here(SyncDir *sync, StateFile *file, Str folder) {
 }
 
 static int arrange_file(SyncDir *sync, StateFile *file, Str folder, bool only_note) {
-    const bool was_there = str_equal(sync_folder_of(file->path), file->folder);
+    bool stays = only_note || !str_equal(sync_folder_of(file->path), file->folder);
+    int r = 0;
 
     if (file->move_due == MOVE_HERE) {
         return move_here(sync, file, folder);
@@ -62,7 +80,13 @@ static int arrange_file(SyncDir *sync, StateFile *file, Str folder, bool only_no
     if (str_equal(folder, file->folder) || file->move_due == MOVE_THERE) {
         return 0;
     }
-    if (only_note || !was_there) {
+    if (!stays) { /* a copy of what is there already has been put here by somebody */
+        r = photo_is_in(sync, file, folder, sync->arena, &stays);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (stays) {
         file->folder = folder;
         return state_files_put(&sync->state, file, 1);
     }
@@ -75,7 +99,13 @@ int arrange(SyncDir *sync) {
     Albums albums;
     size_t n_albums, n;
     int64_t unknown = 0;
-    int r = state_get_int(&sync->state, STATE_ALBUMS_UNKNOWN, &unknown);
+    int r;
+
+    if (sync->arranged) {
+        return 0;
+    }
+    sync->arranged = true; /* until something shows that it is not */
+    r = state_get_int(&sync->state, STATE_ALBUMS_UNKNOWN, &unknown);
 
     if (r == 0) {
         r = state_albums(&sync->state, sync->arena, &rows, &n_albums);
@@ -84,6 +114,7 @@ int arrange(SyncDir *sync) {
         r = state_files(&sync->state, sync->arena, &files, &n);
     }
     if (r < 0) {
+        sync->arranged = false;
         return err_trace(r);
     }
     albums = albums_of(rows, n_albums, sync->arena);
@@ -95,5 +126,6 @@ int arrange(SyncDir *sync) {
     if (r == 0 && unknown > 0) { /* what lay here before folders were albums stays where it is */
         r = state_set_int(&sync->state, STATE_ALBUMS_UNKNOWN, 0);
     }
+    sync->arranged = sync->arranged && r == 0;
     return err_trace(r);
 }

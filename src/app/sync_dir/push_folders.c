@@ -86,7 +86,7 @@ static int ask_albums(Folders *work) {
 
 /* The album of the folder that has become this one as a whole; NULL: there is none. */
 static const Album *renamed_from(const Folders *work, const StateFile *file, Str folder) {
-    if (file->left.len == 0 || scan_has_folder(&work->sync->scan, file->left)) {
+    if (file->left.len == 0 || sync_folder_has(&work->sync->folder, file->left)) {
         return NULL;
     }
     for (size_t i = 0; i < work->n_files; i++) {
@@ -184,21 +184,6 @@ static int make_albums(Folders *work) {
     return r;
 }
 
-/* Whether another file of the photo lies in that folder. */
-static int is_elsewhere(SyncDir *sync, const StateFile *file, Str folder, Arena *arena,
-                        bool *ret_is) {
-    StateFile *files;
-    size_t n;
-    int r = state_files_of(&sync->state, file->photo, arena, &files, &n);
-
-    *ret_is = false;
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        *ret_is = *ret_is || (!str_equal(files[i].path, file->path) &&
-                              str_equal(sync_folder_of(files[i].path), folder));
-    }
-    return r;
-}
-
 /* The albums that the photo is to be in, from those it is in: the folder's takes the place of the
  * one that was left. */
 static json_t *albums_wanted(const FolderTask *task, const json_t *has, bool keep_left) {
@@ -268,7 +253,7 @@ static int tell_folder(SyncDir *sync, SyncLink *link, void *item) {
     const FolderTask *task = item;
     StateFile *file = task->file;
     bool keep_left, was_left = file->left.len > 0;
-    int r = is_elsewhere(sync, file, file->left, link->arena, &keep_left);
+    int r = photo_is_in(sync, file, file->left, link->arena, &keep_left);
 
     for (unsigned n = 0; r == 0 && n < STALE_MAX; n++) {
         _cleanup_(sync_link_answer_done) SyncLinkAnswer photo = {0}, answer = {0};
@@ -323,6 +308,7 @@ int push_folders(SyncDir *sync, SyncLink *link) {
     if (r < 0 || work.n_files == 0) {
         return r;
     }
+    sync->arranged = false;
     r = ask_albums(&work);
     if (r == 0) {
         r = make_albums(&work);

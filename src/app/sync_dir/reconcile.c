@@ -322,7 +322,7 @@ static bool may_come_back(const Reconcile *work, const StateFile *row) {
 /* What becomes of the photo of a file that is gone. One whose folder is gone too comes back: that a
  * whole folder is missing is more often a mishap than a wish. */
 static const char *fate_of(const Reconcile *work, const StateFile *row, bool at_server) {
-    if (!scan_has_folder(&work->sync->scan, sync_folder_of(row->path))) {
+    if (!sync_folder_has(&work->sync->folder, sync_folder_of(row->path))) {
         return FATE_WANTED;
     }
     return at_server ? FATE_DELETE : FATE_UNKEPT;
@@ -334,6 +334,10 @@ static int lose_missing(Reconcile *work) {
     bool at_server;
     int r = 0;
 
+    if (work->n_missing > 0 && watch_has_news(&sync->watch)) {
+        sync->again = true; /* it is going on: what is gone as a whole is seen when it is over */
+        return 0;
+    }
     for (size_t i = 0; i < work->n_missing; i++) {
         n_gone += work->missing[i] && work->missing[i]->photo[0];
     }

@@ -13,7 +13,7 @@
 /* A walk under way. */
 typedef struct Walk {
     Scan scan;
-    size_t capacity, folders_capacity;
+    size_t capacity;
     int64_t settled_ns; /* what was changed since is not settled */
     Watch *watch;
     Report *report;
@@ -29,10 +29,6 @@ int scan_compare(Str a, Str b) {
 
 static int compare_files(const void *a, const void *b) {
     return scan_compare(((const ScanFile *)a)->path, ((const ScanFile *)b)->path);
-}
-
-static int compare_folders(const void *a, const void *b) {
-    return scan_compare(*(const Str *)a, *(const Str *)b);
 }
 
 static int64_t in_ns(struct timespec time) {
@@ -61,23 +57,6 @@ static int add_file(Walk *walk, const struct stat *found) {
                        .inode = (int64_t)found->st_ino,
                        .settled = in_ns(found->st_ctim) <= walk->settled_ns};
     scan->n_unsettled += !file->settled;
-    return 0;
-}
-
-static int add_folder(Walk *walk) {
-    Scan *scan = &walk->scan;
-
-    if (scan->n_folders == SCAN_FILES_MAX) {
-        return -E2BIG;
-    }
-    if (scan->n_folders == walk->folders_capacity) {
-        walk->folders_capacity = MAX(2 * walk->folders_capacity, (size_t)64);
-        scan->folders = realloc(scan->folders, walk->folders_capacity * sizeof(*scan->folders));
-        if (!scan->folders) {
-            abort();
-        }
-    }
-    scan->folders[scan->n_folders++] = str_from(arena_strdup(scan->arena, buf_str(&walk->path)));
     return 0;
 }
 
@@ -128,10 +107,7 @@ static int walk_entry(Walk *walk, int dir_fd, const char *name) {
     }
     buf_add_str(&walk->path, str_from(name));
     if (S_ISDIR(found.st_mode)) {
-        r = add_folder(walk);
-        if (r == 0) {
-            walk_below(walk, dir_fd, name, &r);
-        }
+        walk_below(walk, dir_fd, name, &r);
     } else if (S_ISREG(found.st_mode) && !safe_name_is_passed_over(name)) {
         r = add_file(walk, &found);
     }
@@ -189,9 +165,6 @@ int scan_run(const SyncFolder *folder, uint32_t settle_s, Watch *watch, Report *
     if (walk.scan.n_files > 1) {
         qsort(walk.scan.files, walk.scan.n_files, sizeof(*walk.scan.files), compare_files);
     }
-    if (walk.scan.n_folders > 1) {
-        qsort(walk.scan.folders, walk.scan.n_folders, sizeof(*walk.scan.folders), compare_folders);
-    }
     *ret_scan = walk.scan;
     return 0;
 }
@@ -199,7 +172,6 @@ int scan_run(const SyncFolder *folder, uint32_t settle_s, Watch *watch, Report *
 void scan_done(Scan *scan) {
     free(scan->files);
     free(scan->unknown);
-    free(scan->folders);
     *scan = (Scan){0};
 }
 
@@ -211,10 +183,4 @@ bool scan_is_unknown(const Scan *scan, Str path) {
         }
     }
     return false;
-}
-
-bool scan_has_folder(const Scan *scan, Str path) {
-    return path.len == 0 ||
-           (scan->n_folders > 0 && bsearch(&path, scan->folders, scan->n_folders,
-                                           sizeof(*scan->folders), compare_folders));
 }

@@ -21,8 +21,6 @@ typedef struct Scan {
     size_t n_files, n_unsettled;
     Str *unknown; /* folders that could not be read: what is in them is not known to be gone */
     size_t n_unknown;
-    Str *folders; /* all that were found, ordered by path */
-    size_t n_folders;
     Arena *arena;
 } Scan;
 
@@ -37,9 +35,6 @@ void scan_done(Scan *scan);
 
 /* Whether the path is in a folder that could not be read. */
 bool scan_is_unknown(const Scan *scan, Str path);
-
-/* Whether there was such a folder; "", DIR itself, always is. */
-bool scan_has_folder(const Scan *scan, Str path);
 
 /* Paths in the order of bytes: < 0, 0, > 0. */
 int scan_compare(Str a, Str b);

@@ -33,6 +33,7 @@ typedef struct SyncDir {
     int stop_fd;
     bool account_known;
     atomic_bool again; /* something changed while it was worked on: another round sees to it */
+    bool arranged;     /* nothing came since arrange() saw to all files */
     bool unlisted;     /* in this round: files here of which the server listed no photo */
     atomic_ullong piece_max;    /* what a request may carry; 0: nothing was refused yet */
     size_t turn;                /* where the next crew begins, so that nobody is always last */
@@ -75,6 +76,8 @@ int apply_objects(SyncDir *sync, SyncLink *link, const json_t *objects, bool ane
 /* Moves files whose photos have come into other albums into the folders that these are. 0 or a
  * fault. */
 int arrange(SyncDir *sync);
+/* Whether another file of the same photo lies in that folder. 0 or a fault. */
+int photo_is_in(SyncDir *sync, const StateFile *file, Str folder, Arena *arena, bool *ret_is);
 
 typedef struct UploadTask {
     StateFile file;

@@ -208,6 +208,12 @@ static int open_folder(const SyncFolder *folder, Str path, int *ret_fd) {
     return open_path(folder, path.len > 0 ? path : str_lit("."), O_RDONLY | O_DIRECTORY, ret_fd);
 }
 
+bool sync_folder_has(const SyncFolder *folder, Str path) {
+    _cleanup_(fd_closep) int fd = -1;
+
+    return open_folder(folder, path, &fd) != -ENOENT;
+}
+
 int sync_folder_make(const SyncFolder *folder, Str path) {
     _cleanup_(fd_closep) int parent = -1;
     Str rest = path, name;

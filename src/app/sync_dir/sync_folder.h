@@ -60,6 +60,8 @@ int sync_folder_rename(const SyncFolder *folder, Str path, bool from_tmp, Str to
 int sync_folder_free_name(const SyncFolder *folder, Str to, const char *name, Arena *arena,
                           Str *ret_path);
 
+/* Whether there is such a folder, or one that cannot be looked into. */
+bool sync_folder_has(const SyncFolder *folder, Str path);
 /* Makes a folder and those it is in, if they are not there. -ENOENT: a file or a link is. */
 int sync_folder_make(const SyncFolder *folder, Str path);
 /* Takes a folder away, and those it is in, as far as nothing at all is in them. */

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -28,6 +29,12 @@ void watch_add(Watch *watch, int dir_fd) {
     if (watch->fd >= 0 && inotify_add_watch(watch->fd, path, EVENTS) < 0) {
         watch->is_whole = false;
     }
+}
+
+bool watch_has_news(const Watch *watch) {
+    struct pollfd fd = {.fd = watch->fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) > 0;
 }
 
 bool watch_take(Watch *watch) {

@@ -19,5 +19,7 @@ void watch_done(Watch *watch);
 /* The folder; more than once does no harm. */
 void watch_add(Watch *watch, int dir_fd);
 
+/* Whether anything has happened since watch_take(). */
+bool watch_has_news(const Watch *watch);
 /* Forgets what has happened; whether anything has. */
 bool watch_take(Watch *watch);
