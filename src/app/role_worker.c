@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "imaging/ingest.h"
+#include "imaging/metadata.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -185,6 +186,23 @@ static int handle_ingest(const ChildPacket *packet) {
                   : send_ingested(job, &output, packet->packet.fds + 1);
 }
 
+static int handle_metadata(const ChildPacket *packet) {
+    const ChildMessage *job = &packet->message;
+    _cleanup_(map_done) Map input = MAP_INIT;
+    ChildMessage answer = {.op = CHILD_DESCRIBED, .id = job->id};
+    const char *detail = NULL;
+    int r;
+
+    if (packet->packet.n_fds != 1) {
+        return err_trace(-EBADMSG);
+    }
+    r = map_range(packet->packet.fds[0], job->input_offset, job->input_len, &input);
+    if (r == 0) {
+        r = metadata_read((Str){input.data, input.len}, &answer.film, &answer.photo, &detail);
+    }
+    return r != 0 ? refuse_render(job->id, r, detail) : child_send(&answer, NULL, 0);
+}
+
 static int handle_probe(const ChildPacket *packet) {
     const ChildMessage *job = &packet->message;
     const ImagingLimits limits = {job->pixels_max, job->side_max, job->pages_max};
@@ -219,6 +237,9 @@ static int serve(void) {
             break;
         case CHILD_INGEST:
             r = handle_ingest(&packet);
+            break;
+        case CHILD_METADATA:
+            r = handle_metadata(&packet);
             break;
         default:
             r = -EBADMSG;

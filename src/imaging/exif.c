@@ -88,26 +88,6 @@ static void read_iso(ExifData *data, PhotoInfo *info) {
     }
 }
 
-/* "+01:00", "-03:30" or "Z" in minutes. */
-static bool read_offset(Str text, int32_t *ret_min) {
-    uint64_t hours, minutes;
-    int32_t offset;
-
-    text = str_trim(text);
-    if (str_equal(text, str_lit("Z"))) {
-        *ret_min = 0;
-        return true;
-    }
-    if (text.len != 6 || (text.ptr[0] != '+' && text.ptr[0] != '-') || text.ptr[3] != ':' ||
-        str_to_u64((Str){text.ptr + 1, 2}, &hours) < 0 ||
-        str_to_u64((Str){text.ptr + 4, 2}, &minutes) < 0 || minutes > 59) {
-        return false;
-    }
-    offset = (int32_t)(hours * 60 + minutes) * (text.ptr[0] == '-' ? -1 : 1);
-    *ret_min = offset;
-    return offset >= -720 && offset <= 840;
-}
-
 /* Hundredths as "12", thousandths as "120": what follows the point; three digits of it. */
 static bool read_fraction(Str text, char *to) {
     text = str_trim(text);
@@ -146,8 +126,8 @@ static bool read_time(ExifData *data, int time_tag, int fraction_tag, int offset
         taken[19] = '\0';
     }
     memcpy(info->taken, taken, sizeof(taken));
-    info->has_taken_offset =
-        read_offset(entry_text(find(data, EXIF_IFD_EXIF, offset_tag)), &info->taken_offset_min);
+    info->has_taken_offset = photo_offset_read(entry_text(find(data, EXIF_IFD_EXIF, offset_tag)),
+                                               &info->taken_offset_min);
     if (!info->has_taken_offset) {
         info->taken_offset_min = 0;
     }
@@ -205,17 +185,6 @@ static void read_place(ExifData *data, PhotoInfo *info) {
     }
 }
 
-/* A UUID, which is what Apple's cameras write. */
-static bool is_uuid(const char *text) {
-    for (size_t i = 0; i < PHOTO_CONTENT_ID_MAX; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]) || !text[i]) {
-            return false;
-        }
-    }
-    return text[PHOTO_CONTENT_ID_MAX] == '\0';
-}
-
 /*
  * The notes of Apple's cameras: 14 bytes of head, of which the last two say the order of bytes, and
  * a directory whose offsets count from the head (as ExifTool has found out). libexif knows the tag,
@@ -244,14 +213,11 @@ static Str find_apple_text(Str notes, unsigned tag) {
 
 static void read_content_id(ExifData *data, PhotoInfo *info) {
     const ExifEntry *notes = find(data, EXIF_IFD_EXIF, EXIF_TAG_MAKER_NOTE);
-    char text[PHOTO_CONTENT_ID_MAX + 1];
 
-    if (notes &&
-        photo_text_set(
-            text, sizeof(text),
-            find_apple_text((Str){(const char *)notes->data, notes->size}, CONTENT_ID_TAG)) &&
-        is_uuid(text)) {
-        memcpy(info->content_id, text, sizeof(text));
+    if (notes) {
+        (void)photo_content_id_set(
+            info->content_id,
+            find_apple_text((Str){(const char *)notes->data, notes->size}, CONTENT_ID_TAG));
     }
 }
 

@@ -80,6 +80,24 @@ def exif():
         yield head
 
 
+def film():
+    """What phones write, and boxes of every kind of size."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+    from films import box, ftyp, large_box_head, moov
+    texts = {"com.apple.quicktime.content.identifier": "0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9",
+             "com.apple.quicktime.creationdate": "2026-05-17T14:03:09+0200",
+             "com.apple.quicktime.location.ISO6709": "-33.8567+151.2083-012.500/",
+             "com.apple.quicktime.make": "Apple", "com.android.model": "Pixel"}
+    described = moov(texts, created=1779019389)
+    yield described
+    yield ftyp() + box(b"mdat", bytes(9)) + described
+    yield large_box_head(b"mdat", 24) + bytes(8) + described
+    yield b"\0\0\0\0moov" + described[8:]
+    user = box(b"udta", box(b"\xa9xyz", b"\0\x12\x15\xc7+47.3500+008.5500/"),
+               box(b"\xa9day", b"\0\x18\0\02026-05-17T14:03:09+0200"), described[-200:])
+    yield box(b"moov", box(b"mvhd", b"\1" + bytes(107)), user)
+
+
 # RFC 7515, appendices A.2 and A.3, and a set with their keys and that of RFC 8037, appendix A.
 RS256 = (
     'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGF'
@@ -137,8 +155,8 @@ def webauthn():
                 yield b"j" + json.dumps(one).encode()
 
 
-TARGETS = {"fuzz_exif": exif, "fuzz_form": form, "fuzz_jwt": jwt, "fuzz_probe": probe,
-           "fuzz_webauthn": webauthn}
+TARGETS = {"fuzz_exif": exif, "fuzz_film": film, "fuzz_form": form, "fuzz_jwt": jwt,
+           "fuzz_probe": probe, "fuzz_webauthn": webauthn}
 
 
 def main():

@@ -160,6 +160,9 @@ static Job *job_new(Pool *pool, const RenderJob *render, RenderDone *done, void 
     if (render->op != RENDER_RENDER) {
         job->render.background.fd = -1;
     }
+    if (render->op == RENDER_METADATA) {
+        job->render.memory = 1; /* nothing but what it is given */
+    }
     job->model =
         render->model ? arena_strdup(job->arena, str_from(render->model)) : pool->options.model;
     job->render.request_id =

@@ -216,6 +216,29 @@ static void ingest(const ChildMessage *job, const IpcPacket *packet) {
     say(&done, NULL, 0);
 }
 
+/* A film; or an answer to something else. */
+static void describe_film(const ChildMessage *job, const IpcPacket *packet) {
+    ChildMessage described = {.op = CHILD_DESCRIBED,
+                              .id = job->id,
+                              .film = {.width = 4, .height = 3, .duration_ms = 1500},
+                              .photo = {.orientation = 1, .make = "Fake"}};
+    char word[WORD_MAX] = {0};
+    const char *what;
+
+    if (packet->n_fds != 1 ||
+        fd_pread_all(packet->fds[0], word, MIN(job->input_len, sizeof(word) - 1),
+                     job->input_offset) < 0) {
+        _exit(1);
+    }
+    what = resolve(word);
+    if (is(what, "probed")) {
+        described = (ChildMessage){.op = CHILD_PROBED,
+                                   .id = job->id,
+                                   .info = {.width = 2, .height = 3, .pages = 1, .memory = 1}};
+    }
+    say(&described, NULL, 0);
+}
+
 static void probe(const ChildMessage *job, const IpcPacket *packet) {
     ChildMessage refused = {.op = CHILD_REFUSED, .id = job->id, .status = RENDER_UNREADABLE};
     ChildMessage probed = {.op = CHILD_PROBED,
@@ -241,6 +264,8 @@ static _Noreturn void worker(void) {
             render(arena, &job, &packet);
         } else if (job.op == CHILD_INGEST) {
             ingest(&job, &packet);
+        } else if (job.op == CHILD_METADATA) {
+            describe_film(&job, &packet);
         } else {
             probe(&job, &packet);
         }

@@ -36,6 +36,25 @@ static void ingests_without_a_model(void **state) {
     close_pool(f);
 }
 
+static void describes_a_film_without_probing_it(void **state) {
+    PoolOptions options = options_default();
+    RendererStats stats;
+    Fixture *f;
+
+    (void)state;
+    f = open_pool(&options);
+    submit(f, "ok", &(RenderJob){.op = RENDER_METADATA});
+    assert_int_equal(wait_for(f, 1), RENDER_OK);
+    assert_int_equal(f->sink.last.film.width, 4);
+    assert_int_equal(f->sink.last.film.duration_ms, 1500);
+    assert_string_equal(f->sink.last.photo.make, "Fake");
+    submit(f, "probed", &(RenderJob){.op = RENDER_METADATA}); /* breaks the protocol, twice */
+    assert_int_equal(wait_for(f, 2), RENDER_CRASHED);
+    renderer_stats(f->renderer, &stats);
+    assert_int_equal(stats.memory_admitted, 0);
+    close_pool(f);
+}
+
 static void what_an_ingest_may_not_say_costs_one_retry(void **state) {
     static const char *const words[] = {"crash", "wrong-id", "mapped", "short",
                                         "done",  "matte",    "auto",   "too-wide"};
@@ -138,6 +157,7 @@ static void without_a_model_nothing_is_cut_out(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ingests_without_a_model),
+        cmocka_unit_test(describes_a_film_without_probing_it),
         cmocka_unit_test(what_an_ingest_may_not_say_costs_one_retry),
         cmocka_unit_test(an_ingest_waits_for_no_inference),
         cmocka_unit_test(knows_which_models_there_are),

@@ -116,6 +116,10 @@ static int send_job(Pool *pool, Worker *worker, Job *job, const ModelSize *model
     if (render->op == RENDER_INGEST) {
         return send_ingest(worker, &message, render);
     }
+    if (render->op == RENDER_METADATA) {
+        message.op = CHILD_METADATA;
+        return process_send(&worker->process, &message, &render->input.fd, 1);
+    }
     if ((r = prepare_tensor(worker, model)) < 0 ||
         (r = fd_memory_new("rendition", &worker->output)) < 0) {
         return r;
@@ -343,6 +347,19 @@ static int on_ingested(Pool *pool, Worker *worker, const ChildMessage *message) 
     return 0;
 }
 
+static int on_described(Pool *pool, Worker *worker, const ChildMessage *message) {
+    Job *job = worker->job;
+
+    if (job->render.op != RENDER_METADATA) {
+        return -EBADMSG;
+    }
+    job = detach(pool, worker);
+    job->result.film = message->film;
+    job->result.photo = message->photo;
+    job_finish(pool, job, RENDER_OK, NULL);
+    return 0;
+}
+
 static bool may_refuse_with(int status) {
     return (status >= RENDER_UNSUPPORTED && status <= RENDER_ROI_EMPTY) || status == RENDER_FAULT;
 }
@@ -392,6 +409,8 @@ static int on_packet(Pool *pool, Worker *worker, const IpcPacket *packet) {
         return on_done(pool, worker, &message);
     case CHILD_INGESTED:
         return on_ingested(pool, worker, &message);
+    case CHILD_DESCRIBED:
+        return on_described(pool, worker, &message);
     case CHILD_REFUSED:
         return on_refused(pool, worker, &message);
     default:

@@ -13,9 +13,10 @@
 
 #define AT(member) offsetof(ChildMessage, member)
 
-static const char *const op_names[] = {
-    "start", "ready",   "probe",    "render", "ingest",   "matte", "probed",   "ingested",
-    "done",  "refused", "describe", "model",  "no_model", "infer", "inferred", NULL};
+static const char *const op_names[] = {"start",    "ready",    "probe",    "render",   "ingest",
+                                       "metadata", "matte",    "probed",   "ingested", "described",
+                                       "done",     "refused",  "describe", "model",    "no_model",
+                                       "infer",    "inferred", NULL};
 
 static const JsonField start_fields[] = {
     {"log_level", JSON_FIELD_STR, AT(log_level), .max = 16},
@@ -29,11 +30,14 @@ static const JsonField start_fields[] = {
 
 static const JsonField ready_fields[] = {{0}};
 
-#define PICTURE_FIELDS                                                                             \
+#define INPUT_FIELDS                                                                               \
     {"id", JSON_FIELD_U64, AT(id), true},                                                          \
-        {"input_offset", JSON_FIELD_U64, AT(input_offset), true},                                  \
-        {"input_len", JSON_FIELD_U64, AT(input_len), true},                                        \
-        {"pixels_max", JSON_FIELD_U64, AT(pixels_max), true},                                      \
+        {"input_offset", JSON_FIELD_U64, AT(input_offset), true}, {                                \
+        "input_len", JSON_FIELD_U64, AT(input_len), true                                           \
+    }
+
+#define PICTURE_FIELDS                                                                             \
+    INPUT_FIELDS, {"pixels_max", JSON_FIELD_U64, AT(pixels_max), true},                            \
         {"side_max", JSON_FIELD_U32, AT(side_max), true}, {                                        \
         "pages_max", JSON_FIELD_U32, AT(pages_max), true                                           \
     }
@@ -62,6 +66,8 @@ static const JsonField render_fields[] = {
 
 static const JsonField ingest_fields[] = {
     PICTURE_FIELDS, INGEST_SIDE_FIELD(mezzanine_max), INGEST_SIDE_FIELD(thumbnail_max), {0}};
+
+static const JsonField metadata_fields[] = {INPUT_FIELDS, {0}};
 
 static const JsonField matte_fields[] = {
     {"id", JSON_FIELD_U64, AT(id), true},
@@ -129,6 +135,13 @@ static const JsonField ingested_fields[] = {
     {0},
 };
 
+static const JsonField described_fields[] = {
+    {"id", JSON_FIELD_U64, AT(id), true},
+    {"film", JSON_FIELD_OBJECT, AT(film), true, .fields = film_info_fields},
+    {"photo", JSON_FIELD_OBJECT, AT(photo), true, .fields = photo_info_fields},
+    {0},
+};
+
 static const JsonField refused_fields[] = {
     {"id", JSON_FIELD_U64, AT(id), true},
     {"status", JSON_FIELD_ENUM, AT(status), true, .names = render_status_names},
@@ -153,6 +166,7 @@ static const JsonField inferred_fields[] = {
 static const JsonField *const op_fields[] = {
     [CHILD_START] = start_fields,       [CHILD_READY] = ready_fields,
     [CHILD_INGEST] = ingest_fields,     [CHILD_INGESTED] = ingested_fields,
+    [CHILD_METADATA] = metadata_fields, [CHILD_DESCRIBED] = described_fields,
     [CHILD_PROBE] = probe_fields,       [CHILD_RENDER] = render_fields,
     [CHILD_MATTE] = matte_fields,       [CHILD_PROBED] = probed_fields,
     [CHILD_DONE] = done_fields,         [CHILD_REFUSED] = refused_fields,
@@ -215,7 +229,8 @@ int child_message_read(const json_t *json, Arena *arena, ChildMessage *ret_messa
         json_object_del(rest, "recipe");
     }
     if (json_read(rest, op_fields[message.op], arena, &message, &where) < 0 ||
-        (message.op == CHILD_INGESTED && !photo_info_valid(&message.photo))) {
+        ((message.op == CHILD_INGESTED || message.op == CHILD_DESCRIBED) &&
+         !photo_info_valid(&message.photo))) {
         return err_trace(-EBADMSG);
     }
     *ret_message = message;

@@ -8,6 +8,7 @@
  *
  * Worker:     > start   < ready   then for each job   > probe    < probed | refused
  *                                                     > ingest   < ingested | refused
+ *                                                     > metadata < described | refused
  *                                                     > render   < done | refused, and between
  *                                                                < matte  > matte  at most once
  * Inference:  > start   < model | no_model (of the default)   < ready
@@ -38,9 +39,11 @@ typedef enum ChildOp {
     CHILD_PROBE,
     CHILD_RENDER,
     CHILD_INGEST,
+    CHILD_METADATA,
     CHILD_MATTE,
     CHILD_PROBED,
     CHILD_INGESTED,
+    CHILD_DESCRIBED,
     CHILD_DONE,
     CHILD_REFUSED,
     CHILD_DESCRIBE,
@@ -59,10 +62,10 @@ typedef struct ChildFile {
 
 /*
  * One struct for all messages; each op writes and reads its own members (child_message_write() has
- * the list). Descriptors: PROBE input; RENDER input, tensor, output and, with has_background,
- * background; INGEST input, mezzanine, thumbnail; INFER tensor. The last three but the tensor are
- * empty memory files that the worker writes, and must not have mapped when it says DONE or
- * INGESTED. Nobody hands a descriptor to the pool.
+ * the list). Descriptors: PROBE and METADATA input; RENDER input, tensor, output and, with
+ * has_background, background; INGEST input, mezzanine, thumbnail; INFER tensor. The last three but
+ * the tensor are empty memory files that the worker writes, and must not have mapped when it says
+ * DONE or INGESTED. Nobody hands a descriptor to the pool.
  */
 typedef struct ChildMessage {
     int op; /* ChildOp */
@@ -74,7 +77,7 @@ typedef struct ChildMessage {
     uint64_t memory_max;                        /* worker: address space, bytes; 0: no limit */
     const char *models_dir, *model, *cache_dir; /* inference; cache_dir may be NULL */
 
-    /* PROBE, RENDER, INGEST */
+    /* PROBE, RENDER, INGEST; METADATA has the input alone */
     uint64_t input_offset, input_len;
     bool has_background;
     uint64_t background_offset, background_len;
@@ -95,6 +98,9 @@ typedef struct ChildMessage {
 
     /* PROBED, DONE, INGESTED */
     ImageInfo info;
+
+    /* DESCRIBED, with `photo` below */
+    FilmInfo film;
 
     /* INGESTED, with `timings` below */
     PhotoInfo photo;

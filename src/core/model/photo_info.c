@@ -120,6 +120,44 @@ bool photo_taken_valid(const char *taken) {
            second >= 0 && second <= 59;
 }
 
+bool photo_offset_read(Str text, int32_t *ret_min) {
+    size_t colon;
+    uint64_t hours, minutes;
+    int32_t offset;
+
+    text = str_trim(text);
+    if (str_equal(text, str_lit("Z"))) {
+        *ret_min = 0;
+        return true;
+    }
+    colon = text.len == 6 && text.ptr[3] == ':';
+    if (text.len != 5 + colon || (text.ptr[0] != '+' && text.ptr[0] != '-') ||
+        str_to_u64((Str){text.ptr + 1, 2}, &hours) < 0 ||
+        str_to_u64((Str){text.ptr + 3 + colon, 2}, &minutes) < 0 || minutes > 59) {
+        return false;
+    }
+    offset = (int32_t)(hours * 60 + minutes) * (text.ptr[0] == '-' ? -1 : 1);
+    *ret_min = offset;
+    return offset >= -720 && offset <= 840;
+}
+
+bool photo_content_id_set(char to[PHOTO_CONTENT_ID_MAX + 1], Str text) {
+    text = str_trim(text);
+    if (text.len != PHOTO_CONTENT_ID_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < PHOTO_CONTENT_ID_MAX; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? text.ptr[i] != '-'
+                 : !text.ptr[i] || !strchr("0123456789abcdefABCDEF", text.ptr[i])) {
+            return false;
+        }
+    }
+    memcpy(to, text.ptr, text.len);
+    to[text.len] = '\0';
+    return true;
+}
+
 static bool within(double value, double min, double max) {
     return value >= min && value <= max; /* not when it is NaN */
 }

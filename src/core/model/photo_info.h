@@ -48,5 +48,12 @@ bool photo_text_set(char *to, size_t size, Str text);
  * survived) ... 2199, months and days of the Gregorian calendar. */
 bool photo_taken_valid(const char *taken);
 
+/* "+01:00", "+0100", "-03:30" or "Z" in minutes east of UTC; false when it is none of that form or
+ * no zone is that far off. */
+bool photo_offset_read(Str text, int32_t *ret_min);
+
+/* Sets a content identifier, which is a UUID; false, and as it was, when the text is none. */
+bool photo_content_id_set(char to[PHOTO_CONTENT_ID_MAX + 1], Str text);
+
 /* Whether all members are as described above; what a less trusted process says is checked by it. */
 bool photo_info_valid(const PhotoInfo *info);

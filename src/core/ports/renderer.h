@@ -7,6 +7,7 @@
  * with exactly one call of its `done`, on a thread of the renderer.
  */
 
+#include "core/model/film_info.h"
 #include "core/model/image_info.h"
 #include "core/model/photo_hash.h"
 #include "core/model/photo_info.h"
@@ -69,6 +70,12 @@ typedef enum RenderOp {
      * `thumbnail`. Needs no model; the recipe, the model and the background count for nothing.
      */
     RENDER_INGEST,
+    /*
+     * Only what a film or a raw file says of itself: fills `photo`, and of a film `film`. The input
+     * may be as much of it as that needs: a film's "moov" box, a raw file's first 64 KiB. No
+     * picture is made, and neither a model nor an estimate of memory is needed.
+     */
+    RENDER_METADATA,
 } RenderOp;
 
 typedef struct RenderJob {
@@ -113,9 +120,10 @@ typedef struct RenderResult {
     RecipeSubject subject;              /* what it seems to be */
     double uncertainty;                 /* 0 sure ... 1 unsure */
     bool matte_kept; /* the same pixels were shown to the model before; nothing was inferred */
-    PhotoInfo photo; /* RENDER_INGEST, as the next three */
+    PhotoInfo photo; /* RENDER_INGEST, as the next three; RENDER_METADATA */
     uint64_t hash;   /* core/model/photo_hash.h */
     RenderFile mezzanine, thumbnail;
+    FilmInfo film; /* RENDER_METADATA */
     RenderTimings timings;
 } RenderResult;
 

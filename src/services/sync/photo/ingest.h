@@ -10,8 +10,6 @@
 
 #include "services/sync/internal.h"
 
-#define INGEST_SIZE_MAX ((uint64_t)512 << 20) /* of a file that is looked into */
-
 typedef struct Ingest Ingest;
 
 /* Starts `threads` of them. A fault when they cannot be had. */

@@ -4,17 +4,17 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "services/sync/photo/ingest.h"
+#include "services/sync/photo/excerpt.h"
 #include "services/sync/photo/photo_learn.h"
 #include "services/sync/photo/photo_state.h"
 
-#define PIECE_LEN ((size_t)1 << 20)
 /* From that attempt on, what the store does not give is taken to be lost. */
 #define ATTEMPTS_MAX 4
 
-#define NO_PICTURE_DETAIL "No pictures are made of files of this kind; the original is kept."
-#define TOO_LARGE_DETAIL  "The file is too large to be looked into; it is kept."
-#define LOST_DETAIL       "The file cannot be read from the store: tell the operator."
+#define NO_PICTURE_DETAIL  "No pictures are made of files of this kind; the original is kept."
+#define TOO_LARGE_DETAIL   "The file is too large to be looked into; it is kept."
+#define BROKEN_FILM_DETAIL "The film is broken or ends too early."
+#define LOST_DETAIL        "The file cannot be read from the store: tell the operator."
 
 typedef struct Job {
     SyncService *service;
@@ -24,6 +24,7 @@ typedef struct Job {
     UserKey key;
     Library library;
     Uuid photo_id;
+    PhotoKind kind;
     StoredBlob original, mezzanine, thumbnail;
     bool settled; /* there is nothing to do */
     Lesson lesson;
@@ -56,6 +57,7 @@ static int find(DbTx *tx, void *userdata) {
     if (!state_uuid(photo.state, "blob", &blob_id)) {
         return err_trace(-EBADMSG);
     }
+    job->kind = photo_kind(photo.state);
     r = blob_store_get(tx, &job->key, &blob_id, job->arena, &job->original);
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EBADMSG);
 }
@@ -83,30 +85,6 @@ static IngestEnd unreadable(Job *job, IngestEndKind kind, const char *reason) {
     return tell(job, kind, reason);
 }
 
-/* The original as a sealed memory file. 0, a condition of sealed_blob_read(), or a fault. */
-static int fetch(Job *job, int *ret_fd) {
-    const StoredBlob *blob = &job->original;
-    _cleanup_(fd_closep) int fd = -1;
-    char *piece = arena_alloc(job->arena, PIECE_LEN);
-    int r = fd_memory_new("photo", &fd);
-
-    for (uint64_t at = 0; r == 0 && at < blob->size; at += PIECE_LEN) {
-        size_t n = (size_t)MIN((uint64_t)PIECE_LEN, blob->size - at);
-        r = sealed_blob_read(job->service->options.blobs, str_from(blob->name), blob->key,
-                             blob->size, at, piece, n);
-        if (r == 0) {
-            r = fd_write_all(fd, piece, n);
-        }
-    }
-    if (r == 0) {
-        r = fd_memory_seal(fd);
-    }
-    if (r == 0) {
-        *ret_fd = TAKE_FD(fd);
-    }
-    return r < 0 ? err_trace(r) : r;
-}
-
 static int store(Job *job, const RenderFile *file, StoredBlob *ret_blob) {
     _cleanup_(map_done) Map map = MAP_INIT;
     int r = map_range(file->fd, 0, file->len, &map);
@@ -119,6 +97,15 @@ static int store(Job *job, const RenderFile *file, StoredBlob *ret_blob) {
     r = sealed_blob_put(job->service->options.blobs, str_from(ret_blob->name), ret_blob->key,
                         (Str){map.data, map.len});
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EEXIST);
+}
+
+/* What is known of a file that no picture is made of: a film is what it is, a raw file lacks one.
+ */
+static IngestEnd note(Job *job, const Rendering *rendering) {
+    bool film = job->kind == PHOTO_KIND_VIDEO;
+
+    job->lesson = (Lesson){.rendering = rendering, .reason = film ? NULL : NO_PICTURE_DETAIL};
+    return tell(job, film ? INGEST_END_READY : INGEST_END_UNREADABLE, job->lesson.reason);
 }
 
 /* Both files first, then the row that names them: what a crash leaves are orphans. */
@@ -151,7 +138,7 @@ static IngestEnd judge(Job *job, const Rendering *rendering) {
 
     switch (rendering->status) {
     case RENDER_OK:
-        return keep(job, rendering);
+        return job->kind == PHOTO_KIND_PICTURE ? keep(job, rendering) : note(job, rendering);
     case RENDER_UNSUPPORTED:
         return unreadable(job, INGEST_END_UNREADABLE, NO_PICTURE_DETAIL);
     case RENDER_UNREADABLE:
@@ -177,24 +164,35 @@ static void go_on(void *userdata) {
     (void)queue_extend(job->service->options.queue, job->lease, INGEST_VISIBILITY_MS);
 }
 
-static IngestEnd look_into(Job *job) {
+/* The whole picture; of films and raw files what they say of themselves. */
+static IngestEnd render(Job *job, int fd, uint64_t len) {
     _cleanup_(rendering_done) Rendering rendering = RENDERING_NONE;
-    _cleanup_(fd_closep) int fd = -1;
+    RenderOp op = job->kind == PHOTO_KIND_PICTURE ? RENDER_INGEST : RENDER_METADATA;
     int r;
 
-    if (job->original.size > INGEST_SIZE_MAX) {
-        return unreadable(job, INGEST_END_UNREADABLE, TOO_LARGE_DETAIL);
-    }
-    r = fetch(job, &fd);
-    if (r > 0 && job->lease->attempt >= ATTEMPTS_MAX) {
-        return unreadable(job, INGEST_END_POISON, LOST_DETAIL);
-    }
-    if (r != 0) {
-        return later(job->arena, "the file cannot be read from the store", r);
-    }
     go_on(job);
-    r = renders_run(job->renders, fd, job->original.size, go_on, job, &rendering);
+    r = renders_run(job->renders, op, fd, len, go_on, job, &rendering);
     return r < 0 ? later(job->arena, "the renderer takes no jobs", r) : judge(job, &rendering);
+}
+
+static IngestEnd look_into(Job *job) {
+    _cleanup_(fd_closep) int fd = -1;
+    uint64_t len;
+    int r =
+        excerpt_take(job->service->options.blobs, &job->original, job->kind, job->arena, &fd, &len);
+
+    switch (r) {
+    case 0:
+        return render(job, fd, len);
+    case EXCERPT_E_TOO_LARGE:
+        return unreadable(job, INGEST_END_UNREADABLE, TOO_LARGE_DETAIL);
+    case EXCERPT_E_BROKEN:
+        return unreadable(job, INGEST_END_UNREADABLE, BROKEN_FILM_DETAIL);
+    default:
+        return r > 0 && job->lease->attempt >= ATTEMPTS_MAX
+                   ? unreadable(job, INGEST_END_POISON, LOST_DETAIL)
+                   : later(job->arena, "the file cannot be read from the store", r);
+    }
 }
 
 void ingest_job(SyncService *service, Renders *renders, const QueueLease *lease, Arena *arena,

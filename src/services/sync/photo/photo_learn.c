@@ -2,10 +2,8 @@
 #include "services/sync/photo/photo_learn.h"
 
 #include "base/error.h"
-#include "core/model/photo_type.h"
-#include "services/sync/photo/photo_index.h"
+#include "services/sync/photo/photo_pairs.h"
 #include "services/sync/photo/photo_state.h"
-#include "services/sync/photo/words.h"
 
 #include <stdio.h>
 
@@ -23,10 +21,6 @@ const DbStatement photo_learn_statements[_LEARN_STATEMENT_MAX] = {
                     2, 0},
 };
 const size_t photo_learn_statements_len = _LEARN_STATEMENT_MAX;
-
-#define HALVES_MAX   20             /* of one name that are looked at */
-#define BATCH_MS     (10LL * 60000) /* halves without a time were sent within it */
-#define HALVES_APART 2              /* seconds between the times of two halves */
 
 int library_keeps_places(DbTx *tx, const Library *library, bool *ret_keeps) {
     const DbValue *row;
@@ -84,6 +78,7 @@ static void set_info(json_t *state, const PhotoInfo *info, bool keep_place) {
     json_t *camera = json_object(), *exposure = json_object();
 
     set_time(state, info);
+    set_text(state, "content_id", info->content_id);
     set_text(camera, "make", info->make);
     set_text(camera, "model", info->model);
     set_text(camera, "lens", info->lens);
@@ -113,106 +108,41 @@ static json_t *rendition_json(const RenderFile *file, const StoredBlob *blob) {
                      (json_int_t)blob->size);
 }
 
-static void set_learned(json_t *state, const Lesson *lesson, bool keep_place) {
-    const Rendering *rendering = lesson->rendering;
+static void set_size(json_t *state, uint32_t width, uint32_t height) {
+    if (width > 0 && height > 0) {
+        json_object_set_new(state, "width", json_integer(width));
+        json_object_set_new(state, "height", json_integer(height));
+    }
+}
+
+static void set_rendering(json_t *state, const Rendering *rendering, bool keep_place) {
     char hash[17];
 
-    json_object_set_new(state, "status", json_string(lesson->reason ? "unreadable" : "ready"));
-    if (lesson->reason) {
-        json_object_set_new(state, "reason", json_string(lesson->reason));
-        return;
-    }
-    json_object_set_new(state, "width", json_integer(rendering->info.width));
-    json_object_set_new(state, "height", json_integer(rendering->info.height));
+    set_size(state, rendering->info.width, rendering->info.height);
+    set_size(state, rendering->film.width, rendering->film.height);
+    set_number(state, "duration", (double)rendering->film.duration_ms / 1000);
     set_info(state, &rendering->photo, keep_place);
     if (rendering->hash != PHOTO_HASH_NONE) {
         snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)rendering->hash);
         json_object_set_new(state, "phash", json_string(hash));
     }
-    json_object_set_new(state, "renditions",
-                        json_pack("{s:o,s:o}", "mezzanine",
-                                  rendition_json(&rendering->mezzanine, lesson->mezzanine),
-                                  "thumbnail",
-                                  rendition_json(&rendering->thumbnail, lesson->thumbnail)));
 }
 
-static PhotoKind kind_of(const json_t *state) {
-    const char *media_type = json_string_value(json_object_get(state, "type"));
-
-    for (int type = 1; media_type && type < _PHOTO_TYPE_MAX; type++) {
-        const PhotoTypeInfo *info = photo_type_info((PhotoType)type);
-        if (strcmp(info->media_type, media_type) == 0) {
-            return info->kind;
-        }
+static void set_learned(json_t *state, const Lesson *lesson, bool keep_place) {
+    json_object_set_new(state, "status", json_string(lesson->reason ? "unreadable" : "ready"));
+    if (lesson->reason) {
+        json_object_set_new(state, "reason", json_string(lesson->reason));
     }
-    return PHOTO_KIND_OTHER;
-}
-
-static int64_t apart(int64_t a, int64_t b) {
-    return a > b ? a - b : b - a;
-}
-
-/* Whether two photos of one name are the halves of a pair. */
-static bool belong_together(const json_t *a, const json_t *b) {
-    PhotoKind one = kind_of(a), other = kind_of(b);
-    int64_t at_a = json_integer_value(json_object_get(a, "added"));
-    int64_t at_b = json_integer_value(json_object_get(b, "added"));
-
-    if ((one == PHOTO_KIND_PICTURE) == (other == PHOTO_KIND_PICTURE) || one == PHOTO_KIND_OTHER ||
-        other == PHOTO_KIND_OTHER) {
-        return false;
+    if (lesson->rendering) {
+        set_rendering(state, lesson->rendering, keep_place);
     }
-    if (json_object_get(a, "captured") && json_object_get(b, "captured")) {
-        return apart(photo_local_s(a), photo_local_s(b)) <= HALVES_APART;
+    if (lesson->mezzanine) {
+        json_object_set_new(
+            state, "renditions",
+            json_pack("{s:o,s:o}", "mezzanine",
+                      rendition_json(&lesson->rendering->mezzanine, lesson->mezzanine), "thumbnail",
+                      rendition_json(&lesson->rendering->thumbnail, lesson->thumbnail)));
     }
-    return apart(at_a, at_b) <= BATCH_MS;
-}
-
-static void set_pair(json_t *state, const Uuid *id) {
-    char text[UUID_TEXT_SIZE];
-
-    uuid_text(id, text);
-    json_object_set_new(state, "pair", json_string(text));
-}
-
-static int join(DbTx *tx, const Library *library, const Uuid *id, json_t *state,
-                const Object *other) {
-    _cleanup_(json_decrefp) json_t *changed = json_deep_copy(other->state);
-    _cleanup_(object_done) Object written = {0};
-
-    set_pair(changed, id);
-    set_pair(state, &other->id);
-    return err_trace(
-        object_put(tx, library, OBJECT_PHOTO, &other->id, other->version, changed, &written));
-}
-
-/* The other half, when it is there and nobody's yet. */
-static int find_half(DbTx *tx, const Library *library, const Uuid *id, json_t *state) {
-    const char *name = json_string_value(json_object_get(state, "name"));
-    PhotoQuery query = {
-        .after = {.sort_us = INT64_MAX}, .from_us = INT64_MIN, .to_us = INT64_MAX, .n_terms = 1};
-    PhotoRow *rows;
-    size_t n = 0;
-    int r;
-
-    if (json_object_get(state, "pair")) {
-        return 0;
-    }
-    query.terms[0] = term_of(library->key, false, TERM_STEM,
-                             words_fold(name_stem(str_from(name)), library->arena));
-    r = photo_index_find(tx, library, &query, HALVES_MAX, &rows, &n);
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        _cleanup_(object_done) Object other = {0};
-        if (uuid_equal(&rows[i].place.id, id)) {
-            continue;
-        }
-        r = object_of_row(library, OBJECT_PHOTO, &rows[i].place.id, rows[i].object, &other);
-        if (r == 0 && !json_object_get(other.state, "pair") &&
-            belong_together(state, other.state)) {
-            return err_trace(join(tx, library, id, state, &other));
-        }
-    }
-    return err_trace(r);
 }
 
 int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Lesson *lesson) {
@@ -235,8 +165,8 @@ int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Le
     }
     state = json_deep_copy(photo.state);
     set_learned(state, lesson, keep_place);
-    r = find_half(tx, library, photo_id, state);
-    if (r == 0 && !lesson->reason) {
+    r = photo_pair_find(tx, library, photo_id, state);
+    if (r == 0 && lesson->mezzanine) {
         r = blob_store_add(tx, library->key, lesson->mezzanine, library->now_us, library->arena);
         r = r < 0 ? r
                   : blob_store_add(tx, library->key, lesson->thumbnail, library->now_us,

@@ -4,7 +4,8 @@
 /*
  * What somebody has found out about a photo's file goes into its state; and photos that belong
  * together find each other: the picture and the film of a Live Photo, a raw file and its JPEG, by
- * their names but for the endings. Calls run in a transaction of the caller's.
+ * the identifier that their camera wrote into both, else by their names but for the endings. Calls
+ * run in a transaction of the caller's.
  */
 
 #include "services/sync/blob_store.h"
@@ -15,11 +16,12 @@ enum {
     PHOTO_LEARN_E_SETTLED = 1, /* it is no more, or not "processing" any more: nothing is done */
 };
 
-/* What was learned: a rendering that is RENDER_OK and its stored files; or why it is unreadable. */
+/* What was learned of a file: a rendering that is RENDER_OK, and of a picture its stored files; or
+ * why it is unreadable; of a raw file both. */
 typedef struct Lesson {
-    const Rendering *rendering;
-    const StoredBlob *mezzanine, *thumbnail;
-    const char *reason; /* NULL: it is readable */
+    const Rendering *rendering;              /* NULL: nothing */
+    const StoredBlob *mezzanine, *thumbnail; /* NULL: no picture is made of it */
+    const char *reason;                      /* NULL: it is readable */
 } Lesson;
 
 extern const DbStatement photo_learn_statements[];

@@ -93,6 +93,18 @@ int64_t photo_trashed_us(const json_t *state) {
     return (int64_t)json_integer_value(json_object_get(state, "trashed")) * 1000;
 }
 
+PhotoKind photo_kind(const json_t *state) {
+    const char *media_type = json_string_value(json_object_get(state, "type"));
+
+    for (int type = 1; media_type && type < _PHOTO_TYPE_MAX; type++) {
+        const PhotoTypeInfo *info = photo_type_info((PhotoType)type);
+        if (strcmp(info->media_type, media_type) == 0) {
+            return info->kind;
+        }
+    }
+    return PHOTO_KIND_OTHER;
+}
+
 Str name_stem(Str name) {
     for (size_t i = name.len; i > 1; i--) {
         if (name.ptr[i - 1] == '.') {

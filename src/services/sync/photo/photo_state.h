@@ -4,6 +4,7 @@
 /* What stands in the state of a photo, read: docs/guides/library.md lists its members. Pure. */
 
 #include "base/uuid.h"
+#include "core/model/photo_type.h"
 
 #include <jansson.h>
 
@@ -26,6 +27,9 @@ int64_t photo_local_s(const json_t *state);
 
 /* When it was thrown away in microseconds since 1970; 0: it was not. */
 int64_t photo_trashed_us(const json_t *state);
+
+/* What its file is, by its media type. */
+PhotoKind photo_kind(const json_t *state);
 
 /* What stands before the last dot of a name; all when there is none or it is the first. */
 Str name_stem(Str name);

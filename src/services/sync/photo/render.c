@@ -54,6 +54,7 @@ static void on_done(const RenderResult *result, void *userdata) {
              result->detail ? result->detail : "");
     rendering->info = result->info;
     if (result->status == RENDER_OK) {
+        rendering->film = result->film;
         rendering->photo = result->photo;
         rendering->hash = result->hash;
         rendering->mezzanine = result->mezzanine;
@@ -85,9 +86,9 @@ static bool wait(Renders *renders) {
     return done;
 }
 
-int renders_run(Renders *renders, int fd, uint64_t len, RendersTick *tick, void *userdata,
-                Rendering *ret_rendering) {
-    RenderJob job = {.op = RENDER_INGEST,
+int renders_run(Renders *renders, RenderOp op, int fd, uint64_t len, RendersTick *tick,
+                void *userdata, Rendering *ret_rendering) {
+    RenderJob job = {.op = op,
                      .input = {fd, 0, len},
                      .background = {.fd = -1},
                      .recipe = RECIPE_INIT,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* The renderer's RENDER_INGEST, waited for: what is known of a file, and its renditions. */
+/* The renderer's RENDER_INGEST and RENDER_METADATA, waited for: what is known of a file, and a
+ * picture's renditions. */
 
 #include "core/ports/renderer.h"
 
@@ -13,6 +14,7 @@ typedef struct Rendering {
     char detail[RENDER_DETAIL_SIZE];
     uint32_t retry_after_s; /* of RENDER_BUSY */
     ImageInfo info;
+    FilmInfo film; /* of RENDER_METADATA */
     PhotoInfo photo;
     uint64_t hash;
     RenderFile mezzanine, thumbnail;
@@ -30,7 +32,7 @@ Renders *renders_free(Renders *renders); /* accepts NULL */
 typedef void RendersTick(void *userdata);
 
 /* Of the `len` bytes of a sealed memory file. 0 whatever came of it, or a fault. */
-int renders_run(Renders *renders, int fd, uint64_t len, RendersTick *tick, void *userdata,
-                Rendering *ret_rendering);
+int renders_run(Renders *renders, RenderOp op, int fd, uint64_t len, RendersTick *tick,
+                void *userdata, Rendering *ret_rendering);
 /* That job, and all that come, end with RENDER_CANCELLED. */
 void renders_stop(Renders *renders);

@@ -157,6 +157,7 @@ void terms_of_photo(const Library *library, const json_t *state, Terms *ret_term
                      .trashed = photo_trashed_us(state) != 0,
                      .terms.all = arena_alloc(library->arena, TERMS_MAX * sizeof(int64_t))};
     const char *name = json_string_value(json_object_get(state, "name"));
+    const char *content_id = json_string_value(json_object_get(state, "content_id"));
     uint64_t phash;
 
     derive_key(library->key, gather.key);
@@ -164,6 +165,9 @@ void terms_of_photo(const Library *library, const json_t *state, Terms *ret_term
     add_lists(&gather, state);
     if (json_is_true(json_object_get(state, "favourite"))) {
         add(&gather, TERM_FAVOURITE, (Str){0});
+    }
+    if (content_id) {
+        add(&gather, TERM_CONTENT_ID, str_from(content_id));
     }
     add_camera(&gather, json_object_get(state, "camera"));
     if (photo_phash(state, &phash)) {

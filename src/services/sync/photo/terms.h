@@ -21,6 +21,7 @@ typedef enum TermKind {
     TERM_FAVOURITE,
     TERM_STEM, /* the name without its ending, folded */
     TERM_BAND, /* which band, and its bits */
+    TERM_CONTENT_ID,
 } TermKind;
 
 typedef struct Terms {
