@@ -8,9 +8,9 @@
 #include "services/sync/photo/photos.h"
 #include "services/sync/photo/words.h"
 
-#define HALVES_MAX      20                    /* with one name or identifier that are looked at */
-#define BATCH_US        (10LL * 60 * 1000000) /* halves without a time were sent within it */
-#define HALVES_APART_US (2LL * 1000000)       /* between the times of two halves */
+#define HALVES_MAX     20             /* with one name or identifier that are looked at */
+#define BATCH_MS       (10LL * 60000) /* halves without a time were sent within it */
+#define HALVES_APART_S 2LL            /* between the times of two halves */
 
 static int64_t apart(int64_t a, int64_t b) {
     return a > b ? a - b : b - a;
@@ -27,7 +27,19 @@ static bool are_one(const json_t *a, const json_t *b) {
     return one && other && strcmp(one, other) == 0 && photo_kind(a) != photo_kind(b);
 }
 
-/* Whether it looks so: a time whose zone is not known cannot be compared with one whose is. */
+static bool has_zone(const json_t *state) {
+    return json_object_get(state, "offset") != NULL;
+}
+
+/* Whether their times can be compared: a film may know UTC where a picture knows the clock there.
+ */
+static bool have_times(const json_t *a, const json_t *b) {
+    return json_object_get(a, "captured") && json_object_get(b, "captured") &&
+           (has_zone(a) == has_zone(b) ||
+            (photo_kind(a) != PHOTO_KIND_VIDEO && photo_kind(b) != PHOTO_KIND_VIDEO));
+}
+
+/* Whether it looks so. */
 static bool are_alike(const json_t *a, const json_t *b) {
     PhotoKind one = photo_kind(a), other = photo_kind(b);
 
@@ -36,14 +48,13 @@ static bool are_alike(const json_t *a, const json_t *b) {
         other == PHOTO_KIND_OTHER) {
         return false;
     }
-    if (json_object_get(a, "captured") && json_object_get(b, "captured") &&
-        !json_object_get(a, "offset") == !json_object_get(b, "offset")) {
-        return apart(photo_sort_us(a), photo_sort_us(b)) <= HALVES_APART_US;
+    if (!have_times(a, b)) {
+        return apart(json_integer_value(json_object_get(a, "added")),
+                     json_integer_value(json_object_get(b, "added"))) <= BATCH_MS;
     }
-    return apart(json_integer_value(json_object_get(a, "added")),
-                 json_integer_value(json_object_get(b, "added"))) *
-               1000 <=
-           BATCH_US;
+    return has_zone(a) && has_zone(b)
+               ? apart(photo_sort_us(a), photo_sort_us(b)) <= HALVES_APART_S * 1000000
+               : apart(photo_local_s(a), photo_local_s(b)) <= HALVES_APART_S;
 }
 
 static void set_pair(json_t *state, const Uuid *id) {

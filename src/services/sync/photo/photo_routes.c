@@ -61,15 +61,10 @@ static int check_edit(DbTx *tx, SyncCall *call, const Act *act, SyncFailure *ret
     return 0;
 }
 
-/* The other half follows into the trash and out of it. */
 static int write_state(DbTx *tx, const Library *library, const json_t *state, Object *photo) {
-    bool trashed = photo_trashed_us(state) != 0;
     Object changed;
-    int r = 0;
+    int r = photo_half_follow(tx, library, state, photo);
 
-    if ((photo_trashed_us(photo->state) != 0) != trashed) {
-        r = photo_half_set_trashed(tx, library, trashed, photo);
-    }
     if (r == 0) {
         r = object_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, state, &changed);
     }

@@ -28,16 +28,15 @@ int photo_other_half(DbTx *tx, const Library *library, const Object *photo, Obje
     return r == OBJECT_E_REMOVED ? OBJECT_E_NONE : r < 0 ? err_trace(r) : r;
 }
 
-static int set_one(DbTx *tx, const Library *library, bool trashed, Object *photo) {
-    _cleanup_(json_decrefp) json_t *patch = json_pack("{s:b}", "trashed", trashed);
+static int put_patched(DbTx *tx, const Library *library, const json_t *patch, Object *photo) {
     _cleanup_(json_decrefp) json_t *state = json_deep_copy(photo->state);
     Object changed;
     int r;
 
-    if ((photo_trashed_us(state) != 0) == trashed) {
+    patch_apply(patch, library->now_us, state);
+    if (json_equal(state, photo->state)) {
         return 0;
     }
-    patch_apply(patch, library->now_us, state);
     r = object_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, state, &changed);
     if (r < 0) {
         return err_trace(r);
@@ -47,20 +46,35 @@ static int set_one(DbTx *tx, const Library *library, bool trashed, Object *photo
     return 0;
 }
 
-int photo_half_set_trashed(DbTx *tx, const Library *library, bool trashed, const Object *photo) {
+static int patch_half(DbTx *tx, const Library *library, const json_t *patch, const Object *photo) {
     _cleanup_(object_done) Object half = {0};
     int r = photo_other_half(tx, library, photo, &half);
 
     if (r == 0) {
-        r = set_one(tx, library, trashed, &half);
+        r = put_patched(tx, library, patch, &half);
     }
     return r < 0 ? err_trace(r) : 0;
 }
 
-int photo_set_trashed(DbTx *tx, const Library *library, bool trashed, Object *photo) {
-    int r = photo_half_set_trashed(tx, library, trashed, photo);
+int photo_half_follow(DbTx *tx, const Library *library, const json_t *state, const Object *photo) {
+    _cleanup_(json_decrefp) json_t *patch = json_object();
+    json_t *albums = json_object_get(state, "albums");
+    bool trashed = photo_trashed_us(state) != 0;
 
-    return r < 0 ? err_trace(r) : set_one(tx, library, trashed, photo);
+    if ((photo_trashed_us(photo->state) != 0) != trashed) {
+        json_object_set_new(patch, "trashed", json_boolean(trashed));
+    }
+    if (albums && !json_equal(albums, json_object_get(photo->state, "albums"))) {
+        json_object_set(patch, "albums", albums);
+    }
+    return json_object_size(patch) == 0 ? 0 : err_trace(patch_half(tx, library, patch, photo));
+}
+
+int photo_set_trashed(DbTx *tx, const Library *library, bool trashed, Object *photo) {
+    _cleanup_(json_decrefp) json_t *patch = json_pack("{s:b}", "trashed", trashed);
+    int r = patch_half(tx, library, patch, photo);
+
+    return r < 0 ? err_trace(r) : err_trace(put_patched(tx, library, patch, photo));
 }
 
 static int drop_blob(DbTx *tx, const Library *library, const json_t *holder, PurgedBlobs *purged) {

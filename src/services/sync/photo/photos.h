@@ -20,8 +20,9 @@ void purged_blobs_remove(Blobs *blobs, const PurgedBlobs *purged);
  * has, and gets the new one. 0 or a fault. */
 int photo_set_trashed(DbTx *tx, const Library *library, bool trashed, Object *photo);
 
-/* The other half of a pair alone, when there is one. 0 or a fault. */
-int photo_half_set_trashed(DbTx *tx, const Library *library, bool trashed, const Object *photo);
+/* The other half of a pair, when there is one, goes where the new state of `photo` takes it: into
+ * the trash or out of it, and into the same albums. 0 or a fault. */
+int photo_half_follow(DbTx *tx, const Library *library, const json_t *state, const Object *photo);
 
 /*
  * Removes a photo that is in the trash, its other half if it is there too, and their edits; fills

@@ -262,24 +262,54 @@ static bool has_id(const Uuid *ids, size_t n, const Uuid *id) {
     return false;
 }
 
-bool zip_read_ids(const json_t *list, size_t max, Uuid **ret_ids, size_t *ret_n) {
-    size_t n_list = json_array_size(list), n = 0;
-    _cleanup_(freep) Uuid *ids = calloc(n_list + 1, sizeof(*ids));
+static bool read_id(const json_t *list, size_t i, Uuid *ret_id) {
+    const char *text = json_string_value(json_array_get(list, i));
+
+    return text && uuid_parse(str_from(text), ret_id) == 0;
+}
+
+bool zip_picked_valid(const json_t *list) {
+    bool good = json_is_array(list) && json_array_size(list) >= 1 &&
+                json_array_size(list) <= ZIP_PICKED_MAX;
+    Uuid id;
+
+    for (size_t i = 0; good && i < json_array_size(list); i++) {
+        good = read_id(list, i, &id);
+    }
+    return good;
+}
+
+static int add_half(DbTx *tx, const Library *library, Uuid *ids, size_t *n) {
+    _cleanup_(object_done) Object photo = {0};
+    Uuid half;
+    int r = object_get(tx, library, OBJECT_PHOTO, &ids[*n - 1], &photo);
+
+    if (r == 0 && state_uuid(photo.state, "pair", &half) && !has_id(ids, *n, &half)) {
+        ids[(*n)++] = half;
+    }
+    return r < 0 ? err_trace(r) : 0;
+}
+
+int zip_picked_ids(DbTx *tx, const Library *library, const json_t *list, Uuid **ret_ids,
+                   size_t *ret_n) {
+    _cleanup_(freep) Uuid *ids = calloc(2 * json_array_size(list) + 1, sizeof(*ids));
+    size_t n = 0;
 
     if (!ids) {
         abort();
     }
-    if (!json_is_array(list) || n_list < 1 || n_list > max) {
-        return false;
-    }
-    for (size_t i = 0; i < n_list; i++) {
-        const char *text = json_string_value(json_array_get(list, i));
-        if (!text || uuid_parse(str_from(text), &ids[n]) < 0) {
-            return false;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        Uuid id;
+        int r = 0;
+        if (read_id(list, i, &id) && !has_id(ids, n, &id)) {
+            ids[n++] = id;
+            r = add_half(tx, library, ids, &n);
         }
-        n += !has_id(ids, n, &ids[n]);
+        if (r < 0) {
+            return err_trace(r);
+        }
     }
     *ret_ids = TAKE_PTR(ids);
     *ret_n = n;
-    return true;
+    return 0;
 }

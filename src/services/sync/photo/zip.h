@@ -21,5 +21,11 @@ void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
 int zip_album_ids(DbTx *tx, const Library *library, const Uuid *album_id, Uuid **ret_ids,
                   size_t *ret_n);
 
-/* A JSON array of ids of photos, malloc'ed, each once; false when it is none. */
-bool zip_read_ids(const json_t *list, size_t max, Uuid **ret_ids, size_t *ret_n);
+/* Whether it is a JSON array of 1 to ZIP_PICKED_MAX ids of photos. */
+#define ZIP_PICKED_MAX 1000
+bool zip_picked_valid(const json_t *list);
+
+/* The photos of such an array, each once, and behind each its other half, malloc'ed. In a
+ * transaction. 0 or a fault. */
+int zip_picked_ids(DbTx *tx, const Library *library, const json_t *list, Uuid **ret_ids,
+                   size_t *ret_n);

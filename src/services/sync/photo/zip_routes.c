@@ -6,11 +6,10 @@
 #include "services/sync/change.h"
 #include "services/sync/photo/zip.h"
 
-#define PICKED_MAX 1000
-
 typedef struct Act {
     Uuid album_id;
     const char *name;
+    const json_t *picked;
     Uuid *ids;
     size_t n;
 } Act;
@@ -39,16 +38,29 @@ static SyncFailure album(SyncCall *call, Act *act) {
     return failure == SYNC_FAILURE_NONE ? sync_call_look(call, look, act) : failure;
 }
 
+static int look_picked(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failure) {
+    Act *act = userdata;
+    Library library = library_of_call(call);
+
+    *ret_failure = SYNC_FAILURE_NONE;
+    free(act->ids); /* of a try before */
+    act->ids = NULL;
+    return err_trace(zip_picked_ids(tx, &library, act->picked, &act->ids, &act->n));
+}
+
 static SyncFailure picked(SyncCall *call, Act *act) {
     static const JsonField none[] = {{0}};
     JsonMember photos = {"photos", NULL};
     SyncFailure failure = sync_call_read_members(call, none, act, &photos, 1);
 
     act->name = "photos.zip";
-    if (failure == SYNC_FAILURE_NONE &&
-        !zip_read_ids(photos.value, PICKED_MAX, &act->ids, &act->n)) {
+    act->picked = photos.value;
+    if (failure == SYNC_FAILURE_NONE && !zip_picked_valid(photos.value)) {
         call->detail = "photos: give the ids of 1 to 1000 photos.";
         failure = SYNC_FAILURE_INVALID_FIELD;
+    }
+    if (failure == SYNC_FAILURE_NONE) {
+        failure = sync_call_look(call, look_picked, act);
     }
     json_decref(photos.value);
     return failure;

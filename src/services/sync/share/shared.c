@@ -87,15 +87,14 @@ static int show_album(DbTx *tx, Visit *visit, const Uuid *album_id, const PhotoP
 }
 
 static int show_picked(DbTx *tx, Visit *visit, json_t *photos) {
-    const json_t *list = json_object_get(visit->share.detail, "photos");
-    int r = 0;
+    Library library = library_of_call(&visit->call);
+    _cleanup_(freep) Uuid *ids = NULL;
+    size_t n = 0;
+    int r = zip_picked_ids(tx, &library, json_object_get(visit->share.detail, "photos"), &ids, &n);
 
-    for (size_t i = 0; r >= 0 && i < json_array_size(list); i++) {
+    for (size_t i = 0; r >= 0 && i < n; i++) {
         _cleanup_(object_done) Object photo = {0};
-        Uuid id;
-        r = uuid_parse(str_from(json_string_value(json_array_get(list, i))), &id) == 0
-                ? visit_photo(tx, visit, &id, &photo)
-                : OBJECT_E_NONE;
+        r = visit_photo(tx, visit, &ids[i], &photo);
         if (r == 0) {
             json_array_append_new(photos, public_json(&photo));
         }
@@ -238,9 +237,8 @@ static int find_all(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_f
     if (state_uuid(detail, "album", &album_id)) {
         return err_trace(zip_album_ids(tx, &library, &album_id, &shown->ids, &shown->n));
     }
-    return zip_read_ids(json_object_get(detail, "photos"), ZIP_PHOTOS_MAX, &shown->ids, &shown->n)
-               ? 0
-               : err_trace(-EBADMSG);
+    return err_trace(
+        zip_picked_ids(tx, &library, json_object_get(detail, "photos"), &shown->ids, &shown->n));
 }
 
 void shared_zip_handle(HttpRequest *request, void *context) {

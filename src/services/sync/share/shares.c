@@ -13,7 +13,6 @@
 #include "services/sync/share/share_store.h"
 
 #define NAME_MAX_LEN 200
-#define PHOTOS_MAX   1000
 /* Beyond, a number of milliseconds is no time of a link. */
 #define EXPIRES_MS_MAX 253402300799999.0
 
@@ -36,14 +35,12 @@ static const JsonField fields[] = {
 typedef struct Act {
     Uuid album_id;
     bool has_album;
-    Uuid *photos;
-    size_t n_photos;
+    const json_t *photos; /* ids; NULL: the album */
     Share share;
     char token[SHARE_TOKEN_LEN + 1];
 } Act;
 
 static void act_done(Act *act) {
-    free(act->photos);
     share_done(&act->share);
     secret_wipe(act->token, sizeof(act->token));
 }
@@ -77,7 +74,8 @@ static SyncFailure check_fields(SyncCall *call, const Fields *body, const json_t
     if (body->album && uuid_parse(str_from(body->album), &act->album_id) < 0) {
         return wrong(call, "album: give the id of an album.");
     }
-    if (photos && !zip_read_ids(photos, PHOTOS_MAX, &act->photos, &act->n_photos)) {
+    act->photos = photos;
+    if (photos && !zip_picked_valid(photos)) {
         return wrong(call, "photos: give the ids of 1 to 1000 photos.");
     }
     if (body->name && !text_is_line(str_from(body->name), NAME_MAX_LEN)) {
@@ -128,12 +126,15 @@ static void make_secret(SyncCall *call, const Fields *body, Act *act) {
 /* All that it is to show are the caller's. */
 static int check_shown(DbTx *tx, SyncCall *call, const Act *act, SyncFailure *ret_failure) {
     Library library = library_of_call(call);
+    Uuid id = act->album_id;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < (act->has_album ? 1 : act->n_photos); i++) {
+    for (size_t i = 0; r == 0 && i < (act->has_album ? 1 : json_array_size(act->photos)); i++) {
         _cleanup_(object_done) Object object = {0};
-        r = object_get(tx, &library, act->has_album ? OBJECT_ALBUM : OBJECT_PHOTO,
-                       act->has_album ? &act->album_id : &act->photos[i], &object);
+        if (!act->has_album) {
+            (void)uuid_parse(str_from(json_string_value(json_array_get(act->photos, i))), &id);
+        }
+        r = object_get(tx, &library, act->has_album ? OBJECT_ALBUM : OBJECT_PHOTO, &id, &object);
     }
     if (r > 0) {
         call->detail =

@@ -127,21 +127,22 @@ int visit_photo(DbTx *tx, Visit *visit, const Uuid *photo_id, Object *ret_photo)
     Library library = library_of_call(&visit->call);
     const json_t *detail = visit->share.detail;
     const char *album = json_string_value(json_object_get(detail, "album"));
+    const json_t *photos = json_object_get(detail, "photos");
+    const char *pair;
     char id[UUID_TEXT_SIZE];
     Object photo;
     bool shown;
     int r;
 
     uuid_text(photo_id, id);
-    if (!album && !lists(json_object_get(detail, "photos"), id)) {
-        return OBJECT_E_NONE;
-    }
     r = object_get(tx, &library, OBJECT_PHOTO, photo_id, &photo);
     if (r != 0) {
         return r < 0 ? err_trace(r) : OBJECT_E_NONE;
     }
+    pair = json_string_value(json_object_get(photo.state, "pair"));
     shown = photo_trashed_us(photo.state) == 0 &&
-            (!album || lists(json_object_get(photo.state, "albums"), album));
+            (album ? lists(json_object_get(photo.state, "albums"), album)
+                   : lists(photos, id) || (pair && lists(photos, pair)));
     if (!shown) {
         object_done(&photo);
         return OBJECT_E_NONE;

@@ -21,7 +21,8 @@ void visit_done(Visit *visit);
 SyncFailure visit_begin(SyncService *service, HttpRequest *request, bool before_password,
                         Visit *ret_visit);
 
-/* Whether the link shows that photo: 0 with it, OBJECT_E_NONE, or a fault. In a transaction. */
+/* Whether the link shows that photo, or its other half: 0 with it, OBJECT_E_NONE, or a fault. In a
+ * transaction. */
 int visit_photo(DbTx *tx, Visit *visit, const Uuid *photo_id, Object *ret_photo);
 
 /* What is given for the password, as a cookie or in Share-Pass; in the arena. */

@@ -6,10 +6,10 @@
 #include "base/log.h"
 #include "core/model/photo_type.h"
 #include "core/queue/outbox.h"
+#include "services/sync/photo/photo_pairs.h"
+#include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/photos.h"
 #include "services/sync/photo_add.h"
-
-#define PAIR_MEMBER "pair"
 
 const char *upload_outcome_text(UploadOutcome outcome) {
     static const char *const texts[] = {[UPLOAD_UNFINISHED] = "unfinished",
@@ -28,50 +28,76 @@ typedef struct Finish {
     UploadEnd end;
 } Finish;
 
-/* A photo that is there, or was. */
-static int meet_known(DbTx *tx, Finish *finish, Object *photo) {
-    finish->end.photo_id = photo->id;
-    finish->end.outcome = UPLOAD_KNOWN;
-    if (!json_object_get(photo->state, "trashed")) {
-        return 0;
+/* Whether the photo has its other half by the word of a device that is this upload's too. */
+static int is_joined(DbTx *tx, const Finish *finish, const Object *photo, bool *ret_joined) {
+    Uuid half;
+    int r = UPLOAD_E_NONE;
+
+    if (state_uuid(photo->state, "pair", &half)) {
+        r = upload_is_half(tx, finish->library.key, finish->upload, &half, finish->library.arena);
     }
-    if (finish->upload->about.skip_deleted) {
-        finish->end.outcome = UPLOAD_SKIPPED;
-        return 0;
-    }
-    finish->end.outcome = UPLOAD_RESTORED;
-    return err_trace(photo_set_trashed(tx, &finish->library, false, photo));
+    *ret_joined = r == 0;
+    return r < 0 ? err_trace(r) : 0;
 }
 
-static int put_half(DbTx *tx, const Library *library, Object *photo, const Uuid *other) {
-    Object changed = {0};
-    char text[UUID_TEXT_SIZE];
-    int r;
+/* What else either was taken to belong to, by its name or its camera's word, is by itself again. */
+static int join(DbTx *tx, const Library *library, Object *photo, const Object *other) {
+    _cleanup_(object_done) Object changed = {0};
+    int r = photo_pair_part(tx, library, photo);
 
-    uuid_text(other, text);
-    json_object_set_new(photo->state, PAIR_MEMBER, json_string(text));
-    r = object_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, photo->state, &changed);
-    object_done(&changed);
+    if (r == 0) {
+        r = photo_pair_part(tx, library, other);
+    }
+    if (r == 0) {
+        r = photo_pair_join(tx, library, &photo->id, photo->state, other);
+    }
+    if (r == 0) {
+        r = object_put(tx, library, OBJECT_PHOTO, &photo->id, photo->version, photo->state,
+                       &changed);
+    }
     return err_trace(r);
 }
 
-/* A Live Photo's picture and film, or RAW and JPEG: each knows the other. */
-static int join_halves(DbTx *tx, Finish *finish, Object *photo) {
+/* A Live Photo's picture and film, or RAW and JPEG, of which a device says that they are. */
+static int join_halves(DbTx *tx, const Finish *finish, Object *photo) {
+    const Library *library = &finish->library;
     _cleanup_(object_done) Object other = {0};
-    Uuid id;
-    int r = upload_other_half(tx, finish->library.key, finish->upload, finish->library.arena, &id);
+    bool joined = false, taken = false;
+    Uuid id, half;
+    int r = upload_other_half(tx, library->key, finish->upload, library->arena, &id);
 
-    if (r == 0 && uuid_equal(&id, &photo->id)) {
-        return 0;
-    }
-    if (r == 0) {
-        r = object_get(tx, &finish->library, OBJECT_PHOTO, &id, &other);
-    }
-    if (r != 0 || json_object_get(other.state, PAIR_MEMBER)) {
+    if (r != 0 || uuid_equal(&id, &photo->id) ||
+        (state_uuid(photo->state, "pair", &half) && uuid_equal(&half, &id))) {
         return r < 0 ? err_trace(r) : 0;
     }
-    r = put_half(tx, &finish->library, &other, &photo->id);
-    return r < 0 ? err_trace(r) : err_trace(put_half(tx, &finish->library, photo, &id));
+    r = object_get(tx, library, OBJECT_PHOTO, &id, &other);
+    if (r == 0) {
+        r = is_joined(tx, finish, photo, &joined);
+    }
+    if (r == 0) {
+        r = is_joined(tx, finish, &other, &taken);
+    }
+    if (r != 0 || joined || taken) {
+        return r < 0 ? err_trace(r) : 0;
+    }
+    return err_trace(join(tx, library, photo, &other));
+}
+
+/* A photo that is there, or was. */
+static int meet_known(DbTx *tx, Finish *finish, Object *photo) {
+    int r = 0;
+
+    finish->end.photo_id = photo->id;
+    finish->end.outcome = UPLOAD_KNOWN;
+    if (json_object_get(photo->state, "trashed")) {
+        if (finish->upload->about.skip_deleted) {
+            finish->end.outcome = UPLOAD_SKIPPED;
+            return 0;
+        }
+        finish->end.outcome = UPLOAD_RESTORED;
+        r = photo_set_trashed(tx, &finish->library, false, photo);
+    }
+    return r < 0 ? err_trace(r) : err_trace(join_halves(tx, finish, photo));
 }
 
 static int add_photo(DbTx *tx, Finish *finish) {

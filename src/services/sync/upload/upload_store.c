@@ -14,6 +14,7 @@ enum {
     UPLOAD_SETTLE,
     UPLOAD_REMOVE,
     UPLOAD_HALF,
+    UPLOAD_IS_HALF,
     UPLOAD_BYTES_OPEN,
     UPLOAD_BYTES_STORED,
     UPLOAD_FREE,
@@ -52,6 +53,10 @@ const DbStatement upload_statements[_UPLOAD_STATEMENT_MAX] = {
                      " AND upload_id <> ? AND outcome IN (1, 2, 3)"
                      " ORDER BY upload_id DESC LIMIT 1",
                      3, 1},
+    [UPLOAD_IS_HALF] = {"upload_is_half",
+                        "SELECT kind FROM sync_upload WHERE user_id = ? AND pair = ?"
+                        " AND photo_id = ? LIMIT 1",
+                        3, 1},
     /* What has become of a part is in no other table. */
     [UPLOAD_BYTES_OPEN] = {"upload_bytes_open",
                            "SELECT CAST(coalesce(sum(CASE WHEN size > received THEN size"
@@ -233,6 +238,22 @@ int upload_other_half(DbTx *tx, const UserKey *key, const Upload *upload, Arena 
         return r == DB_E_NONE ? UPLOAD_E_NONE : err_trace(r < 0 ? r : -EIO);
     }
     return err_trace(uuid_from_str(row[0].bytes, ret_photo_id));
+}
+
+int upload_is_half(DbTx *tx, const UserKey *key, const Upload *upload, const Uuid *photo_id,
+                   Arena *arena) {
+    Str pair = upload_pair_hash(key, &upload->about, arena);
+    const DbValue *row;
+    int r;
+
+    if (pair.len == 0) {
+        return UPLOAD_E_NONE;
+    }
+    r = db_query_one(
+        tx, &upload_statements[UPLOAD_IS_HALF],
+        (DbValue[]){DB_BLOB(uuid_str(&key->user_id)), DB_BLOB(pair), DB_BLOB(uuid_str(photo_id))},
+        arena, &row);
+    return r == DB_E_NONE ? UPLOAD_E_NONE : r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
 int upload_bytes_used(DbTx *tx, const Uuid *user_id, Arena *arena, uint64_t *ret_bytes) {

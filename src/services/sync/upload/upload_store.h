@@ -93,6 +93,9 @@ int upload_remove(DbTx *tx, const Uuid *user_id, const Uuid *id);
 /* The photo of another upload that says it is half of the same pair. 0 or UPLOAD_E_NONE. */
 int upload_other_half(DbTx *tx, const UserKey *key, const Upload *upload, Arena *arena,
                       Uuid *ret_photo_id);
+/* Whether that photo came with an upload that says so too. 0 or UPLOAD_E_NONE. */
+int upload_is_half(DbTx *tx, const UserKey *key, const Upload *upload, const Uuid *photo_id,
+                   Arena *arena);
 /* The bytes that the user's files take, and may take with the uploads under way. */
 int upload_bytes_used(DbTx *tx, const Uuid *user_id, Arena *arena, uint64_t *ret_bytes);
 /* Nobody has one any more: after a start, where no other process can be there. */
