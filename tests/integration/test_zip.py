@@ -3,10 +3,13 @@
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
+import requests
 
 from backends import running
+from harness import eventually
 from library import changed, picture, send, settled
 from people import Person, problem
 from test_accounts import CHEAP
@@ -78,3 +81,43 @@ def test_memory_stays_as_it_is(ada, server):
     assert total > 8 * (24 << 20)
     after = server.memory_peaks()
     assert all(after[pid] - before[pid] < 48 for pid in before if pid in after), (before, after)
+
+
+def posted(ada, server, ids):
+    return ada.http.post(server.url + "/v1/zip", json={"photos": ids}, stream=True, timeout=120)
+
+
+def test_a_store_that_fails_cuts_the_line(ada, server):
+    contents = [picture(40 + i) + bytes([i]) * (mib << 20) for i, mib in enumerate((2, 7, 3))]
+    ids = [send(ada, content, f"{i}.jpg")[0] for i, content in enumerate(contents)]
+    for photo_id in ids:
+        settled(ada, photo_id)
+    (second,) = (path for path in (Path(server.blobs) / "blobs").rglob("*")
+                 if path.is_file() and 7 << 20 < path.stat().st_size < 15 << 19)
+    with open(second, "r+b") as file:
+        file.seek(6 << 20)
+        byte = file.read(1)
+        file.seek(6 << 20)
+        file.write(bytes([byte[0] ^ 1]))
+    received = b""
+    with posted(ada, server, ids) as reply, pytest.raises(
+            requests.exceptions.ChunkedEncodingError):
+        for piece in reply.iter_content(1 << 16):
+            received += piece
+    assert contents[0] in received and len(received) > 7 << 20
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(received))
+    assert archive_of(ada.call("POST", "/v1/zip", {"photos": [ids[2]]})).namelist() == ["2.jpg"]
+
+
+def test_nobody_works_for_who_has_left(ada, server):
+    ids = [send(ada, picture(50 + i) + bytes([i]) * (24 << 20), f"{i}.jpg")[0] for i in range(4)]
+    for photo_id in ids:
+        settled(ada, photo_id)
+    under_way = "imagesync_http_requests_in_flight"
+    assert eventually(lambda: server.metric(under_way) == 1)  # that asks
+    with posted(ada, server, ids) as reply:
+        pieces = reply.iter_content(1 << 16)
+        next(pieces)
+        assert server.metric(under_way) == 2
+    assert eventually(lambda: server.metric(under_way) == 1)

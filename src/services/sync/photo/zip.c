@@ -7,11 +7,7 @@
 #include "base/log.h"
 #include "services/sync/photo/download.h"
 #include "services/sync/photo/photo_index.h"
-
-#include <archive.h>
-#include <archive_entry.h>
-#include <ctype.h>
-#include <locale.h>
+#include "services/sync/photo/zip_writer.h"
 
 #define PIECE_LEN ((size_t)256 << 10)
 
@@ -20,10 +16,8 @@ typedef struct Zip {
     UserKey key;
     Uuid *ids;
     size_t n_ids, next;
-    json_t *names; /* that are used, folded to lower case */
-    struct archive *archive;
-    locale_t utf8; /* the library writes names in the locale's encoding */
-    Buf out;       /* written, and not sent yet: from out_at on */
+    ZipWriter *writer;
+    Buf out; /* written, and not sent yet: from out_at on */
     size_t out_at;
     bool ended;
 
@@ -39,12 +33,9 @@ typedef struct Zip {
 static void zip_done(void *state) {
     Zip *zip = state;
 
-    (void)archive_write_fail(zip->archive); /* else it would write what is left */
-    (void)archive_write_free(zip->archive);
-    freelocale(zip->utf8);
+    zip_writer_free(zip->writer);
     stored_blob_done(&zip->blob);
     user_key_done(&zip->key);
-    json_decref(zip->names);
     arena_free(zip->arena);
     buf_done(&zip->out);
     free(zip->piece);
@@ -52,41 +43,10 @@ static void zip_done(void *state) {
     free(zip);
 }
 
-static la_ssize_t take(struct archive *library, void *userdata, const void *bytes, size_t len) {
+static void take(void *userdata, const void *bytes, size_t len) {
     Zip *zip = userdata;
 
-    (void)library;
     buf_add(&zip->out, bytes, len);
-    return (la_ssize_t)len;
-}
-
-static int open_archive(Zip *zip) {
-    struct archive *archive = zip->archive;
-
-    return archive_write_set_format_zip(archive) == ARCHIVE_OK &&
-                   archive_write_zip_set_compression_store(archive) == ARCHIVE_OK &&
-                   archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
-                   archive_write_open(archive, zip, NULL, take, NULL) == ARCHIVE_OK
-               ? 0
-               : err_trace(-ENOMEM);
-}
-
-/* "a.jpg", and for the next one of that name "a (2).jpg". */
-static const char *own_name(Zip *zip, const char *name) {
-    Str stem = name_stem(str_from(name));
-    const char *own = name;
-
-    for (unsigned i = 2;; i++) {
-        char *folded = arena_strdup(zip->arena, str_from(own));
-        for (char *c = folded; *c; c++) {
-            *c = (char)(*c >= 'A' && *c <= 'Z' ? tolower(*c) : *c);
-        }
-        if (!json_object_get(zip->names, folded)) {
-            json_object_set_new(zip->names, folded, json_true());
-            return own;
-        }
-        own = arena_printf(zip->arena, "%.*s (%u)%s", (int)stem.len, stem.ptr, i, name + stem.len);
-    }
 }
 
 static int find_photo(DbTx *tx, void *userdata) {
@@ -114,29 +74,13 @@ static int find_photo(DbTx *tx, void *userdata) {
     return 0;
 }
 
-static int write_header(Zip *zip) {
-    struct archive_entry *entry = archive_entry_new();
-    locale_t before = uselocale(zip->utf8);
-    int r;
-
-    archive_entry_set_pathname(entry, own_name(zip, zip->name));
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_perm(entry, 0644);
-    archive_entry_set_mtime(entry, (time_t)zip->taken_s, 0);
-    archive_entry_set_size(entry, (la_int64_t)zip->blob.size);
-    r = archive_write_header(zip->archive, entry);
-    uselocale(before);
-    archive_entry_free(entry);
-    return r == ARCHIVE_OK ? 0 : err_trace(-EIO);
-}
-
 /* The next photo's head, or the archive's end. */
 static int begin_next(Zip *zip) {
     int r;
 
     if (zip->next == zip->n_ids) {
         zip->ended = true;
-        return archive_write_close(zip->archive) == ARCHIVE_OK ? 0 : err_trace(-EIO);
+        return err_trace(zip_writer_end(zip->writer));
     }
     arena_free(zip->arena);
     zip->arena = arena_new();
@@ -146,7 +90,7 @@ static int begin_next(Zip *zip) {
         return err_trace(r);
     }
     zip->at = 0;
-    return write_header(zip);
+    return err_trace(zip_writer_begin(zip->writer, zip->name, zip->blob.size, zip->taken_s));
 }
 
 static int add_piece(Zip *zip) {
@@ -158,7 +102,7 @@ static int add_piece(Zip *zip) {
         return err_trace(r < 0 ? r : -EIO);
     }
     zip->at += n;
-    return archive_write_data(zip->archive, zip->piece, n) == (la_ssize_t)n ? 0 : err_trace(-EIO);
+    return err_trace(zip_writer_add(zip->writer, zip->piece, n));
 }
 
 static int read_zip(void *state, uint64_t offset, void *bytes, size_t max, size_t *ret_n) {
@@ -203,13 +147,11 @@ void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
                  .key = *key,
                  .ids = ids,
                  .n_ids = n_ids,
-                 .names = json_object(),
-                 .archive = archive_write_new(),
-                 .utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0),
+                 .writer = zip_writer_new(take, zip),
                  .arena = arena_new(),
                  .piece = malloc(PIECE_LEN)};
-    if (!zip->piece || !zip->archive || !zip->utf8 || open_archive(zip) < 0) {
-        abort(); /* nothing but exhausted memory */
+    if (!zip->piece) {
+        abort();
     }
     http_respond_reader(request, &head, HTTP_LEN_UNKNOWN,
                         &(HttpReader){.read = read_zip,
@@ -247,7 +189,10 @@ int zip_album_ids(DbTx *tx, const Library *library, const Uuid *album_id, Uuid *
             ids[n++] = rows[i].place.id;
             query.after = rows[i].place;
         }
-    } while (n_rows == PHOTOS_READ_MAX && n < ZIP_PHOTOS_MAX);
+    } while (n_rows == PHOTOS_READ_MAX && n <= ZIP_PHOTOS_MAX);
+    if (n > ZIP_PHOTOS_MAX) {
+        return ZIP_E_TOO_MANY;
+    }
     *ret_ids = TAKE_PTR(ids);
     *ret_n = n;
     return 0;

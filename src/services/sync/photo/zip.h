@@ -2,22 +2,27 @@
 #pragma once
 
 /*
- * Originals of many photos as one ZIP archive (APPNOTE.TXT 6.3.10), made while it is sent: stored
- * as they are, with their sizes, ZIP64 where it must be. Nothing but identifiers and names is kept
- * meanwhile. Photos that are removed before their turn are left out.
+ * Originals of many photos as one ZIP archive (zip_writer.h), made while it is sent. Photos that
+ * are removed before their turn are left out. When the store or the database fails the connection
+ * is cut, so that what has arrived is no whole archive.
  */
 
 #include "services/sync/call.h"
 #include "services/sync/objects.h"
 
-#define ZIP_PHOTOS_MAX 50000
+#define ZIP_PHOTOS_MAX 200000 /* some 50 MB of names and directory */
 
 /* `ids` is taken over (malloc). The key is copied, and wiped at the end. */
 void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key, Uuid *ids,
                  size_t n_ids, const char *archive_name);
 
-/* The ids of an album's photos, newest first, at most ZIP_PHOTOS_MAX, malloc'ed; the trash is left
- * out. In a transaction. 0 or a fault. */
+enum {
+    ZIP_E_TOO_MANY = 1, /* more than ZIP_PHOTOS_MAX */
+};
+#define ZIP_TOO_MANY_DETAIL "An archive holds at most 200000 photos: pick some of them."
+
+/* The ids of an album's photos, newest first, malloc'ed; the trash is left out. In a transaction.
+ * 0, ZIP_E_TOO_MANY, or a fault. */
 int zip_album_ids(DbTx *tx, const Library *library, const Uuid *album_id, Uuid **ret_ids,
                   size_t *ret_n);
 

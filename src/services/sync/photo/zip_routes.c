@@ -29,7 +29,13 @@ static int look(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_failu
     act->ids = NULL;
     name = json_string_value(json_object_get(album.state, "name"));
     act->name = arena_printf(call->arena, "%s.zip", name ? name : "album");
-    return err_trace(zip_album_ids(tx, &library, &act->album_id, &act->ids, &act->n));
+    r = zip_album_ids(tx, &library, &act->album_id, &act->ids, &act->n);
+    if (r == ZIP_E_TOO_MANY) {
+        call->detail = ZIP_TOO_MANY_DETAIL;
+        *ret_failure = SYNC_FAILURE_TOO_LARGE;
+        return 0;
+    }
+    return err_trace(r);
 }
 
 static SyncFailure album(SyncCall *call, Act *act) {

@@ -235,7 +235,12 @@ static int find_all(DbTx *tx, SyncCall *call, void *userdata, SyncFailure *ret_f
     free(shown->ids); /* of a try before */
     shown->ids = NULL;
     if (state_uuid(detail, "album", &album_id)) {
-        return err_trace(zip_album_ids(tx, &library, &album_id, &shown->ids, &shown->n));
+        int r = zip_album_ids(tx, &library, &album_id, &shown->ids, &shown->n);
+        if (r == ZIP_E_TOO_MANY) {
+            call->detail = ZIP_TOO_MANY_DETAIL;
+            *ret_failure = SYNC_FAILURE_TOO_LARGE;
+        }
+        return r < 0 ? err_trace(r) : 0;
     }
     return err_trace(
         zip_picked_ids(tx, &library, json_object_get(detail, "photos"), &shown->ids, &shown->n));
