@@ -91,9 +91,9 @@ def suites():
                      shared_out=True, arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
                          "accounts", "attacks", "attempts", "avatar", "bad_input", "changes",
-                         "consents", "cutout_api", "device_grant", "erasure", "exports",
+                         "consents", "cutout_api", "device_grant", "erasure", "exports", "films",
                          "form_uploads", "hostile_issuers", "hostile_strings", "issuers", "keys",
-                         "library", "login", "oidc", "oidc_tokens", "openapi", "passkeys",
+                         "library", "login", "oidc", "oidc_tokens", "openapi", "pairs", "passkeys",
                          "passwords", "photos", "profile_cache", "removebg", "schemathesis",
                          "segment", "shares", "stolen", "uploads", "urls", "ways", "zip")]),
         pytest_suite("tests/integration", full_only=True, note="files of 2 and 4 GB",

@@ -70,7 +70,7 @@ static const char *fold(Arena *arena, const char *name) {
 static const char *own_name(ZipWriter *writer, const char *name, Arena *arena) {
     const char *folded = fold(arena, name), *own = name;
     json_t *used = json_object_get(writer->names, folded);
-    json_int_t number = used && json_is_integer(used) ? json_integer_value(used) : 2;
+    json_int_t number = MAX((json_int_t)2, json_integer_value(used));
     Str stem = name_stem(str_from(name));
 
     while (used && json_object_get(writer->names, fold(arena, own))) {

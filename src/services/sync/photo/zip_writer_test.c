@@ -56,7 +56,7 @@ static uint64_t wide(const char *entry, unsigned index) {
 
     for (; extra + 4 <= end; extra += 4 + number(extra + 2, 2)) {
         if (number(extra, 2) == 1) {
-            assert_true(8 * (index + 1) <= number(extra + 2, 2));
+            assert_true((size_t)8 * (index + 1) <= number(extra + 2, 2));
             return number(extra + 4 + (size_t)8 * index, 8);
         }
     }
