@@ -66,7 +66,7 @@ class Postgres:
 
     @staticmethod
     def numbers(n):
-        return f"WITH n AS (SELECT i FROM generate_series(1, {n}) i)"
+        return f"WITH n AS (SELECT i FROM generate_series(1, {n}::bigint) i)"
 
     @staticmethod
     def blob(text):
@@ -128,7 +128,7 @@ def fill(person, photos, n):
     # What is rare is so from one end to the other.
     for i, photo in enumerate(hexes[COMMON:]):
         for table in ("sync_photo", "sync_term"):
-            database.run(f"UPDATE {table} SET sort_us = sort_us - {MINUTE_US} * {n} / {RARE} * {i}"
+            database.run(f"UPDATE {table} SET sort_us = sort_us - {MINUTE_US * (n // RARE) * i}"
                          f" WHERE user_id = {user} AND photo_id = {photo}")
     database.close()
     person.server.start()
