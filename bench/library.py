@@ -137,6 +137,7 @@ def fill(person, photos, n):
 def pages(album, since):
     return {
         "100 changes": f"/v1/changes?since={since}&limit=100",
+        "400 of all objects": "/v1/objects?limit=400",
         "first page": "/v1/photos",
         "between two dates": "/v1/photos?from=2020-01-01&to=2100-01-01",
         "an album": f"/v1/photos?album={album}",
