@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 PYTHON = sys.executable
+PROCESSES = min(os.cpu_count() + 1, 8)
 BINARY = {"IMAGESYNC_BIN": str(ROOT / "build" / "imagesync")}
 
 
@@ -43,12 +44,16 @@ def meson_suite(name, folder, options=(), full_only=False, environment=None):
                  environment=environment or {})
 
 
-def pytest_suite(folder, full_only=False, arguments=(), note="", files=(), environment=None):
+def pytest_suite(folder, full_only=False, arguments=(), note="", files=(), environment=None,
+                 shared_out=False):
+    """Its files are shared out to several processes, each with servers of its own, when
+    `shared_out`: most tests wait for a server more than they compute."""
     report = REPORTS / f"{folder.replace('/', '-')}{'-' + note.replace(' ', '-') if note else ''}.xml"
     paths = [f"{folder}/{name}" for name in files] or [folder]
     return Suite(f"{folder}{', ' + note if note else ''}",
                  [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths,
-                  f"--junit-xml={report}", *arguments],
+                  f"--junit-xml={report}", *arguments,
+                  *(["-n", str(PROCESSES), "--dist", "loadfile"] if shared_out else [])],
                  junit=report, full_only=full_only,
                  environment={**BINARY, **(environment or {})})
 
@@ -71,9 +76,9 @@ def suites():
                     ["-Db_sanitize=thread", "-Db_lundef=false"], full_only=True,
                     environment=races),
         Suite("model preparation", [PYTHON, "-m", "unittest", "discover", "-s", "models"]),
-        pytest_suite("tests/contract"),
-        pytest_suite("tests/cli"),
-        pytest_suite("tests/integration"),
+        pytest_suite("tests/contract", shared_out=True),
+        pytest_suite("tests/cli", shared_out=True),
+        pytest_suite("tests/integration", shared_out=True),
         # All that is about what a caller sees. test_split.py and the API keys run always, and the
         # others cannot: test_admin_clients has two servers on one database as it is; test_audit
         # tampers with a file of SQLite; test_replicas has databases of its own; test_crashes,
@@ -83,7 +88,7 @@ def suites():
         # takes; test_backup, test_rebuild and test_upload_cuts run the command line beside one
         # process or kill it.
         pytest_suite("tests/integration", full_only=True, note="three processes",
-                     arguments=["--backend", "split"],
+                     shared_out=True, arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
                          "accounts", "attacks", "attempts", "avatar", "bad_input", "changes",
                          "consents", "cutout_api", "device_grant", "erasure", "exports",

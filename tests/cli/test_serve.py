@@ -8,12 +8,17 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from processes import command_line, descendants, wait_until
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "contract"))
+
+from postgres_server import free_port  # noqa: E402
 
 
 class Server:
@@ -99,12 +104,6 @@ def test_it_says_what_it_is_and_whether_it_is_ready(serve):
 def metric(server, name):
     lines = server.get("/metrics")[2].decode().splitlines()
     return next((float(line.split()[-1]) for line in lines if line.startswith(name + " ")), None)
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def test_the_cache_is_in_this_process_by_default(serve):

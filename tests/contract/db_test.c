@@ -289,6 +289,35 @@ static void one_row_or_none(void **state) {
     assert_int_equal(db_read(*state, NULL, query_one, arena), 0);
 }
 
+typedef struct Ids {
+    Arena *arena;
+    Uuid *ids;
+    size_t n;
+} Ids;
+
+static int query_ids(DbTx *tx, void *userdata) {
+    Ids *found = userdata;
+
+    return db_query_ids(tx, &statements[ITEM_BYTES], NULL, 3, found->arena, &found->ids, &found->n);
+}
+
+static void identifiers_or_what_is_stored_is_wrong(void **state) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    Uuid ids[] = {uuid_new(), uuid_new()};
+    Ids found = {arena, NULL, 7};
+
+    assert_int_equal(db_read(*state, NULL, query_ids, &found), 0);
+    assert_int_equal(found.n, 0);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        assert_int_equal(add_item(*state, (int64_t)i, DB_NULL, DB_BLOB(uuid_str(&ids[i]))), 0);
+    }
+    assert_int_equal(db_read(*state, NULL, query_ids, &found), 0);
+    assert_int_equal(found.n, ARRAY_LEN(ids));
+    assert_true(uuid_equal(&found.ids[0], &ids[0]) && uuid_equal(&found.ids[1], &ids[1]));
+    assert_int_equal(add_item(*state, 7, DB_NULL, DB_BLOB(str_lit("no identifier"))), 0);
+    assert_int_equal(db_read(*state, NULL, query_ids, &found), -EBADMSG);
+}
+
 static void mistakes_in_statements_are_found_before_they_run(void **state) {
     static const DbStatement wrong[] = {
         {"syntax", "SELEC 1", 0, 1},
@@ -412,6 +441,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_setup(rows_come_from_statements_that_write, empty_tables),
         cmocka_unit_test_setup(no_more_rows_than_asked_for, empty_tables),
         cmocka_unit_test_setup(one_row_or_none, empty_tables),
+        cmocka_unit_test_setup(identifiers_or_what_is_stored_is_wrong, empty_tables),
         cmocka_unit_test_setup(mistakes_in_statements_are_found_before_they_run, empty_tables),
         cmocka_unit_test_setup(question_marks_that_are_no_parameters, empty_tables),
         cmocka_unit_test_setup(reading_does_not_write, empty_tables),

@@ -14,6 +14,7 @@ const DbStatement statements[_STATEMENTS_MAX] = {
     [ITEM_GET] = {"item_get", "SELECT word, bytes FROM contract_item WHERE id = ?", 1, 2},
     [ITEM_COUNT] = {"item_count", "SELECT count(*) FROM contract_item", 0, 1},
     [ITEM_LIST] = {"item_list", "SELECT id, word, bytes FROM contract_item ORDER BY id", 0, 3},
+    [ITEM_BYTES] = {"item_bytes", "SELECT bytes FROM contract_item ORDER BY id", 0, 1},
     [ITEM_RENAME] = {"item_rename", "UPDATE contract_item SET word = ? WHERE id = ?", 2, 0},
     [ITEM_RENAME_FROM_RETURNING] = {"item_rename_from_returning",
                                     "UPDATE contract_item SET bytes = ? WHERE id >= ?"

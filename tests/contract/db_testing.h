@@ -57,6 +57,7 @@ typedef enum StatementId {
     ITEM_GET,                   /* id; word, bytes */
     ITEM_COUNT,                 /* ; count */
     ITEM_LIST,                  /* ; id, word, bytes by id */
+    ITEM_BYTES,                 /* ; bytes by id */
     ITEM_RENAME,                /* word, id */
     ITEM_RENAME_FROM_RETURNING, /* bytes, lowest id; id, word */
     ITEM_REMOVE,                /* id */

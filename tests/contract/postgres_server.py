@@ -9,7 +9,9 @@
 They end with the `with` block, and with this process whatever ends it.
 """
 
+import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -22,12 +24,17 @@ BINARIES = Path("/usr/lib/postgresql/15/bin")
 ON_STANDBYS_TOO = r"-c default_transaction_isolation=read\ committed"
 START_S = 60
 STOP_S = 30
+PORTS = random.SystemRandom()
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that nobody listens on, from below those that the system gives by itself: nobody
+    who connects, or listens on port 0, gets it before the server that it is meant for is up."""
+    while True:
+        port = PORTS.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(true, seconds, what):

@@ -16,6 +16,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from postgres_server import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("IMAGESYNC_BIN", ROOT / "build" / "imagesync")).resolve()
 MAIL_TRY = BINARY.parent / "src" / "adapters" / "mail_try"
@@ -103,11 +105,6 @@ class Smtp:
 
     def stop(self):
         self.controller.stop()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -36,3 +36,23 @@ int db_query_one(DbTx *tx, const DbStatement *statement, const DbValue *params, 
     *ret_row = rows.values;
     return 0;
 }
+
+int db_query_ids(DbTx *tx, const DbStatement *statement, const DbValue *params, size_t rows_max,
+                 Arena *arena, Uuid **ret_ids, size_t *ret_n) {
+    DbRows rows;
+    Uuid *ids;
+    int r = db_query(tx, statement, params, rows_max, arena, &rows);
+
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    ids = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*ids));
+    for (size_t i = 0; i < rows.n_rows; i++) {
+        if (uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]) < 0) {
+            return err_trace(-EBADMSG);
+        }
+    }
+    *ret_ids = ids;
+    *ret_n = rows.n_rows;
+    return 0;
+}

@@ -15,6 +15,7 @@
  */
 
 #include "base/arena.h"
+#include "base/uuid.h"
 
 typedef enum DbType {
     DB_TYPE_NULL,
@@ -207,6 +208,14 @@ static inline int db_query(DbTx *tx, const DbStatement *statement, const DbValue
 /* The one row that there can be: its n_columns values. DB_E_NONE when there is none. */
 int db_query_one(DbTx *tx, const DbStatement *statement, const DbValue *params, Arena *arena,
                  const DbValue **ret_row);
+
+/*
+ * The first column of all rows, as identifiers in the arena (an array of *ret_n, not NULL when
+ * there are none). -E2BIG as db_query(); -EBADMSG when what is stored is no identifier; -EIO when
+ * the statement ends in one of db_exec()'s conditions.
+ */
+int db_query_ids(DbTx *tx, const DbStatement *statement, const DbValue *params, size_t rows_max,
+                 Arena *arena, Uuid **ret_ids, size_t *ret_n);
 
 /* Several statements of ours, without parameters: what a migration is. Conditions as db_exec(). */
 static inline int db_script(DbTx *tx, const char *sql) {

@@ -160,24 +160,9 @@ int api_key_store_list(DbTx *tx, const UserKey *vault_key, Arena *arena, ApiKey 
 }
 
 int api_key_store_ids(DbTx *tx, const Uuid *user_id, Arena *arena, Uuid **ret_ids, size_t *ret_n) {
-    DbRows rows;
-    Uuid *ids;
-    int r = db_query(tx, &api_key_statements[API_KEY_IDS],
-                     (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_INT(API_KEYS_MAX)}, API_KEYS_MAX,
-                     arena, &rows);
-
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    ids = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*ids));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        if (uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]) < 0) {
-            return err_trace(-EBADMSG);
-        }
-    }
-    *ret_ids = ids;
-    *ret_n = rows.n_rows;
-    return 0;
+    return db_query_ids(tx, &api_key_statements[API_KEY_IDS],
+                        (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_INT(API_KEYS_MAX)}, API_KEYS_MAX,
+                        arena, ret_ids, ret_n);
 }
 
 int api_key_store_used(DbTx *tx, const Uuid *user_id, const Uuid *key_id, int64_t now_us) {

@@ -331,22 +331,7 @@ int audit_cut(DbTx *tx, const Vault *vault, const Uuid *user_id, int64_t before_
 
 int audit_old(DbTx *tx, const Uuid *after, int64_t before_us, size_t max, Arena *arena,
               Uuid **ret_ids, size_t *ret_n) {
-    DbRows rows;
-    Uuid *ids;
-    int r = db_query(tx, &audit_statements[AUDIT_OLD],
-                     (DbValue[]){DB_INT(before_us), DB_BLOB(uuid_str(after)), DB_INT(max)}, max,
-                     arena, &rows);
-
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    ids = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*ids));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        if (uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]) < 0) {
-            return err_trace(-EBADMSG);
-        }
-    }
-    *ret_ids = ids;
-    *ret_n = rows.n_rows;
-    return 0;
+    return db_query_ids(tx, &audit_statements[AUDIT_OLD],
+                        (DbValue[]){DB_INT(before_us), DB_BLOB(uuid_str(after)), DB_INT(max)}, max,
+                        arena, ret_ids, ret_n);
 }

@@ -303,26 +303,13 @@ int session_store_remove(DbTx *tx, const Uuid *user_id, const Uuid *session_id) 
 int session_store_remove_all(DbTx *tx, const Uuid *user_id, const Uuid *keep, Arena *arena,
                              Uuid **ret_ids, size_t *ret_n) {
     static const Uuid nobody;
-    DbRows rows;
-    Uuid *ids;
-    int r =
-        db_query(tx, &session_statements[SESSION_REMOVE_ALL],
-                 (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(keep ? keep : &nobody))},
-                 SESSIONS_MAX, arena, &rows);
+    int r = db_query_ids(
+        tx, &session_statements[SESSION_REMOVE_ALL],
+        (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_BLOB(uuid_str(keep ? keep : &nobody))},
+        SESSIONS_MAX, arena, ret_ids, ret_n);
 
     if (r == 0) {
         r = run(tx, SESSION_REMOVE_ALL_GRANTS, (DbValue[]){DB_BLOB(uuid_str(user_id))}, NULL);
     }
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    ids = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*ids));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        if (uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]) < 0) {
-            return err_trace(-EBADMSG);
-        }
-    }
-    *ret_ids = ids;
-    *ret_n = rows.n_rows;
-    return 0;
+    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }

@@ -44,24 +44,8 @@ int edit_index_apply(DbTx *tx, const Library *library, const Object *edit) {
 
 int edit_index_list(DbTx *tx, const Library *library, const Uuid *photo_id, Uuid **ret_ids,
                     size_t *ret_n) {
-    DbRows rows;
-    Uuid *ids;
-    int r = db_query(tx, &edit_index_statements[EDIT_LIST],
-                     (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)),
-                                 DB_BLOB(uuid_str(photo_id)), DB_INT(EDITS_MAX)},
-                     EDITS_MAX, library->arena, &rows);
-
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    ids = arena_alloc(library->arena, (rows.n_rows + 1) * sizeof(*ids));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        r = uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]);
-        if (r < 0) {
-            return err_trace(r);
-        }
-    }
-    *ret_ids = ids;
-    *ret_n = rows.n_rows;
-    return 0;
+    return db_query_ids(tx, &edit_index_statements[EDIT_LIST],
+                        (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)),
+                                    DB_BLOB(uuid_str(photo_id)), DB_INT(EDITS_MAX)},
+                        EDITS_MAX, library->arena, ret_ids, ret_n);
 }

@@ -270,28 +270,13 @@ int photo_index_nth(DbTx *tx, const Library *library, const PhotoQuery *query, s
 int photo_index_probe(DbTx *tx, const Library *library, const int64_t terms[PHOTO_PROBES],
                       size_t max, Uuid **ret_ids, size_t *ret_n) {
     DbValue params[2 + PHOTO_PROBES] = {DB_BLOB(uuid_str(&library->key->user_id))};
-    DbRows rows;
-    Uuid *ids;
-    int r;
 
     for (size_t i = 0; i < PHOTO_PROBES; i++) {
         params[1 + i] = DB_INT(terms[i]);
     }
     params[1 + PHOTO_PROBES] = DB_INT(max);
-    r = db_query(tx, &photo_index_statements[TERM_PROBE], params, max, library->arena, &rows);
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    ids = arena_alloc(library->arena, (rows.n_rows + 1) * sizeof(*ids));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        r = uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]);
-        if (r < 0) {
-            return err_trace(r);
-        }
-    }
-    *ret_ids = ids;
-    *ret_n = rows.n_rows;
-    return 0;
+    return db_query_ids(tx, &photo_index_statements[TERM_PROBE], params, max, library->arena,
+                        ret_ids, ret_n);
 }
 
 int photo_index_due(DbTx *tx, int64_t before_us, size_t max, Arena *arena, PhotoOwner **ret_due,

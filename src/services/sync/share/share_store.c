@@ -122,25 +122,9 @@ int share_get(DbTx *tx, const Library *library, const Uuid *id, Share *ret_share
 }
 
 int share_list(DbTx *tx, const Library *library, Uuid **ret_ids, size_t *ret_n) {
-    DbRows rows;
-    Uuid *ids;
-    int r = db_query(tx, &share_statements[SHARE_LIST],
-                     (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)), DB_INT(SHARES_MAX)},
-                     SHARES_MAX, library->arena, &rows);
-
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    ids = arena_alloc(library->arena, (rows.n_rows + 1) * sizeof(*ids));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        r = uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]);
-        if (r < 0) {
-            return err_trace(r);
-        }
-    }
-    *ret_ids = ids;
-    *ret_n = rows.n_rows;
-    return 0;
+    return db_query_ids(tx, &share_statements[SHARE_LIST],
+                        (DbValue[]){DB_BLOB(uuid_str(&library->key->user_id)), DB_INT(SHARES_MAX)},
+                        SHARES_MAX, library->arena, ret_ids, ret_n);
 }
 
 int share_remove(DbTx *tx, const Library *library, const Uuid *id) {

@@ -57,23 +57,8 @@ int erasure_store_remove(DbTx *tx, const Uuid *user_id) {
 
 int erasure_store_due(DbTx *tx, int64_t now_us, size_t max, Arena *arena, Uuid **ret_ids,
                       size_t *ret_n) {
-    DbRows rows;
-    Uuid *ids;
-    int r = db_query(tx, &erasure_statements[ERASURE_DUE], (DbValue[]){DB_INT(now_us), DB_INT(max)},
-                     max, arena, &rows);
-
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    ids = arena_alloc(arena, MAX(rows.n_rows, 1u) * sizeof(*ids));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        if (uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &ids[i]) < 0) {
-            return err_trace(-EBADMSG);
-        }
-    }
-    *ret_ids = ids;
-    *ret_n = rows.n_rows;
-    return 0;
+    return db_query_ids(tx, &erasure_statements[ERASURE_DUE],
+                        (DbValue[]){DB_INT(now_us), DB_INT(max)}, max, arena, ret_ids, ret_n);
 }
 
 int erasure_store_get(DbTx *tx, const Uuid *user_id, Arena *arena, int64_t *ret_erase_us,
