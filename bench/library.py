@@ -66,7 +66,7 @@ class Postgres:
 
     @staticmethod
     def numbers(n):
-        return f"WITH n AS (SELECT i FROM generate_series(1, {n}) i)"
+        return f"WITH n AS (SELECT i FROM generate_series(1, {n}::bigint) i)"
 
     @staticmethod
     def blob(text):
@@ -128,7 +128,7 @@ def fill(person, photos, n):
     # What is rare is so from one end to the other.
     for i, photo in enumerate(hexes[COMMON:]):
         for table in ("sync_photo", "sync_term"):
-            database.run(f"UPDATE {table} SET sort_us = sort_us - {MINUTE_US} * {n} / {RARE} * {i}"
+            database.run(f"UPDATE {table} SET sort_us = sort_us - {MINUTE_US * (n // RARE) * i}"
                          f" WHERE user_id = {user} AND photo_id = {photo}")
     database.close()
     person.server.start()
@@ -137,6 +137,7 @@ def fill(person, photos, n):
 def pages(album, since):
     return {
         "100 changes": f"/v1/changes?since={since}&limit=100",
+        "400 of all objects": "/v1/objects?limit=400",
         "first page": "/v1/photos",
         "between two dates": "/v1/photos?from=2020-01-01&to=2100-01-01",
         "an album": f"/v1/photos?album={album}",

@@ -43,6 +43,7 @@ typedef struct DbStatement {
     const char *name; /* "account_by_email", for the log and metrics */
     const char *sql;
     unsigned n_params, n_columns; /* counted when it is prepared; n_columns 0: gives no rows */
+    bool by_values; /* its way depends on the parameters: it is planned anew for each call */
 } DbStatement;
 
 #define DB_PARAMS_MAX 32

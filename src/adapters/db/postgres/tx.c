@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapters/db/postgres/tx.h"
 
+#include "adapters/db/postgres/rewrite.h"
 #include "adapters/db/postgres/sqlstate.h"
 #include "adapters/db/postgres/values.h"
 #include "base/error.h"
@@ -175,6 +176,23 @@ static int prepare(PgTx *tx, const DbStatement *statement, const Prepared **ret_
     return r < 0 ? fail(tx, TX_REFUSED, r) : 0;
 }
 
+/* A prepared statement's plan is soon one for any values, with guesses instead of statistics. */
+static bool send_with(PgConnection *connection, const DbStatement *statement,
+                      const Prepared *prepared, const Params *params) {
+    _cleanup_(buf_done) Buf sql = BUF_INIT;
+    char name[16];
+    unsigned n;
+
+    if (statement->by_values) {
+        return postgres_rewrite(statement->sql, &sql, &n) == 0 &&
+               PQsendQueryParams(connection->pg, buf_cstr(&sql), (int)n, prepared->types,
+                                 params->values, params->lengths, params->formats, 1);
+    }
+    snprintf(name, sizeof(name), "s%u", prepared->number);
+    return PQsendQueryPrepared(connection->pg, name, (int)statement->n_params, params->values,
+                               params->lengths, params->formats, 1);
+}
+
 /* The results end with the statement's own. */
 static int run(PgTx *tx, const DbStatement *statement, const DbValue *values, Results *results) {
     PgConnection *connection = tx->connection;
@@ -182,7 +200,6 @@ static int run(PgTx *tx, const DbStatement *statement, const DbValue *values, Re
     Params params;
     unsigned n_syncs = 0;
     bool first;
-    char name[16];
     int r;
 
     if (tx->state != TX_GOOD) {
@@ -200,9 +217,7 @@ static int run(PgTx *tx, const DbStatement *statement, const DbValue *values, Re
     if (first && send_begin(tx, &n_syncs) < 0) {
         return fail(tx, TX_LOST, -ENOTCONN);
     }
-    snprintf(name, sizeof(name), "s%u", prepared->number);
-    if (!PQsendQueryPrepared(connection->pg, name, (int)statement->n_params, params.values,
-                             params.lengths, params.formats, 1)) {
+    if (!send_with(connection, statement, prepared, &params)) {
         connection->broken = true;
         return fail(tx, TX_LOST, -ENOTCONN);
     }

@@ -9,7 +9,7 @@
 
 /* A page looks at no more photos than that: it may be short, or empty, and yet have a next. */
 #define LOOKED_AT_MAX 4000
-#define AT_ONCE       500 /* that have one of several terms */
+#define FIRST_PART    500 /* of those that have one of several terms; the second is the rest */
 
 /* Adds those of the rows that the list is of, while there is room; where the page ends, and how
  * many rows were looked at. */
@@ -37,13 +37,14 @@ static int look(DbTx *tx, const Filter *filter, const Library *library, PhotoQue
                 json_t *photos, size_t *looked_at, bool *ret_more) {
     /* One more than the page tells whether there is a next one. */
     size_t step = filter->limit + 1, n = 0, taken = 0;
+    size_t part_max = *looked_at == 0 ? FIRST_PART : LOOKED_AT_MAX - *looked_at;
     bool several = query->n_terms > 1;
     PhotoRow *rows;
     int r = 0, part = PHOTO_INDEX_E_NONE;
 
     query->until = filter->query.until;
     if (several) {
-        part = photo_index_nth(tx, library, query, AT_ONCE, &query->until);
+        part = photo_index_nth(tx, library, query, part_max, &query->until);
     }
     r = part < 0 ? part : photo_index_find(tx, library, query, step, &rows, &n);
     if (r == 0) {
@@ -52,7 +53,7 @@ static int look(DbTx *tx, const Filter *filter, const Library *library, PhotoQue
     if (r < 0) {
         return err_trace(r);
     }
-    *looked_at += several ? AT_ONCE : n;
+    *looked_at += several ? part_max : n;
     *ret_more = n == step || taken < n;
     if (part == 0 && !*ret_more) {
         query->after = query->until;

@@ -13,6 +13,7 @@ enum {
     TERMS_ADD,
     PHOTO_FIND,
     TERM_FIND,
+    TERMS_FIND,
     TERM_COUNT,
     TERM_NTH,
     TERM_PROBE,
@@ -35,8 +36,10 @@ enum {
     " AND " t ".sort_us >= ? AND " t ".sort_us <= ? AND (" t ".sort_us, " t ".photo_id) < (?, ?)"  \
     " AND (" t ".sort_us, " t ".photo_id) >= (?, ?)"
 #define NEWEST_FIRST(t) BETWEEN(t) " ORDER BY " t ".sort_us DESC, " t ".photo_id DESC LIMIT ?"
+/* The limits follow from those of t, but PostgreSQL would not see that. */
 #define AND_TERM                                                                                   \
     " AND EXISTS (SELECT 1 FROM sync_term u WHERE u.user_id = t.user_id AND u.term = ?"            \
+    " AND u.sort_us >= ? AND u.sort_us <= ?"                                                       \
     " AND u.sort_us = t.sort_us AND u.photo_id = t.photo_id)"
 
 const DbStatement photo_index_statements[_PHOTO_STATEMENT_MAX] = {
@@ -60,19 +63,24 @@ const DbStatement photo_index_statements[_PHOTO_STATEMENT_MAX] = {
     [PHOTO_FIND] = {"photo_find",
                     "SELECT p.sort_us, p.photo_id, " OBJECT " FROM sync_photo p" WITH_OBJECT("p") //
                     " AND p.user_id = ? AND p.shelf = ?" NEWEST_FIRST("p"),
-                    9, 6},
+                    9, 6, .by_values = true},
     [TERM_FIND] = {"term_find",
                    "SELECT t.sort_us, t.photo_id, " OBJECT " FROM sync_term t" WITH_OBJECT("t") //
-                   " AND t.user_id = ? AND t.term = ?" AND_TERM AND_TERM AND_TERM NEWEST_FIRST("t"),
-                   12, 6},
+                   " AND t.user_id = ? AND t.term = ?" NEWEST_FIRST("t"),
+                   9, 6, .by_values = true},
+    [TERMS_FIND] = {"terms_find",
+                    "SELECT t.sort_us, t.photo_id, " OBJECT " FROM sync_term t" WITH_OBJECT("t") //
+                    " AND t.user_id = ? AND t.term = ?" AND_TERM AND_TERM AND_TERM               //
+                        NEWEST_FIRST("t"),
+                    18, 6, .by_values = true},
     [TERM_COUNT] = {"term_count",
                     "SELECT count(*) FROM (SELECT 1 FROM sync_term t WHERE t.user_id = ?"
                     " AND t.term = ?" BETWEEN("t") " LIMIT 1000) u",
-                    8, 1},
+                    8, 1, .by_values = true},
     [TERM_NTH] = {"term_nth",
                   "SELECT t.sort_us, t.photo_id FROM sync_term t WHERE t.user_id = ?"
                   " AND t.term = ?" NEWEST_FIRST("t") " OFFSET ?",
-                  10, 2},
+                  10, 2, .by_values = true},
     [TERM_PROBE] = {"term_probe",
                     "SELECT photo_id FROM sync_term WHERE user_id = ? AND term IN"
                     " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) LIMIT ?",
@@ -220,23 +228,27 @@ static size_t add_places(const PhotoQuery *query, DbValue *params) {
     return BETWEEN_PARAMS;
 }
 
-/* With the parameters that both ways have. */
+/* With the parameters that all ways have. */
 static int find(DbTx *tx, const Library *library, const PhotoQuery *query, size_t max,
                 DbRows *ret_rows) {
-    DbValue params[1 + PHOTO_QUERY_TERMS + BETWEEN_PARAMS + 1] = {
+    DbValue params[1 + 3 * PHOTO_QUERY_TERMS + BETWEEN_PARAMS + 1] = {
         DB_BLOB(uuid_str(&library->key->user_id))};
-    size_t n = 1;
+    size_t n = 1, n_terms = query->n_terms > 1 ? PHOTO_QUERY_TERMS : query->n_terms;
+    int statement = n_terms == 0 ? PHOTO_FIND : n_terms == 1 ? TERM_FIND : TERMS_FIND;
 
-    if (query->n_terms == 0) {
+    if (n_terms == 0) {
         params[n++] = DB_INT(query->trashed);
     }
-    for (size_t i = 0; query->n_terms > 0 && i < PHOTO_QUERY_TERMS; i++) {
+    for (size_t i = 0; i < n_terms; i++) {
         params[n++] = DB_INT(query->terms[MIN(i, query->n_terms - 1)]);
+        if (i > 0) {
+            params[n++] = DB_INT(query->until.sort_us);
+            params[n++] = DB_INT(MIN(query->to_us, query->after.sort_us));
+        }
     }
     n += add_places(query, params + n);
     params[n++] = DB_INT(max);
-    return db_query(tx, &photo_index_statements[query->n_terms > 0 ? TERM_FIND : PHOTO_FIND],
-                    params, max, library->arena, ret_rows);
+    return db_query(tx, &photo_index_statements[statement], params, max, library->arena, ret_rows);
 }
 
 int photo_index_find(DbTx *tx, const Library *library, const PhotoQuery *query, size_t max,
