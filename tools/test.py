@@ -84,22 +84,21 @@ def suites():
         # it is; test_audit tampers with a file of SQLite; test_replicas has databases of its own;
         # test_crashes, test_lifecycle, test_limits and test_determinism start servers of their own
         # and look into one process; test_quality is about the model; test_deploy starts all parts
-        # itself; and test_register reads the documents alone; test_change_stream sees a header that
-        # the proxy takes; test_backup, test_rebuild, test_upload_cuts and test_ingest_crashes run the
-        # command line beside one process or kill it.
+        # itself; test_ingest_crashes kills one process; and test_register reads the documents alone.
         pytest_suite("tests/integration", full_only=True, note="three processes",
                      shared_out=True, arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (
-                         "accounts", "attacks", "attempts", "avatar", "bad_input", "changes",
-                         "consents", "cutout_api", "device_grant", "erasure", "exports", "films",
-                         "form_uploads", "hostile_issuers", "hostile_strings", "issuers", "keys",
-                         "library", "login", "oidc", "oidc_tokens", "openapi", "pairs", "passkeys",
-                         "passwords", "photos", "profile_cache", "removebg", "schemathesis",
-                         "backup", "change_stream", "quota", "rebuild", "sync_dir", "upload_cuts",
-                         "segment", "shares", "stolen", "uploads", "urls", "ways", "zip")]),
+                         "accounts", "attacks", "attempts", "avatar", "backup", "bad_input",
+                         "change_stream", "changes", "consents", "cutout_api", "device_grant",
+                         "erasure", "exports", "films", "form_uploads", "hostile_issuers",
+                         "hostile_strings", "issuers", "keys", "library", "login", "oidc",
+                         "oidc_tokens", "openapi", "pairs", "passkeys", "passwords", "photos",
+                         "profile_cache", "quota", "rebuild", "removebg", "schemathesis",
+                         "segment", "shares", "stolen", "sync_dir", "upload_cuts", "uploads",
+                         "urls", "ways", "zip")]),
         # All that brings, keeps or reads files.
         pytest_suite("tests/integration", full_only=True, note="RabbitMQ and S3",
-                     arguments=["--backend", "stores"],
+                     shared_out=True, arguments=["--backend", "stores"],
                      files=[f"test_{name}.py" for name in (
                          "backup", "changes", "form_uploads", "ingest", "ingest_crashes",
                          "library", "photos", "rebuild", "shares", "upload_cuts", "upload_sweep",

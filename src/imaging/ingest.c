@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "imaging/decode.h"
 #include "imaging/exif.h"
-#include "imaging/metadata.h"
+#include "imaging/metadata_blanks.h"
 #include "imaging/perceptual_hash.h"
 
 /* The eye sees no difference at these, and the files are half as large as at 90. */
@@ -34,8 +34,8 @@ static void read_photo(VipsImage *image, const IngestInput *input, IngestOutput 
         exif_read((Str){block, len}, &output->photo);
     }
     vips_error_clear();
-    metadata_find(input->bytes, output->info.format, output->photo.orientation,
-                  output->photo.blanks);
+    metadata_blanks_find(input->bytes, output->info.format, output->photo.orientation,
+                         output->photo.blanks);
 }
 
 static int decode(const IngestInput *input, IngestOutput *output, Picture *ret_picture,

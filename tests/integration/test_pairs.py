@@ -86,6 +86,17 @@ def test_the_camera_knows_better_than_names(ada):
         assert listed(ada, text=identified) == []
 
 
+def test_a_picture_in_a_box_says_it_too(ada):
+    """HEIC, which phones send, and AVIF are one container, and read by one library."""
+    still, moving = live(identifier(), 25)
+    image, boxed = Image.open(io.BytesIO(still)), io.BytesIO()
+    image.save(boxed, "AVIF", exif=image.info["exif"])
+    ids = [send(ada, boxed.getvalue(), "a", "x/y")[0], send(ada, moving, "b", "x/y")[0]]
+    for photo_id in ids:
+        settled(ada, photo_id)
+    assert paired(ada, *ids)
+
+
 def test_two_of_one_kind_are_no_pair(ada):
     name = identifier()
     ids = [send(ada, live(name, seed)[0], f"{seed}.jpg")[0] for seed in (30, 31)]

@@ -60,12 +60,11 @@ def test_what_is_nobody_s_goes_and_nothing_else(server):
 
 
 def test_a_lease_of_before_the_clock_was_set_back_holds_nobody_up(server):
-    orphan = Path(server.blobs) / "blobs" / "00" / ("e" * 62)
-    orphan.parent.mkdir(exist_ok=True)
+    store, orphan = store_of(server), "00/" + "e" * 62
     execute(server, "UPDATE sync_setting SET value = '00099999999999999999 another'"
                     " WHERE name = 'sweep-lease'")
-    orphan.write_bytes(b"x")
-    assert eventually(lambda: not orphan.exists(), 40)
+    store.write(orphan, b"x")
+    assert eventually(lambda: orphan not in store.sizes(), 40)
 
 
 def test_files_of_who_was_erased_go(server):

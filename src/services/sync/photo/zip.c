@@ -16,6 +16,7 @@ typedef struct Zip {
     UserKey key;
     Uuid *ids;
     size_t n_ids, next;
+    bool bare;
     ZipWriter *archive;
     bool ended;
 
@@ -145,8 +146,9 @@ void zip_respond(HttpRequest *request, SyncService *service, const UserKey *key,
     }
     *zip = (Zip){.service = service,
                  .key = *key,
-                 .ids = ids,
-                 .n_ids = n_ids,
+                 .ids = photos->ids,
+                 .n_ids = photos->n_ids,
+                 .bare = photos->bare,
                  .archive = zip_writer_new(&(ZipOptions){.distinct = true}),
                  .arena = arena_new(),
                  .piece = malloc(PIECE_LEN)};

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Originals of many photos as one ZIP archive (zip_writer.h), made while it is sent. Photos that
+ * Originals of many photos as one ZIP archive (core/archive), made while it is sent. Photos that
  * are removed before their turn are left out. When the store or the database fails the connection
  * is cut, so that what has arrived is no whole archive.
  */
