@@ -326,16 +326,18 @@ def test_the_original_comes_back_as_it_was(ada, server):
     assert problem(download(ada, f"/v1/photos/{uuid.UUID(int=7)}/original")) == (404, "not_found")
 
 
-def test_the_files_of_a_photo_that_was_removed_are_gone(ada, server):
-    store = store_of(server)
-    before = set(store.sizes())
-    photo_id = new_photo(ada)["id"]
-    assert set(store.sizes()) > before
-    ada.call("DELETE", f"/v1/photos/{photo_id}")
-    assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 200
-    ada.call("DELETE", f"/v1/photos/{photo_id}?purge=1")
-    assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 404
-    assert set(store.sizes()) <= before
+def test_the_files_of_a_photo_that_was_removed_are_gone(backend, tmp_path):
+    """With a server of its own, where nobody else's photos come meanwhile."""
+    with running(backend, tmp_path, **CHEAP) as server:
+        ada, store = Person(server), store_of(server)
+        before = set(store.sizes())
+        photo_id = new_photo(ada)["id"]
+        assert set(store.sizes()) > before
+        ada.call("DELETE", f"/v1/photos/{photo_id}")
+        assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 200
+        ada.call("DELETE", f"/v1/photos/{photo_id}?purge=1")
+        assert download(ada, f"/v1/photos/{photo_id}/original").status_code == 404
+        assert set(store.sizes()) <= before
 
 
 def test_a_key_that_threw_a_photo_away_does_not_remove_it_for_good(ada):
