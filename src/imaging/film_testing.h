@@ -8,7 +8,7 @@
 
 static inline void test_number(Buf *buf, uint64_t value, unsigned bytes) {
     for (unsigned i = bytes; i > 0; i--) {
-        buf_add(buf, &(uint8_t){(uint8_t)(value >> 8 * (i - 1))}, 1);
+        buf_add(buf, &(uint8_t){i > 8 ? 0 : (uint8_t)(value >> 8 * (i - 1))}, 1);
     }
 }
 

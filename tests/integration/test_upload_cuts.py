@@ -10,6 +10,7 @@ import pytest
 from backends import SplitServer, rows, running
 from harness import descendants, eventually
 from people import Person, problem
+from stores import store_of
 from test_accounts import CHEAP
 from uploading import (
     JPEG, OCTETS, PATH, TUS, begin_patch, check, create, created, head, is_read, jpeg, offset,
@@ -177,9 +178,7 @@ def test_a_crash_before_a_file_that_came_at_once_was_settled(ada):
     data = jpeg(300_000)
     where = created(ada, len(data))
     ((name,),) = rows(ada.server, "SELECT blob_name FROM sync_upload ORDER BY created_us DESC LIMIT 1")
-    blob = Path(ada.server.blobs) / "blobs" / name
-    blob.parent.mkdir(exist_ok=True)
-    blob.write_bytes(b"what came before the crash")
+    store_of(ada.server).write(name, b"what came before the crash")
     assert offset(ada, where) == 0
     reply = patch(ada, where, 0, data)
     assert (reply.status_code, reply.headers["Photo-Status"]) == (204, "added")
