@@ -179,7 +179,7 @@ def test_a_pair_stays_together(ada, server):
     assert archive(ada.call("GET", f"/v1/albums/{album}/zip")) == contents
     for one in ids:
         assert archive(ada.call("POST", "/v1/zip", {"photos": [one]})) == contents
-        share = ada.call("POST", "/v1/shares", {"photos": [one]}).json()
+        share = ada.call("POST", "/v1/shares", {"photos": [one], "keep_metadata": True}).json()
         shown = requests.get(server.url + share["path"], timeout=60).json()["photos"]
         assert [photo["id"] for photo in shown] == [one, *(i for i in ids if i != one)]
         assert archive(requests.get(server.url + share["path"] + "/zip", timeout=60)) == contents
