@@ -185,13 +185,14 @@ def test_what_is_put_into_one_folder_comes_into_the_other(devices):
     watching = [one.start(), two.start()]
     try:
         one.put("first.png", picture("first"))
-        assert eventually(lambda: "first.png" in two.files())
+        first = eventually(lambda: "first.png" in two.files())
         two.put("in/second.png", picture("second"))
-        assert eventually(lambda: "second.png" in one.files())
+        second = eventually(lambda: "second.png" in one.files())
     finally:
         for process in watching:
             process.send_signal(signal.SIGINT)
         errs = [process.communicate(timeout=60)[1].decode() for process in watching]
+    assert first and second, errs
     assert [process.returncode for process in watching] == [0, 0], errs
 
 
