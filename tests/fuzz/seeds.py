@@ -56,6 +56,17 @@ def probe():
         yield file.getvalue()
 
 
+def blanks():
+    """Each of the formats with metadata of several kinds, after the byte that names it."""
+    picture, tags = Image.new("RGB", (24, 16), "orange"), next(exif())
+    for number, kind in enumerate(("JPEG", "PNG", "WEBP")):
+        for options in ({}, {"exif": tags}, {"exif": tags, "xmp": b"<x:xmpmeta/>", "comment": b"a"}):
+            file = io.BytesIO()
+            picture.save(file, kind, **options)
+            for turned in (0, 5):
+                yield bytes([number + 3 * turned]) + file.getvalue() + b"appended" * (turned > 0)
+
+
 def exif():
     """What cameras write, and what breaks readers: both orders of bytes, Apple's notes, loops."""
     note = (b"Apple iOS\0\0\1MM\0\1\0\x11\0\2\0\0\0\x25\0\0\0\x20\0\0\0\0"
@@ -155,7 +166,7 @@ def webauthn():
                 yield b"j" + json.dumps(one).encode()
 
 
-TARGETS = {"fuzz_exif": exif, "fuzz_film": film, "fuzz_form": form, "fuzz_jwt": jwt,
+TARGETS = {"fuzz_blanks": blanks, "fuzz_exif": exif, "fuzz_film": film, "fuzz_form": form, "fuzz_jwt": jwt,
            "fuzz_probe": probe, "fuzz_webauthn": webauthn}
 
 

@@ -5,7 +5,7 @@
  * Where in a photo's file its metadata lies, so that the file can be given to others without it: as
  * bytes that are shown as zeros, or as others, in the same places. So the file keeps its length,
  * nobody has to write another one, and who sends it does not have to understand it. A plan is made
- * by who may read untrusted files (src/imaging/metadata.h) and checked by who uses it. Pure.
+ * by who may read untrusted files (src/imaging/metadata_blanks.h) and checked by who uses it. Pure.
  */
 
 #include "base/str.h"
