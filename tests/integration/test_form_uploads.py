@@ -80,7 +80,8 @@ def test_names(ada, sent, kept):
     b"", b"--x--", b"--x\r\n\r\n\r\n--x--", b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--",
     b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--',
     b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n\xff\xd8\xff'])
-def test_forms_that_are_none(ada, body):
+def test_forms_that_are_none(server, body):
+    ada = Person(server)  # of whose photos none is being looked into
     before = ada.call("GET", "/v1/library").json()
     reply = ada.http.post(ada.server.url + PATH, data=body, timeout=30,
                           headers={"Content-Type": "multipart/form-data; boundary=x"})
