@@ -3,7 +3,6 @@
 
 import io
 import zipfile
-from pathlib import Path
 
 import pytest
 import requests
@@ -12,6 +11,7 @@ from backends import running
 from harness import eventually
 from library import changed, picture, send, settled
 from people import Person, problem
+from stores import store_of
 from test_accounts import CHEAP
 
 BACKENDS = ["embedded", "servers"]
@@ -92,13 +92,11 @@ def test_a_store_that_fails_cuts_the_line(ada, server):
     ids = [send(ada, content, f"{i}.jpg")[0] for i, content in enumerate(contents)]
     for photo_id in ids:
         settled(ada, photo_id)
-    (second,) = (path for path in (Path(server.blobs) / "blobs").rglob("*")
-                 if path.is_file() and 7 << 20 < path.stat().st_size < 15 << 19)
-    with open(second, "r+b") as file:
-        file.seek(6 << 20)
-        byte = file.read(1)
-        file.seek(6 << 20)
-        file.write(bytes([byte[0] ^ 1]))
+    store = store_of(server)
+    (second,) = (name for name, size in store.sizes().items() if 7 << 20 < size < 15 << 19)
+    sealed = bytearray(store.read(second))
+    sealed[6 << 20] ^= 1
+    store.write(second, bytes(sealed))
     received = b""
     with posted(ada, server, ids) as reply, pytest.raises(
             requests.exceptions.ChunkedEncodingError):
