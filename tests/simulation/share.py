@@ -20,7 +20,7 @@ class Share:
     def shows(self, photo):
         state = photo["state"]
         return "trashed" not in state and (
-            photo["id"] in self.body.get("photos", ()) or
+            not {photo["id"], state.get("pair")}.isdisjoint(self.body.get("photos", ())) or
             self.body.get("album") in state["albums"])
 
     def shown(self, photos):
@@ -43,15 +43,18 @@ class Share:
         if before == self.shown(photos) != found:
             raise Broken(f"{self} shows {found}, and not {before}")
         for photo in link.chance.sample(photos, min(len(photos), 2)) if link.faulty else photos:
-            self._look(link, photo["id"], before == found and photo["id"] in found)
+            self._look(link, photo, before == found and photo["id"] in found)
 
-    def _look(self, link, photo_id, shown):
+    def _look(self, link, photo, shown):
+        photo_id = photo["id"]
         reply = link.call("GET", f"{self.path}/photos/{photo_id}/original", headers=STRANGER)
         if not self.body["allow_download"]:
-            right = (403, "download_not_allowed")
+            right = [(403, "download_not_allowed")]
         else:
-            right = (200, None) if shown else (404, "not_found")
-        if (reply.status, None if reply.status == 200 else reply.code()) != right:
+            right = [(200, None) if shown else (404, "not_found")]
+            if not self.body["keep_metadata"] and photo["state"]["status"] != "ready":
+                right.append((404, "not_found"))  # where its metadata lies is not known
+        if (reply.status, None if reply.status == 200 else reply.code()) not in right:
             if self.revoking or not self.open_at(link.machine.now_ms()):
                 raise NoAnswer("it was taken back or has expired meanwhile")
             raise Broken(f"{self}, {photo_id}: {reply}")

@@ -255,7 +255,7 @@ class Simulation:
 
     def make_share(self, device, chance, _):
         photos, albums = device.of_kind("photo"), device.of_kind("album")
-        body = {"allow_download": chance.random() < 0.8}
+        body = {"allow_download": chance.random() < 0.8, "keep_metadata": chance.random() < 0.5}
         if albums and chance.random() < 0.5:
             body["album"] = chance.choice(albums)["id"]
         elif photos:
