@@ -6,6 +6,10 @@ from link import Broken, NoAnswer
 STRANGER = {"Authorization": None}
 
 
+class Ended(NoAnswer):
+    """It was taken back or has expired while it was looked at."""
+
+
 class Share:
     def __init__(self, thing, body):
         self.id, self.path, self.body = thing["id"], thing["path"], body
@@ -56,5 +60,5 @@ class Share:
                 right.append((404, "not_found"))  # where its metadata lies is not known
         if (reply.status, None if reply.status == 200 else reply.code()) not in right:
             if self.revoking or not self.open_at(link.machine.now_ms()):
-                raise NoAnswer("it was taken back or has expired meanwhile")
+                raise Ended(f"{self} has ended meanwhile")
             raise Broken(f"{self}, {photo_id}: {reply}")
