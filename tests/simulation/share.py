@@ -56,8 +56,11 @@ class Share:
             right = [(403, "download_not_allowed")]
         else:
             right = [(200, None) if shown else (404, "not_found")]
-            if not self.body["keep_metadata"] and photo["state"]["status"] != "ready":
-                right.append((404, "not_found"))  # where its metadata lies is not known
+            # Without its metadata it is given once somebody knows where that lies.
+            if shown and not self.body["keep_metadata"] and photo["state"]["status"] != "ready":
+                right.append((404, "not_found"))
+                if photo["state"]["status"] == "unreadable":
+                    right.pop(0)
         if (reply.status, None if reply.status == 200 else reply.code()) not in right:
             if self.revoking or not self.open_at(link.machine.now_ms()):
                 raise Ended(f"{self} has ended meanwhile")

@@ -4,9 +4,10 @@
 /*
  * A folder in sync with a library: what its parts share.
  *
- *   engine      rounds: what is here (scan, reconcile), up (push, upload, push_folders), down
- * (pull, apply, arrange, download) listen      a thread that rings when the server has news crew
- * several uploads or downloads at once
+ * - engine: rounds of what is here (scan, reconcile), then up (push, upload, push_folders), then
+ *   down (pull, apply, arrange, download)
+ * - listen: a thread that rings when the server has news
+ * - crew: several uploads or downloads at once
  *
  * Nothing is deleted at the server because a file is gone here, unless --delete-to-trash says so,
  * and no file is unlinked here. Whatever is ended at any point goes on from state_store.h.
@@ -15,9 +16,9 @@
 #include "app/sync_dir/report.h"
 #include "app/sync_dir/scan.h"
 #include "app/sync_dir/state_store.h"
-
 #include "app/sync_dir/sync_folder.h"
 #include "app/sync_dir/sync_link.h"
+
 #include <stdatomic.h>
 
 typedef struct SyncDir {

@@ -257,24 +257,8 @@ int rebuild_library(Db *db, const UserKey *key, RebuildUnreadable *unreadable, v
 }
 
 int rebuild_users(DbTx *tx, const Uuid *after, Arena *arena, Uuid **ret_users, size_t *ret_n) {
-    DbRows rows;
-    Uuid *users;
-    int r = db_query(tx, &statements[REBUILD_USERS],
-                     (DbValue[]){DB_TEXT(str_lit(SYNC_TOPIC)), DB_BLOB(uuid_str(after)),
-                                 DB_INT(REBUILD_USERS_MAX)},
-                     REBUILD_USERS_MAX, arena, &rows);
-
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    users = arena_alloc(arena, (rows.n_rows + 1) * sizeof(*users));
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        r = uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &users[i]);
-        if (r < 0) {
-            return err_trace(r);
-        }
-    }
-    *ret_users = users;
-    *ret_n = rows.n_rows;
-    return 0;
+    return db_query_ids(tx, &statements[REBUILD_USERS],
+                        (DbValue[]){DB_TEXT(str_lit(SYNC_TOPIC)), DB_BLOB(uuid_str(after)),
+                                    DB_INT(REBUILD_USERS_MAX)},
+                        REBUILD_USERS_MAX, arena, ret_users, ret_n);
 }

@@ -238,22 +238,10 @@ static int read_erased(Checking *checking) {
 static int read_users(DbTx *tx, void *userdata) {
     Checking *checking = userdata;
     Str after = checking->has_after ? uuid_str(&checking->after) : str_lit("");
-    DbRows rows;
-    int r = db_query(tx, &audit_check_statements[TRAIL_LIST],
-                     (DbValue[]){DB_BLOB(after), DB_BLOB(after), DB_INT(USERS_BATCH)}, USERS_BATCH,
-                     checking->scratch, &rows);
 
-    if (r != 0) {
-        return err_trace(r < 0 ? r : -EIO);
-    }
-    checking->users = arena_alloc(checking->scratch, (rows.n_rows + 1) * sizeof(Uuid));
-    checking->n_users = rows.n_rows;
-    for (size_t i = 0; i < rows.n_rows; i++) {
-        if (uuid_from_str(db_rows_at(&rows, i, 0)->bytes, &checking->users[i]) < 0) {
-            return err_trace(-EBADMSG);
-        }
-    }
-    return 0;
+    return db_query_ids(tx, &audit_check_statements[TRAIL_LIST],
+                        (DbValue[]){DB_BLOB(after), DB_BLOB(after), DB_INT(USERS_BATCH)},
+                        USERS_BATCH, checking->scratch, &checking->users, &checking->n_users);
 }
 
 static int check_all(Checking *checking) {
