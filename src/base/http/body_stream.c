@@ -1,36 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bodies that are taken in pieces. The library's thread fills one buffer while the route's executor
- * works on the other; when there is no room the connection is suspended until a piece is done.
- * What the executor does is a step: some calls of the route's, after which it queues for the next,
- * so that no upload keeps a thread to itself. At most one step of a request is submitted or runs
- * (`scheduled`), and the request's arena is that step's. All members are guarded by the request's
- * lock, which is not held while the route's functions run.
+ * works on another; when there is no room the connection is suspended until a piece is done. A long
+ * body is read by the executor itself (body_bytes.c): then the connection stays suspended to its
+ * end, and the answer goes straight to the socket. What the executor does is a step: some calls of
+ * the route's, after which it queues for the next, so that no upload keeps a thread to itself. At
+ * most one step of a request is submitted or runs (`scheduled`), and the request's arena is that
+ * step's. All members are guarded by the request's lock, which is not held while the route's
+ * functions run.
  */
-#include "base/http/server_internal.h"
+#include "base/http/body_internal.h"
 
 #include "base/clock.h"
 
 #include <assert.h>
-#include <sys/ioctl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define BUFFER_SIZE (HTTP_BODY_PIECE_MAX / 2)
-#define CALLS_MAX   8 /* in a row, before others have their turn */
-
-struct BodyStream {
-    const HttpBodyStream *calls;
-    void *context;
-    Executor *executor;
-    void *state;
-    char *filling, *giving; /* NULL until the first bytes */
-    size_t size, filled;
-    bool at_head;   /* suspended in the library's first call */
-    bool suspended; /* amid the body, for want of room */
-    bool scheduled, begun, ended;
-    bool whole; /* nothing more will come, and this is why */
-    bool cut, too_large, too_late;
-};
+#define CALLS_MAX 8 /* in a row, before others have their turn */
 
 static BodyStream *body_new(const HttpRequest *request, uint64_t announced) {
     const HttpRoute *route = request->route;
@@ -42,34 +29,38 @@ static BodyStream *body_new(const HttpRequest *request, uint64_t announced) {
     body->calls = route->body;
     body->context = request->group->context;
     body->executor = route->executor ? route->executor : request->group->executor;
-    body->size = (size_t)MIN(announced, (uint64_t)BUFFER_SIZE);
+    body_size_buffers(request, announced, body);
     return body;
 }
 
 BodyStream *body_free(BodyStream *body) {
     if (body) {
-        free(body->filling);
-        free(body->giving);
+        for (size_t i = 0; i < BODY_BUFFERS; i++) {
+            free(body->buffers[i]);
+        }
         free(body);
     }
     return NULL;
 }
 
-static void wake_library(HttpRequest *request) {
+void body_wake_library(HttpRequest *request) {
     if (request->taking->suspended) {
         request->taking->suspended = false;
         MHD_resume_connection(request->connection);
     }
 }
 
-static void be_patient(HttpRequest *request) {
+void body_be_patient(HttpRequest *request) {
     atomic_store(&request->deadline_ms,
                  clock_mono_ms() + (uint64_t)request->server->options.receive_timeout_s * 1000);
 }
 
 void body_answered(HttpRequest *request) {
     atomic_store(&request->deadline_ms, clock_mono_ms() + LINGER_MS);
-    wake_library(request);
+    if (request->taking->whole) {
+        shutdown(request->fd, SHUT_RD); /* the library sees an end of input and closes */
+    }
+    body_wake_library(request);
 }
 
 /* Calls `begin`. With the request's lock held, as all that follow, which leave it meanwhile. */
@@ -90,7 +81,7 @@ static void begin(HttpRequest *request, bool cancelled) {
     } else if (request->state == REQUEST_WAITING && !body->whole) {
         request->state = REQUEST_RECEIVING;
         request->lingers = false;
-        be_patient(request);
+        body_be_patient(request);
         MHD_resume_connection(request->connection);
     }
 }
@@ -120,20 +111,18 @@ static void refuse(HttpRequest *request) {
 
 static void give(HttpRequest *request) {
     BodyStream *body = request->taking;
-    char *bytes = body->filling;
-    size_t n = body->filled;
+    Str bytes = body_take(body);
     bool goes_on;
 
-    body->filling = body->giving;
-    body->giving = bytes;
-    body->filled = 0;
-    wake_library(request);
+    if (!body->is_past) {
+        body_wake_library(request);
+    }
     pthread_mutex_unlock(&request->lock);
-    goes_on = body->calls->piece(request, body->state, (Str){bytes, n});
+    goes_on = body->calls->piece(request, body->state, bytes);
     pthread_mutex_lock(&request->lock);
     body->ended = !goes_on;
     if (request->state == REQUEST_RECEIVING) {
-        be_patient(request); /* that was our time */
+        body_be_patient(request); /* that was our time */
     }
 }
 
@@ -153,6 +142,9 @@ static bool advance(HttpRequest *request, bool cancelled) {
     if (body->ended) {
         return false;
     }
+    if (body->is_past && !cancelled) {
+        body_fill(request);
+    }
     if (!body->begun) {
         begin(request, cancelled);
     } else if ((body->too_large || body->too_late) && !body->cut) {
@@ -164,6 +156,9 @@ static bool advance(HttpRequest *request, bool cancelled) {
     } else if (body->whole) {
         end(request, HTTP_BODY_WHOLE);
     } else {
+        if (body_is_coming(request)) {
+            watcher_watch(request, EPOLLIN);
+        }
         return false;
     }
     return true;
@@ -255,25 +250,6 @@ void body_go_on(HttpRequest *request) {
     schedule(request);
 }
 
-static void store(BodyStream *body, const char *data, size_t len) {
-    if (!body->filling) {
-        body->filling = malloc(body->size);
-        if (!body->filling) {
-            abort();
-        }
-    }
-    memcpy(body->filling + body->filled, data, len);
-    body->filled += len;
-}
-
-/* The library will read more without waiting, so that a bigger piece can be given. */
-static bool more_is_here(const HttpRequest *request) {
-    int bytes;
-
-    return request->taking->filled < request->taking->size &&
-           ioctl(request->fd, FIONREAD, &bytes) == 0 && bytes > 0;
-}
-
 enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len) {
     BodyStream *body = request->taking;
     enum MHD_Result result = MHD_NO;
@@ -282,19 +258,17 @@ enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len
     pthread_mutex_lock(&request->lock);
     if (request->state == REQUEST_RECEIVING) {
         result = MHD_YES;
-        be_patient(request);
+        body_be_patient(request);
         if (request->body_len + *len > request->route->body_max) {
             body->too_large = true;
         } else {
-            size_t n = MIN(*len, body->size - body->filled);
-            store(body, data, n);
-            request->body_len += n;
-            *len -= n;
+            *len -= body_store(request, data, *len);
+            body->is_past = body->is_long && body->left > 0 && *len == 0;
         }
-        if (*len > 0 || body->too_large || !more_is_here(request)) {
+        if (*len > 0 || body->is_past || body->too_large || !body_more_is_here(request)) {
             claimed = claim(body);
         }
-        if (*len > 0) {
+        if (*len > 0 || body->is_past) {
             body->suspended = true;
             MHD_suspend_connection(request->connection);
         }
@@ -310,7 +284,7 @@ bool body_too_late(HttpRequest *request) {
     BodyStream *body = request->taking;
 
     if (body && body->scheduled) {
-        be_patient(request); /* it waits for us */
+        body_be_patient(request); /* it waits for us */
     } else if (body) {
         body->too_late = true;
         schedule(request);
@@ -327,7 +301,15 @@ void body_closed(HttpRequest *request) {
     }
 }
 
+void body_event(HttpRequest *request) {
+    pthread_mutex_lock(&request->lock);
+    if (request->taking && body_is_coming(request)) {
+        schedule(request);
+    }
+    pthread_mutex_unlock(&request->lock);
+}
+
 void body_orphan(HttpRequest *request) {
     request->state = REQUEST_ORPHANED;
-    wake_library(request);
+    body_wake_library(request);
 }

@@ -94,7 +94,10 @@ typedef struct HttpOptions {
     /* Proxies whose X-Forwarded-For is believed, see http_request_peer(); NULL: none. Outlives the
      * server. */
     const struct Netguard *trusted_proxies;
-    uint64_t body_memory_max;    /* bytes of all bodies held at once, else 503; 0: no limit */
+    uint64_t body_memory_max; /* bytes of all bodies held at once, else 503; 0: no limit */
+    /* Bodies in pieces of so many bytes are read past the library, and their connections end with
+     * them; 0: 16 MiB. */
+    uint64_t body_long_min;
     Metrics *metrics;            /* may be NULL */
     HttpOnFinished *on_finished; /* called once a request, on any thread; may be NULL */
     void *on_finished_userdata;

@@ -182,7 +182,8 @@ void body_orphan(HttpRequest *request);
 /* False when it is not taken in pieces. */
 bool body_too_late(HttpRequest *request);
 BodyStream *body_free(BodyStream *body);
-/* Without the lock. */
+/* Without the lock, as the next: something came that is perhaps to be read past the library. */
+void body_event(HttpRequest *request);
 enum MHD_Result body_receive(HttpRequest *request, const char *data, size_t *len);
 
 /* reader.c: makes request->reader, and a response that asks it. */

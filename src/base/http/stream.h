@@ -9,14 +9,15 @@
 
 #include "base/http/server.h"
 
-/* Most that is held of a body under way, in either direction; and most in a piece. */
+/* Most in a piece; and most that is held of a body under way. */
 #define HTTP_BODY_PIECE_MAX ((size_t)256 * 1024)
+#define HTTP_BODY_HELD_MAX  (3 * HTTP_BODY_PIECE_MAX)
 
 /*
  * A body that is taken in pieces, by a route that names one; its `handle` and `quick` are NULL. All
  * three run on the route's executor, one at a time for a request; while none runs, no thread is
  * held. HttpOptions.receive_timeout_s is the limit on the client's silence, and body_memory_max
- * counts HTTP_BODY_PIECE_MAX of each. When the executor is full a request gets 503 before it
+ * counts HTTP_BODY_HELD_MAX of each. When the executor is full a request gets 503 before it
  * begins, and waits once it has.
  */
 typedef enum HttpBodyEnd {
@@ -31,12 +32,13 @@ typedef struct HttpBodyStream {
      * there is one).
      */
     void *(*begin)(HttpRequest *request, void *context);
-    /* The next bytes (at least 1), borrowed. false: it has answered (with http_respond() and a body
-     * that is no file), has freed its state, and no more is read. */
+    /* The next bytes (at least 1), borrowed: they stay as they are until the next call has
+     * returned. false: it has answered, has freed its state, and no more is read. */
     bool (*piece)(HttpRequest *request, void *state, Str bytes);
     /*
      * The last call. Must answer, now or later from any thread (nobody reads it after
-     * HTTP_BODY_CUT), and free the state. It comes also when the server or the executor ends amid
+     * HTTP_BODY_CUT), and free the state. Here and amid the body an answer is http_respond()'s,
+     * without a file. It comes also when the server or the executor ends amid
      * the body: then perhaps on another thread, and perhaps after http_server_stop() has returned,
      * but before executor_free() has.
      */

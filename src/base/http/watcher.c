@@ -167,6 +167,7 @@ static void handle_event(HttpServer *server, uint64_t id, uint32_t events) {
             connection_hung(server, id);
         }
         if (request && !stream_event(request, events)) {
+            body_event(request);
             request_client_gone(request);
         }
     }
