@@ -17,14 +17,15 @@
 #define MIB     ((size_t)1 << 20)
 #define MIB_MAX 65536
 
-static int upload(Blobs *blobs, const char *piece, uint64_t mib, uint64_t sync_mib) {
+static int upload(Blobs *blobs, Executor *executor, const char *piece, uint64_t mib,
+                  uint64_t sync_mib) {
     _cleanup_(sealed_stage_freep) SealedStage *stage = NULL;
     uint8_t key[AEAD_KEY_LEN];
     Str tail;
     int r;
 
     random_bytes(key, sizeof(key));
-    r = sealed_stage_open(blobs, str_lit("bench/one"), key, 0, (Str){0}, &stage);
+    r = sealed_stage_open(blobs, str_lit("bench/one"), key, 0, (Str){0}, executor, &stage);
     for (uint64_t i = 1; i <= mib && r == 0; i++) {
         r = sealed_stage_write(stage, (Str){piece, MIB});
         if (r == 0 && sync_mib > 0 && i % sync_mib == 0) {
@@ -35,7 +36,9 @@ static int upload(Blobs *blobs, const char *piece, uint64_t mib, uint64_t sync_m
 }
 
 int main(int argc, char **argv) {
+    const ExecutorOptions two = {.name = "uploads", .threads = 2, .queue_max = 2};
     _cleanup_(blobs_freep) Blobs *blobs = NULL;
+    _cleanup_(executor_freep) Executor *executor = NULL;
     char *piece = malloc(MIB), id[BLOB_STORE_ID_LEN + 1];
     const char *reason = "";
     uint64_t mib = 0, sync_mib = 0, start_us;
@@ -48,9 +51,12 @@ int main(int argc, char **argv) {
     }
     random_bytes(piece, MIB);
     r = blobs_folder_new(argv[1], "", &blobs, id, &reason);
+    if (r == 0) {
+        r = executor_new(&two, &executor);
+    }
     start_us = clock_mono_us();
     if (r == 0) {
-        r = upload(blobs, piece, mib, sync_mib);
+        r = upload(blobs, executor, piece, mib, sync_mib);
     }
     if (r != 0) {
         (void)fprintf(stderr, "%s: %s (%d)\n", argv[1], reason, r);

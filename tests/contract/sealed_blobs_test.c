@@ -78,7 +78,7 @@ static void grow(Str name, Str whole, size_t piece) {
     for (size_t at = 0; at < whole.len; at += piece) {
         _cleanup_(sealed_stage_freep) SealedStage *stage = NULL;
         Str more = {whole.ptr + at, MIN(piece, whole.len - at)};
-        assert_int_equal(sealed_stage_open(blobs, name, key, at, tail, &stage), 0);
+        assert_int_equal(sealed_stage_open(blobs, name, key, at, tail, NULL, &stage), 0);
         assert_int_equal(sealed_stage_write(stage, more), 0);
         assert_int_equal(sealed_stage_offset(stage), at + more.len);
         assert_int_equal(sealed_stage_sync(stage, &tail), 0);
@@ -86,7 +86,7 @@ static void grow(Str name, Str whole, size_t piece) {
         tail = (Str){arena_strdup(arena, tail), tail.len};
     }
     _cleanup_(sealed_stage_freep) SealedStage *stage = NULL;
-    assert_int_equal(sealed_stage_open(blobs, name, key, whole.len, tail, &stage), 0);
+    assert_int_equal(sealed_stage_open(blobs, name, key, whole.len, tail, NULL, &stage), 0);
     assert_int_equal(sealed_stage_commit(stage), 0);
 }
 
@@ -104,6 +104,35 @@ static void a_stage_goes_on_anywhere(void **state) {
     }
 }
 
+/* Open all the while, in pieces of any length, and synced now and then; long enough for a folder to
+ * write past the page cache. */
+static void written_while_more_is_sealed(void **state) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    _cleanup_(executor_freep) Executor *executor = NULL;
+    const ExecutorOptions two = {.name = "stages", .threads = 2, .queue_max = 4};
+    Str whole = pattern(arena, (20u << 20) + 12345, 9);
+
+    (void)state;
+    assert_int_equal(executor_new(&two, &executor), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        Str name = str_from(arena_printf(arena, "sealed/long/%u", i));
+        _cleanup_(sealed_stage_freep) SealedStage *stage = NULL;
+        size_t n = 1;
+        assert_int_equal(
+            sealed_stage_open(blobs, name, key, 0, (Str){0}, i == 0 ? executor : NULL, &stage), 0);
+        for (size_t at = 0; at < whole.len; at += n, n = n * 3 % 786433) {
+            Str tail, piece = {whole.ptr + at, MIN(n, whole.len - at)};
+            assert_int_equal(sealed_stage_write(stage, piece), 0);
+            if (n % 16 == 1) {
+                assert_int_equal(sealed_stage_sync(stage, &tail), 0);
+            }
+        }
+        assert_int_equal(sealed_stage_commit(stage), 0);
+        assert_range(name, whole, 0, whole.len);
+        assert_int_equal(sealed_blob_verify(blobs, name, key, whole.len), 0);
+    }
+}
+
 /* As after a crash: what was written beyond the offset that was kept is written anew, differently.
  */
 static void what_was_not_kept_is_forgotten(void **state) {
@@ -115,7 +144,7 @@ static void what_was_not_kept_is_forgotten(void **state) {
     size_t len;
 
     (void)state;
-    assert_int_equal(sealed_stage_open(blobs, name, key, 0, (Str){0}, &stage), 0);
+    assert_int_equal(sealed_stage_open(blobs, name, key, 0, (Str){0}, NULL, &stage), 0);
     assert_int_equal(sealed_stage_write(stage, (Str){whole.ptr, 100000}), 0);
     assert_int_equal(sealed_stage_sync(stage, &tail), 0);
     len = tail.len;
@@ -123,7 +152,8 @@ static void what_was_not_kept_is_forgotten(void **state) {
     assert_int_equal(sealed_stage_write(stage, lost), 0);
     assert_int_equal(sealed_stage_sync(stage, &tail), 0);
     sealed_stage_free(stage);
-    assert_int_equal(sealed_stage_open(blobs, name, key, 100000, (Str){kept, len}, &stage), 0);
+    assert_int_equal(sealed_stage_open(blobs, name, key, 100000, (Str){kept, len}, NULL, &stage),
+                     0);
     assert_int_equal(sealed_stage_write(stage, (Str){whole.ptr + 100000, 150000}), 0);
     assert_int_equal(sealed_stage_commit(stage), 0);
     sealed_stage_free(stage);
@@ -135,9 +165,11 @@ static void the_tail_must_fit(void **state) {
 
     (void)state;
     assert_int_equal(
-        sealed_stage_open(blobs, str_lit("sealed/tail"), key, 5, str_lit("abc"), &stage), -EINVAL);
+        sealed_stage_open(blobs, str_lit("sealed/tail"), key, 5, str_lit("abc"), NULL, &stage),
+        -EINVAL);
     assert_int_equal(
-        sealed_stage_open(blobs, str_lit("sealed/tail"), key, 2, str_lit("abc"), &stage), -EINVAL);
+        sealed_stage_open(blobs, str_lit("sealed/tail"), key, 2, str_lit("abc"), NULL, &stage),
+        -EINVAL);
     assert_int_equal(sealed_blob_tail_len(0), 0);
     assert_int_equal(sealed_blob_tail_len(65536), 65536);
     assert_int_equal(sealed_blob_tail_len(65537), 1);
@@ -202,6 +234,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(any_length),
         cmocka_unit_test(ranges_across_segments),
         cmocka_unit_test(a_stage_goes_on_anywhere),
+        cmocka_unit_test(written_while_more_is_sealed),
         cmocka_unit_test(what_was_not_kept_is_forgotten),
         cmocka_unit_test(the_tail_must_fit),
         cmocka_unit_test(any_damage_is_told),

@@ -12,6 +12,7 @@
  */
 
 #include "base/crypto/segments.h"
+#include "base/executor.h"
 #include "core/ports/blobs.h"
 
 enum {
@@ -38,11 +39,13 @@ typedef struct SealedStage SealedStage;
 
 /*
  * Goes on at `offset`, where `tail` is what it was when that offset was synced. As
- * blobs_stage_open(); -EINVAL: the tail is not of that offset's length.
+ * blobs_stage_open(); -EINVAL: the tail is not of that offset's length. On threads of `executor`,
+ * which must outlive it (NULL: the caller's alone), the store writes while more is sealed.
  */
 int sealed_stage_open(Blobs *blobs, Str name, const uint8_t key[AEAD_KEY_LEN], uint64_t offset,
-                      Str tail, SealedStage **ret_stage);
-/* As blob_stage_write(); -EFBIG: beyond SEGMENTS_PLAIN_MAX. */
+                      Str tail, Executor *executor, SealedStage **ret_stage);
+/* As blob_stage_write(), whose fault may show only in a later call, and at the latest when it is
+ * synced or committed; -EFBIG: beyond SEGMENTS_PLAIN_MAX. */
 int sealed_stage_write(SealedStage *stage, Str bytes);
 /* All that was written is durable but for the tail, borrowed until the next call. */
 int sealed_stage_sync(SealedStage *stage, Str *ret_tail);

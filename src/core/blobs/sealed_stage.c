@@ -1,21 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/aside.h"
 #include "base/error.h"
 #include "core/blobs/sealed_blob.h"
 
-#define BATCH 16 /* segments that are written to the store at once */
+/* What goes to the store at once. A file takes whole blocks at their places without copying them.
+ */
+#define BATCH ((size_t)1 << 20)
+#define BLOCK ((size_t)4096)
+#define SPACE ((BATCH + SEGMENT_SEALED_LEN + BLOCK - 1) / BLOCK * BLOCK)
 
 struct SealedStage {
     BlobStage *stage;
     uint64_t offset; /* of all that was written */
     uint8_t key[AEAD_KEY_LEN];
-    size_t tail_len, sealed_len;
+    size_t tail_len;
     uint8_t tail[SEGMENT_LEN];
-    uint8_t sealed[BATCH * SEGMENT_SEALED_LEN];
+    uint8_t *sealed; /* SPACE bytes, as the next */
+    size_t sealed_len;
+    uint64_t sealed_at; /* where in the store they will begin */
+
+    /* Written while more is sealed. */
+    Aside *writing;
+    uint8_t *leaving; /* NULL until the first time */
+    size_t leaving_len;
+    int result; /* of all so far */
 };
 
+static uint8_t *space_new(void) {
+    uint8_t *space = aligned_alloc(BLOCK, SPACE);
+
+    if (!space) {
+        abort();
+    }
+    return space;
+}
+
 int sealed_stage_open(Blobs *blobs, Str name, const uint8_t key[AEAD_KEY_LEN], uint64_t offset,
-                      Str tail, SealedStage **ret_stage) {
-    uint64_t whole = (offset - tail.len) / SEGMENT_LEN;
+                      Str tail, Executor *executor, SealedStage **ret_stage) {
+    uint64_t at = (offset - tail.len) / SEGMENT_LEN * SEGMENT_SEALED_LEN;
     BlobStage *inner;
     SealedStage *stage;
     int r;
@@ -23,46 +45,79 @@ int sealed_stage_open(Blobs *blobs, Str name, const uint8_t key[AEAD_KEY_LEN], u
     if (offset > SEGMENTS_PLAIN_MAX || tail.len != sealed_blob_tail_len(offset)) {
         return err_trace(-EINVAL);
     }
-    r = blobs_stage_open(blobs, name, whole * SEGMENT_SEALED_LEN, &inner);
+    r = blobs_stage_open(blobs, name, at, &inner);
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
-    stage = malloc(sizeof(*stage));
+    stage = calloc(1, sizeof(*stage));
     if (!stage) {
         abort();
     }
     stage->stage = inner;
     stage->offset = offset;
     memcpy(stage->key, key, AEAD_KEY_LEN);
-    stage->sealed_len = 0;
     stage->tail_len = tail.len;
     if (tail.len > 0) {
         memcpy(stage->tail, tail.ptr, tail.len);
     }
+    stage->sealed = space_new();
+    stage->sealed_at = at;
+    stage->writing = aside_new(executor);
     *ret_stage = stage;
     return 0;
 }
 
-static int flush(SealedStage *stage) {
-    Str bytes = {(const char *)stage->sealed, stage->sealed_len};
-    int r = bytes.len > 0 ? blob_stage_write(stage->stage, bytes) : 0;
+static void write_leaving(void *userdata) {
+    SealedStage *stage = userdata;
 
-    stage->sealed_len = 0;
-    return err_trace(r);
+    stage->result =
+        blob_stage_write(stage->stage, (Str){(const char *)stage->leaving, stage->leaving_len});
 }
 
-/* Seals the tail, which is then empty. */
-static int seal_tail(SealedStage *stage, bool last) {
-    uint64_t number = (stage->offset - stage->tail_len) / SEGMENT_LEN;
-    Str plain = {(const char *)stage->tail, stage->tail_len};
-    int r = segment_seal(stage->key, number, last, plain, stage->sealed + stage->sealed_len);
+/* The first `n` bytes of what is sealed go to the store; a fault may show only with the next. */
+static int send_off(SealedStage *stage, size_t n) {
+    uint8_t *sealed = stage->sealed;
+
+    aside_join(stage->writing);
+    if (stage->result < 0) {
+        return err_trace(stage->result);
+    }
+    stage->sealed = stage->leaving ? stage->leaving : space_new();
+    stage->leaving = sealed;
+    stage->leaving_len = n;
+    stage->sealed_len -= n;
+    stage->sealed_at += n;
+    memcpy(stage->sealed, sealed + n, stage->sealed_len);
+    aside_start(stage->writing, write_leaving, stage);
+    return 0;
+}
+
+/* All that is sealed is written. */
+static int flush(SealedStage *stage) {
+    int r = stage->sealed_len > 0 ? send_off(stage, stage->sealed_len) : 0;
+
+    aside_join(stage->writing);
+    return r < 0 ? r : err_trace(stage->result);
+}
+
+static int seal(SealedStage *stage, uint64_t offset, bool last, Str plain) {
+    size_t batch = BATCH - (size_t)(stage->sealed_at % BATCH);
+    int r = segment_seal(stage->key, offset / SEGMENT_LEN, last, plain,
+                         stage->sealed + stage->sealed_len);
 
     if (r < 0) {
         return err_trace(r);
     }
-    stage->sealed_len += stage->tail_len + AEAD_OVERHEAD;
+    stage->sealed_len += plain.len + AEAD_OVERHEAD;
+    return stage->sealed_len >= batch ? send_off(stage, batch) : 0;
+}
+
+/* Seals the tail, which is then empty. */
+static int seal_tail(SealedStage *stage, bool last) {
+    Str plain = {(const char *)stage->tail, stage->tail_len};
+
     stage->tail_len = 0;
-    return stage->sealed_len + SEGMENT_SEALED_LEN > sizeof(stage->sealed) ? flush(stage) : 0;
+    return seal(stage, stage->offset - plain.len, last, plain);
 }
 
 int sealed_stage_write(SealedStage *stage, Str bytes) {
@@ -73,11 +128,15 @@ int sealed_stage_write(SealedStage *stage, Str bytes) {
         int r = stage->tail_len == SEGMENT_LEN ? seal_tail(stage, false) : 0;
         size_t n = MIN(bytes.len, SEGMENT_LEN - stage->tail_len);
 
-        if (r < 0) {
-            return err_trace(r);
+        if (r == 0 && stage->tail_len == 0 && bytes.len > SEGMENT_LEN) {
+            r = seal(stage, stage->offset, false, (Str){bytes.ptr, n}); /* where it lies */
+        } else {
+            memcpy(stage->tail + stage->tail_len, bytes.ptr, n);
+            stage->tail_len += n;
         }
-        memcpy(stage->tail + stage->tail_len, bytes.ptr, n);
-        stage->tail_len += n;
+        if (r < 0) {
+            return r;
+        }
         stage->offset += n;
         bytes = (Str){bytes.ptr + n, bytes.len - n};
     }
@@ -115,7 +174,10 @@ uint64_t sealed_stage_offset(const SealedStage *stage) {
 
 SealedStage *sealed_stage_free(SealedStage *stage) {
     if (stage) {
+        aside_free(stage->writing);
         blob_stage_free(stage->stage);
+        free(stage->sealed);
+        free(stage->leaving);
         explicit_bzero(stage->key, sizeof(stage->key));
         explicit_bzero(stage->tail, sizeof(stage->tail));
         free(stage);

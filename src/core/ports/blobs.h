@@ -44,6 +44,7 @@ typedef enum BlobArea {
 struct Blobs {
     const struct BlobsImpl *impl;
 };
+/* Its calls come one at a time, on whichever thread. */
 struct BlobStage {
     const struct BlobsImpl *impl;
 };

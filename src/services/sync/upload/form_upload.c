@@ -104,7 +104,7 @@ static int file_bytes(void *userdata, Str bytes) {
                                          (unsigned long long)max);
         return refuse(form, SYNC_FAILURE_TOO_LARGE);
     }
-    r = upload_writer_add(form->writer, bytes);
+    r = upload_writer_add(form->writer, bytes, false);
     return r == 0 ? 0 : refuse(form, tus_of_writer(&form->call, r));
 }
 

@@ -91,7 +91,7 @@ static SyncFailure copy(SyncCall *call, UploadWriter *writer, const Upload *part
         if (r != 0) {
             return sync_call_fault(call, r < 0 ? r : -EBADMSG);
         }
-        failure = tus_of_writer(call, upload_writer_add(writer, (Str){buffer, n}));
+        failure = tus_of_writer(call, upload_writer_add(writer, (Str){buffer, n}, false));
         at += n;
     }
     return failure;

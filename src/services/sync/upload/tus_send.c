@@ -58,7 +58,7 @@ bool tus_send_piece(HttpRequest *request, void *state, Str bytes) {
     if (!send->writer) {
         return true;
     }
-    r = upload_writer_add(send->writer, bytes);
+    r = upload_writer_add(send->writer, bytes, true);
     if (r != 0) {
         tus_send_refuse(send, tus_of_writer(&send->call, r));
         return false;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/sync/upload/upload_writer.h"
 
+#include "base/aside.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "services/sync/upload/upload_room.h"
 
 #include <pthread.h>
 
-#define RENEW_MS (UPLOAD_LEASE_US / 1000 / 3)
+#define ASIDE_MIN ((size_t)64 << 10) /* below, another thread is not worth waking */
+#define RENEW_MS  (UPLOAD_LEASE_US / 1000 / 3)
 
 struct UploadWriter {
     UploadWriter *next; /* with the registry's lock */
@@ -19,7 +21,9 @@ struct UploadWriter {
     Arena *arena;
     Upload upload;
     SealedStage *stage; /* NULL: nothing is written any more */
-    bool is_ours;       /* the lease, as far as is known */
+    Aside *hashing;     /* of `piece`, into the upload's hash */
+    Str piece;
+    bool is_ours; /* the lease, as far as is known */
     bool not_in_part;
     uint64_t noted; /* the offset in the table */
     uint64_t renewed_ms;
@@ -71,6 +75,7 @@ static void unref(UploadWriter *writer) {
     last = --writer->refs == 0;
     pthread_mutex_unlock(&writers->lock);
     if (last) {
+        aside_free(writer->hashing);
         sealed_stage_free(writer->stage);
         upload_done(&writer->upload);
         user_key_done(&writer->key);
@@ -138,6 +143,7 @@ static int checkpoint(UploadWriter *writer, bool is_over) {
     Str tail;
     int r = sealed_stage_sync(writer->stage, &tail);
 
+    aside_join(writer->hashing);
     return r < 0 ? err_trace(r) : note_progress(writer, tail, is_over);
 }
 
@@ -162,6 +168,7 @@ static int shut(UploadWriter *writer, bool keep) {
     bool is_ours = writer->is_ours;
     int r = 0;
 
+    aside_join(writer->hashing);
     writer->is_ours = false;
     if (keep && writer->stage && is_ours) {
         if (writer->upload.progress.offset > writer->noted) {
@@ -224,8 +231,9 @@ static int open_stage(UploadWriter *writer) {
     const Upload *upload = &writer->upload;
     Blobs *blobs = writer->service->options.blobs;
     Str name = str_from(upload->blob.name);
+    Executor *executor = writer->service->options.upload_executor;
     int r = sealed_stage_open(blobs, name, upload->blob.key, upload->progress.offset,
-                              upload->progress.tail, &writer->stage);
+                              upload->progress.tail, executor, &writer->stage);
 
     if (r == BLOBS_E_EXISTS && is_whole(upload)) {
         return 0; /* committed before it could be settled */
@@ -234,7 +242,8 @@ static int open_stage(UploadWriter *writer) {
         /* Likewise, without a note (see commit()): it comes again. */
         r = blobs_remove(blobs, name);
         if (r == 0) {
-            r = sealed_stage_open(blobs, name, upload->blob.key, 0, (Str){0}, &writer->stage);
+            r = sealed_stage_open(blobs, name, upload->blob.key, 0, (Str){0}, executor,
+                                  &writer->stage);
         }
     }
     return r > 0 ? UPLOAD_WRITER_E_STAGE : err_trace(r);
@@ -280,6 +289,7 @@ static UploadWriter *writer_new(const UploadWriterOptions *options) {
     writer->id = options->id;
     writer->not_in_part = options->not_in_part;
     writer->arena = arena_new();
+    writer->hashing = aside_new(options->service->options.upload_executor);
     pthread_mutex_init(&writer->lock, NULL);
     return writer;
 }
@@ -342,7 +352,30 @@ static int keep_room(UploadWriter *writer, size_t n) {
                                      : err_trace(r);
 }
 
-static int add(UploadWriter *writer, Str bytes) {
+static void hash_piece(void *userdata) {
+    UploadWriter *writer = userdata;
+
+    running_digest_add(&writer->upload.progress.hash, writer->piece);
+}
+
+/* While the caller seals it, and with `stays` until the next. */
+static int seal_and_hash(UploadWriter *writer, Str bytes, bool stays) {
+    int r;
+
+    writer->piece = bytes;
+    if (bytes.len < ASIDE_MIN) {
+        hash_piece(writer);
+    } else {
+        aside_start(writer->hashing, hash_piece, writer);
+    }
+    r = sealed_stage_write(writer->stage, bytes);
+    if (!stays) {
+        aside_join(writer->hashing);
+    }
+    return r < 0 ? err_trace(r) : 0;
+}
+
+static int add(UploadWriter *writer, Str bytes, bool stays) {
     UploadProgress *progress = &writer->upload.progress;
     size_t n = MIN(bytes.len, UPLOAD_HEAD_LEN - progress->head_len);
     int r;
@@ -355,26 +388,27 @@ static int add(UploadWriter *writer, Str bytes) {
         r = keep_room(writer, bytes.len);
     }
     if (r == 0) {
-        r = sealed_stage_write(writer->stage, bytes);
+        r = seal_and_hash(writer, bytes, stays);
     }
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
     memcpy(progress->head + progress->head_len, bytes.ptr, n);
     progress->head_len += n;
-    running_digest_add(&progress->hash, bytes);
     progress->offset += bytes.len;
     return writer->not_in_part || progress->offset - writer->noted < UPLOAD_NOTE_EVERY
                ? 0
                : checkpoint(writer, false);
 }
 
-int upload_writer_add(UploadWriter *writer, Str bytes) {
+int upload_writer_add(UploadWriter *writer, Str bytes, bool stays) {
     int r;
 
     pthread_mutex_lock(&writer->lock);
-    r = writer->is_ours && writer->stage ? add(writer, bytes) : UPLOAD_WRITER_E_TAKEN;
+    aside_join(writer->hashing);
+    r = writer->is_ours && writer->stage ? add(writer, bytes, stays) : UPLOAD_WRITER_E_TAKEN;
     if (r < 0) {
+        aside_join(writer->hashing);
         writer->stage = sealed_stage_free(writer->stage);
     }
     pthread_mutex_unlock(&writer->lock);
@@ -388,6 +422,7 @@ static int commit(UploadWriter *writer) {
     if (!writer->stage) {
         return 0; /* it is the blob already */
     }
+    aside_join(writer->hashing);
     upload->length = upload->progress.offset;
     /* What came at once needs no note on its way: after a crash before it is settled it comes
      * again. A part is never settled, its note is all there is. */
@@ -435,6 +470,7 @@ void upload_writer_closep(UploadWriter **writer) {
 }
 
 const Upload *upload_writer_upload(const UploadWriter *writer) {
+    aside_join(writer->hashing);
     return &writer->upload;
 }
 
