@@ -2,12 +2,13 @@
 #include "app/relay_part.h"
 
 #include "app/registry.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "core/events/relay.h"
 
 #include <pthread.h>
-#include <time.h>
 
 /* How soon it looks again when there was nothing to move; and after failures, more and more. */
 #define IDLE_MS      200
@@ -26,17 +27,11 @@ struct RelayPart {
 
 /* Whether to go on. */
 static bool wait_for(RelayPart *part, uint32_t ms) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + ms;
     bool ending;
-    int r = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&part->lock);
-    while (!part->ending && r == 0 && ms > 0) {
-        r = pthread_cond_timedwait(&part->wake, &part->lock, &until);
+    while (!part->ending && ms > 0 && wait_until(&part->wake, &part->lock, until_ms)) {
     }
     ending = part->ending;
     pthread_mutex_unlock(&part->lock);
@@ -70,14 +65,10 @@ static void *run(void *userdata) {
 }
 
 static int start_thread(RelayPart *part) {
-    pthread_condattr_t monotonic;
     int r;
 
     pthread_mutex_init(&part->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&part->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&part->wake, NULL);
     r = pthread_create(&part->thread, NULL, run, part);
     if (r != 0) {
         return err_trace(-r);

@@ -3,12 +3,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NAME_LEN_MAX 15 /* as long as a thread's name may be */
@@ -113,7 +113,6 @@ static void *run(void *userdata) {
 
 int executor_new(const ExecutorOptions *options, Executor **ret_executor) {
     _cleanup_(executor_freep) Executor *executor = calloc(1, sizeof(*executor));
-    pthread_condattr_t monotonic;
 
     assert(options->threads > 0 && options->queue_max > 0);
     assert(strlen(options->name) <= NAME_LEN_MAX);
@@ -126,10 +125,7 @@ int executor_new(const ExecutorOptions *options, Executor **ret_executor) {
     executor->nice = options->nice;
     pthread_mutex_init(&executor->lock, NULL);
     pthread_cond_init(&executor->wanted, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&executor->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&executor->idle, NULL);
     if (options->metrics) {
         register_metrics(executor, options->metrics);
     }
@@ -167,21 +163,13 @@ int executor_submit(Executor *executor, ExecutorWork *work, void *userdata) {
 }
 
 bool executor_drain(Executor *executor, uint32_t timeout_ms) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + timeout_ms;
     bool done;
-    int r = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&executor->lock);
     executor->closed = true;
-    while ((executor->n_jobs > 0 || executor->n_running > 0) && r == 0) {
-        r = pthread_cond_timedwait(&executor->idle, &executor->lock, &until);
+    while ((executor->n_jobs > 0 || executor->n_running > 0) &&
+           wait_until(&executor->idle, &executor->lock, until_ms)) {
     }
     done = executor->n_jobs == 0 && executor->n_running == 0;
     pthread_mutex_unlock(&executor->lock);

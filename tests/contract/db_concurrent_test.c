@@ -3,6 +3,7 @@
 /* The database port's contract between threads, and across the death of a process. */
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "db_testing.h"
 
 #include <errno.h>
@@ -130,19 +131,13 @@ typedef struct Meeting {
 
 /* Comes, and waits until `n` have come or for OVERLAP_MS; whether they have. */
 static bool meet(Meeting *meeting, unsigned n) {
-    struct timespec until;
     bool met;
-    int r = 0;
+    uint64_t until_ms = clock_mono_ms() + OVERLAP_MS;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += OVERLAP_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&meeting->lock);
     meeting->n_there++;
     pthread_cond_broadcast(&meeting->came);
-    while (meeting->n_there < n && r == 0) {
-        r = pthread_cond_timedwait(&meeting->came, &meeting->lock, &until);
+    while (meeting->n_there < n && wait_until(&meeting->came, &meeting->lock, until_ms)) {
     }
     met = meeting->n_there >= n;
     pthread_mutex_unlock(&meeting->lock);

@@ -4,6 +4,7 @@
  * and in another. */
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "contract/event_testing.h"
 #include "core/events/event_feed.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 20000
@@ -49,17 +49,11 @@ static void hear(void *userdata, int64_t seq) {
 
 /* Until it has heard of `seq`; whether it did in time. */
 static bool hears(Listener *listener, int64_t seq, int64_t ms) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + (uint64_t)ms;
     bool did;
-    int r = 0;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += ms % 1000 * 1000000;
-    until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&listener->lock);
-    while (listener->seq < seq && r == 0) {
-        r = pthread_cond_timedwait(&listener->heard, &listener->lock, &until);
+    while (listener->seq < seq && wait_until(&listener->heard, &listener->lock, until_ms)) {
     }
     did = listener->seq >= seq;
     pthread_mutex_unlock(&listener->lock);

@@ -2,8 +2,7 @@
 #include "adapters/queue/waiters.h"
 
 #include "base/clock.h"
-
-#include <time.h>
+#include "base/wait.h"
 
 /* However many wait, each looks at least so often. */
 #define POLL_MS_MAX 1000
@@ -27,14 +26,10 @@ static bool wants(const Waiter *waiter, const char *kind) {
 }
 
 void waiters_join(Waiters *waiters, Waiter *waiter, const QueueTake *take) {
-    pthread_condattr_t attributes;
     Waiter **at;
 
     *waiter = (Waiter){.take = take};
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&waiter->cond, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&waiter->cond, NULL);
     pthread_mutex_lock(&waiters->lock);
     for (at = &waiters->first; *at; at = &(*at)->next) {
     }
@@ -74,7 +69,6 @@ void waiters_leave(Waiters *waiters, Waiter *waiter, bool took) {
 bool waiters_wait(Waiters *waiters, Waiter *waiter, uint64_t until_ms, uint32_t poll_ms,
                   uint64_t due_in_ms) {
     uint64_t now = clock_mono_ms(), ms;
-    struct timespec until;
     bool again;
 
     pthread_mutex_lock(&waiters->lock);
@@ -84,10 +78,8 @@ bool waiters_wait(Waiters *waiters, Waiter *waiter, uint64_t until_ms, uint32_t 
         ms = MIN(ms, due_in_ms + 1);
     }
     ms = now < until_ms ? MIN(ms, until_ms - now) : 0;
-    until = (struct timespec){.tv_sec = (time_t)((now + ms) / 1000),
-                              .tv_nsec = (long)((now + ms) % 1000) * 1000000};
     while (ms > 0 && !waiter->woken && !waiters->stopped &&
-           pthread_cond_timedwait(&waiter->cond, &waiters->lock, &until) == 0) {
+           wait_until(&waiter->cond, &waiters->lock, now + ms)) {
     }
     again = !waiters->stopped && (waiter->woken || clock_mono_ms() < until_ms);
     waiter->woken = waiter->woken && !again; /* it looks now */

@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_MAX 32
@@ -294,14 +294,10 @@ static void stats(Renderer *self, RendererStats *ret_stats) {
 static void drain(Renderer *self, uint32_t timeout_ms) {
     Pool *pool = pool_of(self);
     uint64_t until_ms = clock_mono_ms() + timeout_ms;
-    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
-    int r = 0;
 
     pthread_mutex_lock(&pool->mutex);
     pool->draining = true;
-    while (pool->unfinished > 0 && r == 0) {
-        r = pthread_cond_clockwait(&pool->idle, &pool->mutex, CLOCK_MONOTONIC, &until);
+    while (pool->unfinished > 0 && wait_until(&pool->idle, &pool->mutex, until_ms)) {
     }
     cancel_all(pool);
     wake(pool);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crypto/password.h"
 
+#include "base/clock.h"
 #include "base/crypto/random.h"
 #include "base/error.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <sys/queue.h>
-#include <time.h>
 
 /* A caller in the queue, on its own stack. */
 typedef struct Waiter {
@@ -84,34 +85,17 @@ PasswordHasher *password_hasher_free(PasswordHasher *hasher) {
     return NULL;
 }
 
-static struct timespec deadline_after(uint32_t wait_ms) {
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += wait_ms / 1000;
-    at.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 /* Waits, with the lock, for who leaves to hand over its place. */
 static int queue_up(PasswordHasher *hasher) {
-    struct timespec deadline = deadline_after(hasher->settings.wait_ms);
+    uint64_t deadline_ms = clock_mono_ms() + hasher->settings.wait_ms;
     Waiter self = {.has_turn = false};
-    pthread_condattr_t attributes;
     bool late = false;
 
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self.turn, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&self.turn, NULL);
     TAILQ_INSERT_TAIL(&hasher->queue, &self, link);
     hasher->waiting++;
     while (!self.has_turn && !late) {
-        late = pthread_cond_timedwait(&self.turn, &hasher->lock, &deadline) != 0;
+        late = !wait_until(&self.turn, &hasher->lock, deadline_ms);
     }
     if (!self.has_turn) {
         TAILQ_REMOVE(&hasher->queue, &self, link);

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/http/fetch.h"
 #include "base/test.h"
+#include "base/wait.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -174,13 +175,11 @@ static void note(FetchResult *result, void *userdata) {
 }
 
 static void wait_for(Fixture *fixture, const unsigned *counter, unsigned least) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + 15000;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 15;
     pthread_mutex_lock(&fixture->lock);
     while (*counter < least) {
-        assert_int_equal(pthread_cond_timedwait(&fixture->changed, &fixture->lock, &until), 0);
+        assert_true(wait_until(&fixture->changed, &fixture->lock, until_ms));
     }
     pthread_mutex_unlock(&fixture->lock);
 }

@@ -20,13 +20,14 @@
  */
 #include "base/http/server_internal.h"
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/wait.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BACKLOG           512
@@ -135,7 +136,6 @@ static HttpServer *server_new(const HttpOptions *options, const HttpRouteGroup *
     HttpServer *server = calloc(1, sizeof(*server));
     /* Some more than the limit: the library opens a connection a moment after it was counted. */
     size_t n_slots = (size_t)options->connections_max + 64, n_routes;
-    pthread_condattr_t attributes;
 
     if (!server || !(server->slots = calloc(n_slots, sizeof(*server->slots))) ||
         !(server->groups = calloc(n_groups + 1, sizeof(*groups)))) {
@@ -157,10 +157,7 @@ static HttpServer *server_new(const HttpOptions *options, const HttpRouteGroup *
         server->lingers[i].fd = -1;
     }
     pthread_mutex_init(&server->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->idle, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&server->idle, NULL);
     if (options->metrics) {
         server->in_flight = metrics_gauge(options->metrics, "imagesync_http_requests_in_flight", "",
                                           "Requests being received or answered.");
@@ -193,20 +190,13 @@ uint16_t http_server_port(const HttpServer *server) {
 }
 
 void http_server_drain(HttpServer *server, uint32_t timeout_ms) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + timeout_ms;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     atomic_store(&server->draining, true);
     server_doom(server); /* and with it the streams that never end */
     pthread_mutex_lock(&server->lock);
     while ((server->n_requests > 0 || !server->no_longer_listening) &&
-           pthread_cond_timedwait(&server->idle, &server->lock, &until) == 0) {
+           wait_until(&server->idle, &server->lock, until_ms)) {
     }
     pthread_mutex_unlock(&server->lock);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/http/server_testing.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/http/cookie.h"
+#include "base/wait.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -204,13 +206,11 @@ int server_testing_stop(void **state) {
 }
 
 void server_testing_wait(ServerFixture *fixture, const unsigned *counter, unsigned least) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + 10000;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 10;
     pthread_mutex_lock(&fixture->lock);
     while (*counter < least) {
-        assert_int_equal(pthread_cond_timedwait(&fixture->changed, &fixture->lock, &until), 0);
+        assert_true(wait_until(&fixture->changed, &fixture->lock, until_ms));
     }
     pthread_mutex_unlock(&fixture->lock);
 }

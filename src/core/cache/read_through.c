@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/cache/read_through.h"
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/wait.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <time.h>
 
 /* The first byte of what is cached. */
 #define MARK_VALUE '+'
@@ -56,15 +57,11 @@ ReadThrough *read_through_free(ReadThrough *self) {
 
 static Flight *flight_new(Str key) {
     Flight *flight = calloc(1, sizeof(*flight));
-    pthread_condattr_t attributes;
 
     if (!flight) {
         abort();
     }
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&flight->landed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&flight->landed, NULL);
     pthread_mutex_init(&flight->store_lock, NULL);
     flight->users = 1;
     flight->key_len = key.len;
@@ -187,17 +184,11 @@ static int lead(ReadThrough *self, Flight *flight, const ReadThroughPolicy *poli
 
 static int follow(ReadThrough *self, Flight *flight, uint32_t wait_ms, Arena *arena,
                   Str *ret_value) {
-    struct timespec until;
-    int r = 0;
+    uint64_t until_ms = clock_mono_ms() + wait_ms;
+    int r;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&self->lock);
-    while (!flight->done && r == 0) {
-        r = pthread_cond_timedwait(&flight->landed, &self->lock, &until);
+    while (!flight->done && wait_until(&flight->landed, &self->lock, until_ms)) {
     }
     r = flight->done ? flight->result : -ETIMEDOUT;
     pthread_mutex_unlock(&self->lock);

@@ -149,7 +149,6 @@ static void register_metrics(EventFeed *feed, Metrics *metrics) {
 
 int event_feed_new(Db *db, const EventFeedOptions *options, EventFeed **ret_feed) {
     _cleanup_(event_feed_freep) EventFeed *feed = NULL;
-    pthread_condattr_t monotonic;
     int r = event_feed_check(db);
 
     if (r < 0) {
@@ -164,10 +163,7 @@ int event_feed_new(Db *db, const EventFeedOptions *options, EventFeed **ret_feed
     feed->backstop_ms = options->backstop_ms ? options->backstop_ms : BACKSTOP_MS;
     feed->now_us = options->now_us ? options->now_us : clock_unix_us;
     pthread_mutex_init(&feed->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&feed->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&feed->wake, NULL);
     if (options->metrics) {
         register_metrics(feed, options->metrics);
     }

@@ -6,8 +6,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-
-#include <time.h>
+#include "base/wait.h"
 
 /* How far back it looks each time, for what was committed later than it read the clock; and now and
  * then, for clocks that differ. */
@@ -176,18 +175,9 @@ static void choose_users(Poll *poll, bool all) {
 
 /* With the lock. For so long, or until the end or the first subscription. */
 static void pause_for(EventFeed *feed, uint64_t ms) {
-    struct timespec until;
-    int r = 0;
+    uint64_t until_ms = clock_mono_ms() + ms;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    while (!feed->ending && r == 0) {
-        r = pthread_cond_timedwait(&feed->wake, &feed->lock, &until);
+    while (!feed->ending && wait_until(&feed->wake, &feed->lock, until_ms)) {
     }
 }
 

@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "services/image/accounts.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #define RETRY_MAX_MS 30000
 
@@ -98,13 +98,6 @@ static void say_first(Settlements *self) {
     self->pause_ms = MIN(self->pause_ms * 2, MAX(self->options.retry_ms, (uint32_t)RETRY_MAX_MS));
 }
 
-static void wait_until(Settlements *self, uint64_t at_ms) {
-    const struct timespec until = {.tv_sec = (time_t)(at_ms / 1000),
-                                   .tv_nsec = (long)(at_ms % 1000) * 1000000};
-
-    pthread_cond_clockwait(&self->wake, &self->lock, CLOCK_MONOTONIC, &until);
-}
-
 static void say_what_is_left(Settlements *self) {
     int r = 0;
 
@@ -130,7 +123,7 @@ static void *run(void *userdata) {
         if (!self->first) {
             pthread_cond_wait(&self->wake, &self->lock);
         } else if (clock_mono_ms() < self->next_ms) {
-            wait_until(self, self->next_ms);
+            wait_until(&self->wake, &self->lock, self->next_ms);
         } else {
             say_first(self);
         }

@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "core/events/event_log.h"
 #include "services/sync/rebuild.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #define PERIOD_S  (6 * 3600)
 #define RETRY_S   60
@@ -177,16 +177,13 @@ static void *run(void *userdata) {
     pthread_setname_np(pthread_self(), "retention");
     pthread_mutex_lock(&retention->lock);
     while (!retention->ending) {
-        struct timespec until;
+        uint64_t until_ms;
         int r;
         pthread_mutex_unlock(&retention->lock);
         r = look(retention);
         pthread_mutex_lock(&retention->lock);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += r < 0 ? RETRY_S : PERIOD_S;
-        r = 0;
-        while (!retention->ending && r == 0) {
-            r = pthread_cond_timedwait(&retention->wake, &retention->lock, &until);
+        until_ms = clock_mono_ms() + (uint64_t)(r < 0 ? RETRY_S : PERIOD_S) * 1000;
+        while (!retention->ending && wait_until(&retention->wake, &retention->lock, until_ms)) {
         }
     }
     pthread_mutex_unlock(&retention->lock);
@@ -201,7 +198,6 @@ static void release(SyncRetention *retention) {
 
 int retention_start(SyncService *service, SyncRetention **ret_retention) {
     SyncRetention *retention = calloc(1, sizeof(*retention));
-    pthread_condattr_t monotonic;
     int r;
 
     if (!retention) {
@@ -209,10 +205,7 @@ int retention_start(SyncService *service, SyncRetention **ret_retention) {
     }
     retention->service = service;
     pthread_mutex_init(&retention->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&retention->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&retention->wake, NULL);
     r = -pthread_create(&retention->thread, NULL, run, retention);
     if (r < 0) {
         release(retention);

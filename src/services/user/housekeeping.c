@@ -4,11 +4,11 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "services/user/chore_store.h"
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 #define SECOND_US   1000000LL
 #define LEASE_US    (HOUSEKEEPING_LEASE_S * SECOND_US)
@@ -159,13 +159,8 @@ static Chore *next_chore(Housekeeping *housekeeping, int64_t *ret_wait_us) {
 }
 
 static void wait(Housekeeping *housekeeping, int64_t wait_us) {
-    struct timespec until;
-
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(wait_us % SECOND_US) * 1000;
-    until.tv_sec += (time_t)(wait_us / SECOND_US) + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&housekeeping->wake, &housekeeping->lock, &until);
+    wait_until(&housekeeping->wake, &housekeeping->lock,
+               clock_mono_ms() + (uint64_t)wait_us / 1000 + 1);
 }
 
 static void *run(void *userdata) {
@@ -206,13 +201,9 @@ static void register_metrics(Chore *chore, Metrics *metrics) {
 }
 
 static void init_lock(Housekeeping *housekeeping) {
-    pthread_condattr_t monotonic;
 
     pthread_mutex_init(&housekeeping->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&housekeeping->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&housekeeping->wake, NULL);
 }
 
 Housekeeping *housekeeping_new(UserService *service, const HousekeepingChore *chores) {

@@ -4,10 +4,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 /* Between tries to reach a Redis that is down: doubled each time, and the half of it at random, so
  * that the processes of a service do not all come at once. */
@@ -44,11 +44,6 @@ struct RedisPool {
 
 static uint64_t deadline_of(const RedisPool *pool) {
     return clock_mono_us() + (uint64_t)pool->options.timeout_ms * 1000;
-}
-
-static struct timespec timespec_of(uint64_t us) {
-    return (struct timespec){.tv_sec = (time_t)(us / 1000000),
-                             .tv_nsec = (long)(us % 1000000) * 1000};
 }
 
 static void fault(Metric *reason) {
@@ -106,12 +101,10 @@ static void close_breaker(RedisPool *pool, RedisConnection *connection,
 /* Waits before the next try; ends early when the pool does. */
 static void wait_to_retry(RedisPool *pool) {
     uint32_t half = pool->retry_ms / 2;
-    struct timespec until;
 
     if (pool->retry_ms > 0) {
-        until = timespec_of(clock_mono_us() + (half + arc4random_uniform(half + 1)) * 1000ULL);
-        while (!pool->stopping &&
-               pthread_cond_timedwait(&pool->broken, &pool->mutex, &until) == 0) {
+        uint64_t until_ms = clock_mono_ms() + half + arc4random_uniform(half + 1);
+        while (!pool->stopping && wait_until(&pool->broken, &pool->mutex, until_ms)) {
         }
     }
     pool->retry_ms = CLAMP(pool->retry_ms * 2, RETRY_MS_MIN, RETRY_MS_MAX);
@@ -176,14 +169,13 @@ static void give_back(RedisPool *pool, Lent lent, int r) {
 /* A connection that lay idle or none, for which there is room; -EIO. */
 static int take(RedisPool *pool, uint64_t deadline_us, Lent *ret_lent,
                 RedisAddresses *ret_addresses) {
-    struct timespec until = timespec_of(deadline_us);
     Metric *reason = NULL;
     bool late = false;
 
     pthread_mutex_lock(&pool->mutex);
     while (pool->up && !late && pool->n_idle == 0 &&
            pool->n_open >= pool->options.connections_max) {
-        late = pthread_cond_timedwait(&pool->freed, &pool->mutex, &until) != 0;
+        late = !wait_until(&pool->freed, &pool->mutex, deadline_us / 1000);
     }
     *ret_lent = (Lent){.generation = pool->generation};
     if (!pool->up) {
@@ -300,8 +292,7 @@ static int start_thread(RedisPool *pool) {
 
 int redis_pool_new(const RedisPoolOptions *options, RedisPool **ret_pool) {
     _cleanup_(redis_pool_freep) RedisPool *pool = calloc(1, sizeof(*pool));
-    pthread_condattr_t attributes;
-    struct timespec until;
+    uint64_t until_ms;
     int r;
 
     if (!pool) {
@@ -309,11 +300,8 @@ int redis_pool_new(const RedisPoolOptions *options, RedisPool **ret_pool) {
     }
     pool->options = *options;
     pthread_mutex_init(&pool->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->freed, &attributes);
-    pthread_cond_init(&pool->broken, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&pool->freed, NULL);
+    pthread_cond_init(&pool->broken, NULL);
     pool->idle = calloc(options->connections_max, sizeof(RedisConnection *));
     if (!pool->idle) {
         return err_trace(-ENOMEM);
@@ -325,9 +313,9 @@ int redis_pool_new(const RedisPoolOptions *options, RedisPool **ret_pool) {
     if (r < 0) {
         return err_trace(r);
     }
-    until = timespec_of(deadline_of(pool));
+    until_ms = deadline_of(pool) / 1000;
     pthread_mutex_lock(&pool->mutex);
-    while (!pool->tried && pthread_cond_timedwait(&pool->freed, &pool->mutex, &until) == 0) {
+    while (!pool->tried && wait_until(&pool->freed, &pool->mutex, until_ms)) {
     }
     pthread_mutex_unlock(&pool->mutex);
     *ret_pool = TAKE_PTR(pool);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapters/db/postgres/pool.h"
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/wait.h"
 
 #include <pthread.h>
-#include <time.h>
 
 struct PgPool {
     Conninfo conninfo;
@@ -18,7 +19,6 @@ struct PgPool {
 
 PgPool *pg_pool_new(Conninfo *conninfo, unsigned size) {
     PgPool *pool = calloc(1, sizeof(*pool));
-    pthread_condattr_t attributes;
 
     if (!pool) {
         abort();
@@ -27,10 +27,7 @@ PgPool *pg_pool_new(Conninfo *conninfo, unsigned size) {
     *conninfo = (Conninfo){0};
     pool->size = size;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->freed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&pool->freed, NULL);
     return pool;
 }
 
@@ -52,26 +49,13 @@ PgPool *pg_pool_free(PgPool *pool) {
     return NULL;
 }
 
-static struct timespec deadline_in(unsigned wait_ms) {
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += wait_ms / 1000;
-    at.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 /* An idle connection, or NULL with the right to make one. */
-static int take_place(PgPool *pool, const struct timespec *deadline, PgConnection **ret_idle) {
+static int take_place(PgPool *pool, uint64_t deadline_ms, PgConnection **ret_idle) {
     int r = 0;
 
     pthread_mutex_lock(&pool->lock);
     while (!pool->idle && pool->n_open >= pool->size && r == 0) {
-        r = pthread_cond_timedwait(&pool->freed, &pool->lock, deadline) == ETIMEDOUT ? -EBUSY : 0;
+        r = wait_until(&pool->freed, &pool->lock, deadline_ms) ? 0 : -EBUSY;
     }
     if (pool->idle) {
         *ret_idle = pool->idle;
@@ -94,11 +78,11 @@ static void leave_place(PgPool *pool) {
 }
 
 int pg_pool_take(PgPool *pool, unsigned wait_ms, PgConnection **ret_connection) {
-    struct timespec deadline = deadline_in(wait_ms);
+    uint64_t deadline_ms = clock_mono_ms() + wait_ms;
 
     for (;;) {
         PgConnection *connection;
-        int r = take_place(pool, &deadline, &connection);
+        int r = take_place(pool, deadline_ms, &connection);
 
         if (r < 0) {
             return r;

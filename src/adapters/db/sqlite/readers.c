@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapters/db/sqlite/readers.h"
 
-#include "adapters/db/sqlite/wait.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/wait.h"
 
 #include <assert.h>
 
 int readers_init(Readers *readers, const char *path, unsigned max, uint32_t wait_timeout_ms) {
-    int r;
-
     assert(max > 0);
     *readers = (Readers){.path = path, .max = max, .wait_timeout_ms = wait_timeout_ms};
-    r = wait_cond_init(&readers->freed);
-    if (r == 0) {
-        r = -pthread_mutex_init(&readers->lock, NULL);
-    }
-    return r;
+    pthread_cond_init(&readers->freed, NULL);
+    return -pthread_mutex_init(&readers->lock, NULL);
 }
 
 void readers_done(Readers *readers) {
@@ -32,13 +28,13 @@ void readers_done(Readers *readers) {
 }
 
 int readers_take(Readers *readers, Connection **ret_connection) {
-    struct timespec until = wait_until(readers->wait_timeout_ms);
+    uint64_t until_ms = clock_mono_ms() + readers->wait_timeout_ms;
     Connection *connection;
-    int r = 0;
+    int r;
 
     pthread_mutex_lock(&readers->lock);
-    while (!readers->idle && readers->n_open == readers->max && r == 0) {
-        r = pthread_cond_timedwait(&readers->freed, &readers->lock, &until);
+    while (!readers->idle && readers->n_open == readers->max &&
+           wait_until(&readers->freed, &readers->lock, until_ms)) {
     }
     connection = readers->idle;
     if (connection) {

@@ -13,9 +13,9 @@
 
 #include "adapters/db/sqlite/writer.h"
 
-#include "adapters/db/sqlite/wait.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/wait.h"
 
 #include <assert.h>
 
@@ -89,20 +89,15 @@ static void leave_queue(Writer *writer, const Turn *turn) {
 
 /* With the lock, like all below that take a turn, give it or look at the queue. */
 static int take_turn(Writer *writer) {
-    struct timespec until = wait_until(writer->wait_timeout_ms);
+    uint64_t until_ms = clock_mono_ms() + writer->wait_timeout_ms;
     Turn turn = {.owner = pthread_self()};
-    int r = 0;
 
     /* A work that writes in another transaction of the same Db would wait for itself. */
     assert(!writer->taken || !pthread_equal(writer->owner, pthread_self()));
     if (writer->taken) {
-        r = wait_cond_init(&turn.given);
-        if (r < 0) {
-            return r;
-        }
+        pthread_cond_init(&turn.given, NULL);
         enqueue(writer, &turn);
-        while (!turn.is_given && r == 0) {
-            r = pthread_cond_timedwait(&turn.given, &writer->lock, &until);
+        while (!turn.is_given && wait_until(&turn.given, &writer->lock, until_ms)) {
         }
         if (!turn.is_given) {
             leave_queue(writer, &turn);
@@ -138,17 +133,12 @@ static int join_group(Writer *writer, Group **ret_group) {
         if (!group) {
             return -ENOMEM;
         }
-        r = wait_cond_init(&group->ended);
-        if (r == 0) {
-            r = connection_run(writer->connection, "BEGIN IMMEDIATE");
-            if (r < 0) {
-                pthread_cond_destroy(&group->ended);
-            }
-        }
+        r = connection_run(writer->connection, "BEGIN IMMEDIATE");
         if (r < 0) {
             free(group);
             return r;
         }
+        pthread_cond_init(&group->ended, NULL);
         writer->group = group;
     }
     group->n_works++;

@@ -5,8 +5,7 @@
 #include "adapters/queue/rabbitmq/rabbitmq_private.h"
 #include "base/clock.h"
 #include "base/error.h"
-
-#include <time.h>
+#include "base/wait.h"
 
 Kind *queue_rabbitmq_kind(QueueRabbitmq *self, const char *name) {
     Kind **at = &self->kinds;
@@ -59,16 +58,12 @@ static bool dequeue(QueueRabbitmq *self, const Publish *publish) {
 Publish *queue_rabbitmq_publish(QueueRabbitmq *self, Message *message, LinkWay way,
                                 uint64_t ack_tag, bool awaited) {
     Publish *publish = calloc(1, sizeof(*publish));
-    pthread_condattr_t attributes;
 
     if (!publish) {
         abort();
     }
     *publish = (Publish){.message = message, .way = way, .ack_tag = ack_tag, .awaited = awaited};
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&publish->settled_cond, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&publish->settled_cond, NULL);
     enqueue(self, publish);
     return publish;
 }
@@ -97,12 +92,9 @@ void queue_rabbitmq_settle(QueueRabbitmq *self, Publish *publish, int result) {
 }
 
 int queue_rabbitmq_await(QueueRabbitmq *self, Publish *publish, uint64_t until_ms) {
-    const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-                                   .tv_nsec = (long)(until_ms % 1000) * 1000000};
     int r;
 
-    while (!publish->settled &&
-           pthread_cond_timedwait(&publish->settled_cond, &self->lock, &until) == 0) {
+    while (!publish->settled && wait_until(&publish->settled_cond, &self->lock, until_ms)) {
     }
     if (!publish->settled) {
         if (publish->ack_tag == 0 && dequeue(self, publish)) {

@@ -4,13 +4,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "services/sync/jobs.h"
 #include "services/sync/photo/ingest_job.h"
 #include "services/sync/photo_add.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #define THREADS_MAX 16
 #define WAIT_MS     1000
@@ -35,13 +35,11 @@ struct Ingest {
 
 /* Or until it ends. */
 static void pause_s(Ingest *ingest, unsigned s) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + (uint64_t)s * 1000;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)s;
     pthread_mutex_lock(&ingest->lock);
     if (!atomic_load(&ingest->ending)) {
-        pthread_cond_timedwait(&ingest->end, &ingest->lock, &until);
+        wait_until(&ingest->end, &ingest->lock, until_ms);
     }
     pthread_mutex_unlock(&ingest->lock);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "services/sync/photo/render.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/wait.h"
 
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 struct Renders {
     Renderer *renderer;
@@ -69,14 +70,11 @@ static void on_done(const RenderResult *result, void *userdata) {
 
 /* Until it is done, or the time of a tick has come: false. */
 static bool wait(Renders *renders) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + RENDERS_TICK_S * 1000;
     bool done;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += RENDERS_TICK_S;
     pthread_mutex_lock(&renders->lock);
-    while (!renders->done &&
-           pthread_cond_timedwait(&renders->ended, &renders->lock, &until) != ETIMEDOUT) {
+    while (!renders->done && wait_until(&renders->ended, &renders->lock, until_ms)) {
     }
     done = renders->done;
     if (done) {

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "services/sync/photo/photo_index.h"
 #include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/photos.h"
@@ -145,13 +146,11 @@ static int empty(Trash *trash, Arena *arena) {
 }
 
 static void wait(Trash *trash, uint64_t s) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + s * 1000;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)s;
     pthread_mutex_lock(&trash->lock);
     if (!trash->ending) {
-        pthread_cond_timedwait(&trash->end, &trash->lock, &until);
+        wait_until(&trash->end, &trash->lock, until_ms);
     }
     pthread_mutex_unlock(&trash->lock);
 }

@@ -4,8 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-
-#include <time.h>
+#include "base/wait.h"
 
 #define THREADS    4
 #define WAITING    100000 /* more streams than a process has connections */
@@ -139,12 +138,7 @@ static void *run_ticker(void *userdata) {
     pthread_mutex_lock(&streams->lock);
     while (!streams->stopping) {
         uint64_t wait_ms = streams->n_blocked > 0 ? AGAIN_MS : TICK_MS;
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += (long)wait_ms * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_timedwait(&streams->wake, &streams->lock, &until);
+        wait_until(&streams->wake, &streams->lock, clock_mono_ms() + wait_ms);
         tick(streams);
     }
     pthread_mutex_unlock(&streams->lock);
@@ -153,7 +147,6 @@ static void *run_ticker(void *userdata) {
 
 int change_streams_new(SyncService *service, ChangeStreams **ret_streams) {
     ChangeStreams *streams = calloc(1, sizeof(*streams));
-    pthread_condattr_t monotonic;
     int r;
 
     if (!streams) {
@@ -161,10 +154,7 @@ int change_streams_new(SyncService *service, ChangeStreams **ret_streams) {
     }
     streams->service = service;
     pthread_mutex_init(&streams->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&streams->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&streams->wake, NULL);
     r = executor_new(&(ExecutorOptions){.name = "streams",
                                         .threads = THREADS,
                                         .queue_max = WAITING,

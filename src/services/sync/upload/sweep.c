@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "services/sync/upload/orphans.h"
 #include "services/sync/upload/upload_store.h"
 #include "services/sync/usage.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #define SECOND_US   1000000LL
 #define EVERY_S_MAX 3600u
@@ -171,13 +171,11 @@ static int sweep_once(Sweep *sweep) {
 }
 
 static void wait(Sweep *sweep) {
-    struct timespec until;
+    uint64_t until_ms = clock_mono_ms() + every_s(sweep) * 1000;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)every_s(sweep);
     pthread_mutex_lock(&sweep->lock);
     if (!sweep->ending) {
-        pthread_cond_timedwait(&sweep->end, &sweep->lock, &until);
+        wait_until(&sweep->end, &sweep->lock, until_ms);
     }
     pthread_mutex_unlock(&sweep->lock);
 }
@@ -199,7 +197,6 @@ static void *run(void *userdata) {
 
 int sweep_start(SyncService *service, Sweep **ret_sweep) {
     Sweep *sweep = calloc(1, sizeof(*sweep));
-    pthread_condattr_t clock;
     Uuid self = uuid_new();
     int r;
 
@@ -215,10 +212,7 @@ int sweep_start(SyncService *service, Sweep **ret_sweep) {
         metrics_counter(service->options.metrics, "imagesync_orphan_blobs_removed_total", "",
                         "Files in the store that belonged to nobody.");
     pthread_mutex_init(&sweep->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&sweep->end, &clock);
-    pthread_condattr_destroy(&clock);
+    pthread_cond_init(&sweep->end, NULL);
     r = pthread_create(&sweep->thread, NULL, run, sweep);
     if (r != 0) {
         orphans_free(sweep->orphans);
