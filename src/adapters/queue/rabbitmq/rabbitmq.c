@@ -328,6 +328,7 @@ static const QueueImpl rabbitmq_impl = {
     .dead_list = queue_rabbitmq_dead_list,
     .dead_requeue = queue_rabbitmq_dead_requeue,
     .dead_remove = queue_rabbitmq_dead_remove,
+    .erase_user = queue_rabbitmq_erase_user,
     .stats = queue_rabbitmq_stats,
     .stop = stop,
     .free = rabbitmq_free,

@@ -62,4 +62,5 @@ int queue_sql_dead_list(Queue *queue, size_t max, Arena *arena, QueueDead **ret_
                         size_t *ret_n);
 int queue_sql_dead_requeue(Queue *queue, const Uuid *user_id, const Uuid *id);
 int queue_sql_dead_remove(Queue *queue, const Uuid *user_id, const Uuid *id);
+int queue_sql_erase_user(Queue *queue, const Uuid *user_id, uint64_t *ret_n);
 int queue_sql_stats(Queue *queue, QueueStats *ret_stats);
