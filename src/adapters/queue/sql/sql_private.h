@@ -21,7 +21,6 @@ typedef struct QueueSql {
     Waiters waiters;
     QueueCounters counters;
     _Atomic int64_t ticked_us;       /* now_us() of the last time */
-    _Atomic uint64_t counted_ms;     /* clock_mono_ms() of the last time */
     _Atomic int64_t clock_offset_us; /* the wall clock's to the one that only goes forward */
     _Atomic unsigned n_takes;        /* where to begin among kinds */
 } QueueSql;
