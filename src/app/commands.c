@@ -9,6 +9,7 @@
 #include "app/config_command.h"
 #include "app/cutout.h"
 #include "app/cutout_options.h"
+#include "app/jobs_command.h"
 #include "app/keys_command.h"
 #include "app/login/login_command.h"
 #include "app/migrate_command.h"
@@ -104,6 +105,16 @@ static const char users_erase_details[] =
     "all "
     "rows and the key. Signing in before calls it off, unless the account is locked. The owner is "
     "told by mail, and gets a signed receipt when it is done. The last admin cannot be erased.\n";
+
+static const char jobs_details[] =
+    "A job (looking into a new photo, for example) that failed for good lies in the dead letter of "
+    "the queue until somebody puts it back or drops it: with its id, its kind, whose it is, how "
+    "often it was tried, why it failed and when ('-': what did it died each time). Put back, it is "
+    "done as if it was new, as soon as a server gets to it. Dropped, it is not done: a photo stays "
+    "as it is. A server may run meanwhile. The first 1000 are listed and found. In /metrics "
+    "imagesync_queue_jobs{state=\"dead\"} counts them.\n"
+    "\n"
+    "The exit status is 1 when an ID is none of theirs, 3 when the queue does not answer.\n";
 
 static const char receipts_verify_details[] =
     "FILE (- for standard input) holds the receipt that somebody got by mail when their account "
@@ -395,6 +406,31 @@ const CliCommand cli_commands[] = {
      .options_size = sizeof(RebuildOptions),
      .settings = SETTINGS_GENERAL | SETTINGS_DATABASE,
      .run = rebuild_command},
+    {.name = "jobs dead",
+     .arguments = "",
+     .summary = "List the jobs that failed for good",
+     .details = jobs_details,
+     .options = jobs_dead_options,
+     .options_size = sizeof(JobsDeadOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .run = jobs_dead_command},
+    {.name = "jobs requeue",
+     .arguments = "ID...",
+     .summary = "Have jobs that failed for good done again",
+     .details = jobs_details,
+     .options = jobs_requeue_options,
+     .options_size = sizeof(JobsRequeueOptions),
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .arguments_max = SIZE_MAX,
+     .run = jobs_requeue_command},
+    {.name = "jobs drop",
+     .arguments = "ID...",
+     .summary = "Give jobs up that failed for good",
+     .details = jobs_details,
+     .settings = SETTINGS_GENERAL | SETTINGS_DATABASE | SETTINGS_STORAGE,
+     .arguments_min = 1,
+     .arguments_max = SIZE_MAX,
+     .run = jobs_drop_command},
     {.name = "receipts verify",
      .arguments = "FILE",
      .summary = "Check the receipt of an erasure",

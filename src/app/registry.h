@@ -77,9 +77,15 @@ int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_
 int registry_open_blobs(const Settings *settings, const char *id, Arena *arena, Blobs **ret_blobs,
                         char ret_id[BLOB_STORE_ID_LEN + 1], const char **reterr_text);
 
-/* The queue that the settings choose, with its metrics. 0; or a fault with a sentence. */
-int registry_open_queue(const Settings *settings, Db *db, Metrics *metrics, Arena *arena,
-                        Queue **ret_queue, const char **reterr_text);
+typedef enum QueueUse {
+    QUEUE_USE_SERVE, /* by a server: does its jobs */
+    QUEUE_USE_LOOK,  /* beside a server that may have some of them under way */
+} QueueUse;
+
+/* The queue that the settings choose, with its metrics (NULL: none). 0; or a fault with a sentence.
+ */
+int registry_open_queue(const Settings *settings, Db *db, QueueUse use, Metrics *metrics,
+                        Arena *arena, Queue **ret_queue, const char **reterr_text);
 
 /* Where events are moved to, when they are (settings_events_are_relayed()). 0; or a fault with a
  * sentence. */

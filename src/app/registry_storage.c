@@ -59,11 +59,11 @@ int registry_open_blobs(const Settings *settings, const char *id, Arena *arena, 
                : open_folder(settings, id, arena, ret_blobs, ret_id, reterr_text);
 }
 
-int registry_open_queue(const Settings *settings, Db *db, Metrics *metrics, Arena *arena,
-                        Queue **ret_queue, const char **reterr_text) {
+int registry_open_queue(const Settings *settings, Db *db, QueueUse use, Metrics *metrics,
+                        Arena *arena, Queue **ret_queue, const char **reterr_text) {
     const QueuePolicy policy = {.attempts_max = INGEST_ATTEMPTS_MAX};
     QueueSqlOptions sql = {.db = db,
-                           .alone = db_dialect(db) == DB_DIALECT_SQLITE,
+                           .alone = use == QUEUE_USE_SERVE && db_dialect(db) == DB_DIALECT_SQLITE,
                            .policy = policy,
                            .metrics = metrics};
     QueueRabbitmqOptions rabbitmq = {.url = settings->queue, .policy = policy, .metrics = metrics};

@@ -218,7 +218,8 @@ static int start_parts(Server *server) {
         r = start_sync(server);
     }
     if (r == EXIT_OK && server->user.service && server->sync.service) {
-        user_service_set_libraries(server->user.service, sync_service_copy(server->sync.service));
+        user_service_set_libraries(server->user.service,
+                                   sync_service_libraries(server->sync.service));
     }
     if (r == EXIT_OK && server->user.service) {
         user_service_set_renderer(server->user.service, server->renderer);

@@ -93,8 +93,9 @@ static const ConfigField server_fields[] = {
          "sync-service, may come from. Default: the system's."),
     TEXT("sync-service", sync_service, "",
          "Where the user part finds the sync part when that runs in another process, for the "
-         "photos in the copies of their data that people ask for: http://HOST:PORT, past any "
-         "public proxy. Without it those copies hold the account alone."),
+         "photos in the copies of their data that people ask for, and to have them erased: "
+         "http://HOST:PORT, past any public proxy. Without it those copies hold the account alone, "
+         "and nobody's library is erased."),
     NUMBER("user-service-timeout-ms", user_service_timeout_ms, "2000", 10, 60000, "ms",
            "Longest time for one try to ask the user service."),
     TEXT("service-key", service_key, "",

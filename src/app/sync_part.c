@@ -73,8 +73,8 @@ int sync_part_start(const SyncPartBase *base, Arena *arena, SyncPart *ret_part,
     int r = open_blobs(base, arena, part, reterr_text);
 
     if (r == 0) {
-        r = registry_open_queue(base->settings, base->db, base->metrics, arena, &part->queue,
-                                reterr_text);
+        r = registry_open_queue(base->settings, base->db, QUEUE_USE_SERVE, base->metrics, arena,
+                                &part->queue, reterr_text);
     }
     if (r == 0 && !base->access) {
         r = user_client_start(base->settings, SERVICE_SYNC, base->cache, base->metrics, arena,

@@ -2,7 +2,7 @@
 #include "app/user_part.h"
 
 #include "adapters/cache/memory/memory.h"
-#include "adapters/library_copy/http/library_copy_http.h"
+#include "adapters/library_service/http/library_service_http.h"
 #include "app/key_access.h"
 #include "app/registry.h"
 #include "app/service_key.h"
@@ -78,9 +78,9 @@ static int start_for_services(const UserPartBase *base, Arena *arena, UserPart *
 static int find_libraries(const UserPartBase *base, Arena *arena, UserPart *part,
                           const char **reterr_text) {
     const Settings *settings = base->settings;
-    LibraryCopyHttpOptions options = {.url = settings->sync_service,
-                                      .ca_file = settings->user_service_ca,
-                                      .timeout_ms = LIBRARY_TIMEOUT_MS};
+    LibraryServiceHttpOptions options = {.url = settings->sync_service,
+                                         .ca_file = settings->user_service_ca,
+                                         .timeout_ms = LIBRARY_TIMEOUT_MS};
     _cleanup_(master_keys_freep) MasterKeys *keys = NULL;
     const char *reason = "";
     int r = service_key_open(settings, true, arena, &keys, reterr_text);
@@ -94,7 +94,7 @@ static int find_libraries(const UserPartBase *base, Arena *arena, UserPart *part
         return r;
     }
     options.signer = part->sync_signer;
-    r = library_copy_http_new(&options, &part->libraries, &reason);
+    r = library_service_http_new(&options, &part->libraries, &reason);
     if (r < 0) {
         *reterr_text = arena_printf(arena, "--sync-service '%s': %s", options.url, reason);
     }
@@ -209,7 +209,7 @@ void user_part_done(UserPart *part) {
     }
     service_verifier_free(part->image_verifier);
     service_verifier_free(part->sync_verifier);
-    library_copy_http_free(part->libraries);
+    library_service_http_free(part->libraries);
     service_signer_free(part->sync_signer);
     cache_free(part->profile_cache);
     cache_free(part->local_cache);

@@ -18,7 +18,7 @@ typedef struct UserPart {
     Executor *service_executor;
     /* Of the sync service in another process; NULL: not known where that is. */
     ServiceSigner *sync_signer;
-    LibraryCopy *libraries;
+    LibraryService *libraries;
     UserService *service;
 } UserPart;
 

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 COMMANDS = ["cutout", "serve", "login", "logout", "whoami", "models list", "models verify",
-            "models add", "models remove", "migrate up", "migrate status", "keys rotate-signing", "config", "completions",
+            "models add", "models remove", "migrate up", "migrate status", "keys rotate-signing",
+            "jobs dead", "jobs requeue", "jobs drop", "config", "completions",
             "manual", "version", "help"]
 
 

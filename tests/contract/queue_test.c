@@ -317,6 +317,24 @@ static void poison_ends_in_the_dead_letter_and_blocks_nobody(void **state) {
     assert_none("poison", 0);
 }
 
+static void what_erased_users_leave_goes(void **state) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    QueueJob jobs[] = {paid("erased", 77, "gone"), paid("erased", 78, "stays")};
+    uint64_t n;
+    QueueDead dead;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        queue_testing_put(queue, &jobs[i]);
+        QueueLease lease = queue_testing_expect(queue, "erased", LONG_MS, arena);
+        assert_int_equal(queue_fail(queue, &lease, "for good", QUEUE_RETRY_NEVER), 0);
+    }
+    assert_int_equal(queue_erase_user(queue, &jobs[0].user_id, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(queue_testing_dead(queue, "erased", arena, &dead), 1);
+    assert_int_equal(queue_dead_remove(queue, &jobs[1].user_id, &jobs[1].id), 0);
+}
+
 static void what_always_lapses_dies_too(void **state) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     QueueJob job = paid("sleepy", 1, "x");
@@ -552,6 +570,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(what_failed_comes_again_after_its_delay),
         cmocka_unit_test(not_before_its_time),
         cmocka_unit_test(poison_ends_in_the_dead_letter_and_blocks_nobody),
+        cmocka_unit_test(what_erased_users_leave_goes),
         cmocka_unit_test(what_always_lapses_dies_too),
         cmocka_unit_test(only_the_kinds_that_are_asked_for),
         cmocka_unit_test(whoever_waits_is_woken),

@@ -150,11 +150,11 @@ def test_a_download_that_broke_off_is_begun_again(server):
 
 @pytest.mark.parametrize("path", ["next", "read"])
 def test_nobody_else_is_given_somebodys_library(backend, server, path):
-    reply = requests.post(f"{server.url}/internal/v1/library-copy/{path}", timeout=30,
+    reply = requests.post(f"{server.url}/internal/v1/library/{path}", timeout=30,
                           json={"user_id": "01890a5d-ac96-774b-bcce-b302099a8057", "at": ""})
     assert reply.status_code == 404
     if backend == "split":
-        reply = requests.post(f"{server.sync.url}/internal/v1/library-copy/{path}", timeout=30,
+        reply = requests.post(f"{server.sync.url}/internal/v1/library/{path}", timeout=30,
                               json={"user_id": "01890a5d-ac96-774b-bcce-b302099a8057", "at": ""},
                               headers={"Authorization": "Bearer x.y.z"})
         assert reply.status_code == 401

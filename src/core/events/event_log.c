@@ -42,6 +42,14 @@ static const DbStatement statements[_STATEMENTS_MAX] = {
               4, 1},
 };
 
+const ErasedTable event_log_tables[] = {
+    ERASED_TABLE("event_outbox"),
+    ERASED_TABLE("event_head"),
+    ERASED_TABLE("event_relayed"),
+    ERASED_TABLE_IN_BATCHES("event", "topic, seq"),
+};
+const size_t event_log_tables_len = ARRAY_LEN(event_log_tables);
+
 int event_log_check(Db *db, const char **reterr_name) {
     int r = db_check(db, statements, _STATEMENTS_MAX, reterr_name);
 

@@ -15,7 +15,7 @@
  */
 
 #include "base/uuid.h"
-#include "core/ports/db.h"
+#include "core/erasure/erased_table.h"
 
 #define EVENT_SEALED_MAX ((size_t)1 << 20)
 #define EVENT_FACTS_MAX  4096
@@ -97,6 +97,11 @@ typedef struct EventTrimmed {
 
 /* Strings are in the arena. 0, -EINVAL beyond the bounds, or a fault. */
 int event_log_trim(DbTx *tx, const EventTrim *trim, Arena *arena, EventTrimmed *ret_trimmed);
+
+/* Where a user's logs are, of all topics: for whoever erases them. What is to be relayed is the
+ * first to go, and a log its head before its events, so that nobody goes on with it. */
+extern const ErasedTable event_log_tables[];
+extern const size_t event_log_tables_len;
 
 /* In which of the EVENT_SHARDS the user is. */
 unsigned event_shard(const Uuid *user_id);

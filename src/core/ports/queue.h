@@ -106,6 +106,7 @@ typedef struct QueueImpl {
     int (*dead_list)(Queue *self, size_t max, Arena *arena, QueueDead **ret_dead, size_t *ret_n);
     int (*dead_requeue)(Queue *self, const Uuid *user_id, const Uuid *id);
     int (*dead_remove)(Queue *self, const Uuid *user_id, const Uuid *id);
+    int (*erase_user)(Queue *self, const Uuid *user_id, uint64_t *ret_n);
     int (*stats)(Queue *self, QueueStats *ret_stats);
     void (*stop)(Queue *self);
     Queue *(*free)(Queue *self);
@@ -157,6 +158,15 @@ static inline int queue_dead_requeue(Queue *self, const Uuid *user_id, const Uui
 /* QUEUE_E_NONE. */
 static inline int queue_dead_remove(Queue *self, const Uuid *user_id, const Uuid *id) {
     return self->impl->dead_remove(self, user_id, id);
+}
+
+/*
+ * Of a user who is no more: removes the jobs that the queue can find, in whatever state, and counts
+ * them. SQL finds all; RabbitMQ those of the first QUEUE_LIST_MAX of the dead letter. What it does
+ * not find, and what somebody has under way, ends as any job whose object is gone.
+ */
+static inline int queue_erase_user(Queue *self, const Uuid *user_id, uint64_t *ret_n) {
+    return self->impl->erase_user(self, user_id, ret_n);
 }
 
 /* Counts, which takes time in proportion to what is there. */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/ports/queue_impl.h"
 
+#include "base/clock.h"
 #include "base/error.h"
+
+#include <stdatomic.h>
 
 #define ATTEMPTS_DEFAULT       5
 #define AGING_MS_DEFAULT       (5u * 60 * 1000)
 #define BACKOFF_MS_DEFAULT     1000
 #define BACKOFF_MS_MAX_DEFAULT (10u * 60 * 1000)
+#define SHOW_MS                15000
 
 int queue_policy_complete(QueuePolicy *policy) {
     if (policy->attempts_max == 0) {
@@ -74,6 +78,13 @@ void queue_count(Metric *counter, unsigned n) {
     if (counter) {
         metric_add(counter, n);
     }
+}
+
+bool queue_counters_due(QueueCounters *counters) {
+    uint64_t now = clock_mono_ms(), last = atomic_load(&counters->shown_ms);
+
+    return counters->depth_ready && now - last >= SHOW_MS &&
+           atomic_compare_exchange_strong(&counters->shown_ms, &last, now);
 }
 
 static void show(Metric *gauge, uint64_t value, double unit) {

@@ -25,10 +25,13 @@ uint32_t queue_policy_backoff_ms(const QueuePolicy *policy, unsigned attempts);
 typedef struct QueueCounters {
     Metric *put, *taken, *done, *failed, *lapsed, *dead;
     Metric *depth_ready, *depth_delayed, *depth_leased, *depth_dead, *oldest_s;
+    _Atomic uint64_t shown_ms;
 } QueueCounters;
 
 /* `metrics` may be NULL. */
 void queue_counters_init(QueueCounters *counters, Metrics *metrics);
 void queue_count(Metric *counter, unsigned n); /* accepts NULL */
+/* Whether somebody has to count what there is: every 15 s, told to one caller. Any thread. */
+bool queue_counters_due(QueueCounters *counters);
 /* What is known of it. */
 void queue_counters_show(const QueueCounters *counters, const QueueStats *stats);

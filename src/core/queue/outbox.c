@@ -33,6 +33,8 @@ static const DbStatement next_statements[_DB_DIALECT_MAX] = {
     [DB_DIALECT_POSTGRES] = {"queue_outbox_next", NEXT " FOR UPDATE SKIP LOCKED", 2, 6},
 };
 
+const ErasedTable queue_outbox_table = ERASED_TABLE_IN_BATCHES("queue_outbox", "job_id");
+
 int queue_outbox_check(Db *db, const char **reterr_name) {
     int r = db_check(db, statements, _STATEMENTS_MAX, reterr_name);
 

@@ -10,7 +10,7 @@
  * crash left. Blocks; thread-safe.
  */
 
-#include "core/ports/db.h"
+#include "core/erasure/erased_table.h"
 #include "core/ports/queue.h"
 
 /* Who began to move jobs and did not end within this time has died. */
@@ -29,3 +29,6 @@ int queue_outbox_add(DbTx *tx, const QueueJob *job);
  * them put twice, under one identifier. `now_us` is clock_unix_us().
  */
 int queue_outbox_move(Db *db, Queue *queue, int64_t now_us, size_t *ret_n);
+
+/* For whoever erases a user. A job that is being moved meanwhile ends with nothing to do. */
+extern const ErasedTable queue_outbox_table;

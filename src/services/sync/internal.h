@@ -13,10 +13,14 @@
 #define SYNC_TOPIC      "library" /* of the event log */
 #define SYNC_ROUTES_MAX 80
 
-typedef struct CopyFiles {
-    LibraryCopy base; /* first */
+typedef struct SyncLibraryService {
+    LibraryService base; /* first */
     SyncService *service;
-} CopyFiles;
+} SyncLibraryService;
+
+static inline SyncService *sync_library_service_owner(LibraryService *self) {
+    return ((SyncLibraryService *)self)->service;
+}
 
 struct SyncService {
     SyncServiceOptions options;
@@ -29,10 +33,10 @@ struct SyncService {
     struct PasswordHasher *passwords; /* of links */
     struct UploadWriters *writers;    /* upload/upload_writer.h */
     struct SyncRetention *retention;
-    struct Sweep *sweep;    /* upload/sweep.h */
-    atomic_bool moves_jobs; /* jobs.h */
-    CopyFiles copy;         /* copy/copy_files.h */
-    HttpRoute routes[SYNC_ROUTES_MAX], copy_routes[3];
+    struct Sweep *sweep;          /* upload/sweep.h */
+    atomic_bool moves_jobs;       /* jobs.h */
+    SyncLibraryService libraries; /* library_service.h */
+    HttpRoute routes[SYNC_ROUTES_MAX], internal_routes[4];
     HttpRouteGroup groups[SYNC_SERVICE_GROUPS];
 };
 

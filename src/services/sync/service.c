@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "core/queue/outbox.h"
 #include "services/sync/blob_store.h"
-#include "services/sync/copy/copy_files.h"
 #include "services/sync/device/device_cursors.h"
+#include "services/sync/erase.h"
 #include "services/sync/index.h"
+#include "services/sync/library_service.h"
 #include "services/sync/mutation.h"
 #include "services/sync/object_list.h"
 #include "services/sync/objects.h"
@@ -128,6 +129,9 @@ static int check_statements(SyncService *service, const char **reterr) {
     if (r == 0) {
         r = retention_check(db, &name);
     }
+    if (r == 0) {
+        r = library_erase_check(db, &name);
+    }
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(all); i++) {
         r = db_check(db, all[i].statements, all[i].n, &name);
     }
@@ -138,9 +142,10 @@ static int check_statements(SyncService *service, const char **reterr) {
     return r < 0 ? err_trace(r) : 0;
 }
 
-static const HttpRoute copy_routes[] = {
-    {"POST", LIBRARY_COPY_NEXT, copy_next_handle, SMALL_BODY_MAX, .blocks = true},
-    {"POST", LIBRARY_COPY_READ, copy_read_handle, SMALL_BODY_MAX, .blocks = true},
+static const HttpRoute internal_routes[] = {
+    {"POST", LIBRARY_SERVICE_NEXT, library_service_next_handle, SMALL_BODY_MAX, .blocks = true},
+    {"POST", LIBRARY_SERVICE_READ, library_service_read_handle, SMALL_BODY_MAX, .blocks = true},
+    {"POST", LIBRARY_SERVICE_ERASE, library_service_erase_handle, SMALL_BODY_MAX, .blocks = true},
 };
 
 static void add_routes(SyncService *service) {
@@ -154,7 +159,7 @@ static void add_routes(SyncService *service) {
         end[i].body_max = SIZE_MAX; /* an upload knows its own length */
     }
     if (service->options.user_verifier) {
-        memcpy(service->copy_routes, copy_routes, sizeof(copy_routes));
+        memcpy(service->internal_routes, internal_routes, sizeof(internal_routes));
     }
 }
 
@@ -204,11 +209,11 @@ int sync_service_new(const SyncServiceOptions *options, SyncService **ret_servic
                                           .routes = service->routes,
                                           .context = service,
                                           .executor = options->executor};
-    service->groups[1] = (HttpRouteGroup){.prefix = LIBRARY_COPY_PREFIX,
-                                          .routes = service->copy_routes,
+    service->groups[1] = (HttpRouteGroup){.prefix = LIBRARY_SERVICE_PREFIX,
+                                          .routes = service->internal_routes,
                                           .context = service,
                                           .executor = options->upload_executor};
-    copy_files_init(service);
+    sync_library_service_init(service);
     *ret_service = TAKE_PTR(service);
     return 0;
 }
@@ -252,8 +257,8 @@ SyncService *sync_service_free(SyncService *service) {
     return NULL;
 }
 
-LibraryCopy *sync_service_copy(SyncService *service) {
-    return &service->copy.base;
+LibraryService *sync_service_libraries(SyncService *service) {
+    return &service->libraries.base;
 }
 
 const HttpRouteGroup *sync_service_groups(SyncService *service) {

@@ -10,7 +10,7 @@
 #include "base/executor.h"
 #include "base/http/server.h"
 #include "core/contracts/access.h"
-#include "core/contracts/library_copy.h"
+#include "core/contracts/library_service.h"
 #include "core/identity/service_token.h"
 #include "core/ports/blobs.h"
 #include "core/ports/db.h"
@@ -48,6 +48,6 @@ SyncService *sync_service_free(SyncService *service);
 DEFINE_CLEANUP(SyncService *, sync_service_free)
 
 /* What the user service may ask; lives as long as the service. */
-LibraryCopy *sync_service_copy(SyncService *service);
+LibraryService *sync_service_libraries(SyncService *service);
 
 const HttpRouteGroup *sync_service_groups(SyncService *service);

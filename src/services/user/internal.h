@@ -35,7 +35,8 @@ struct UserService {
     ReadThrough *api_keys, *profiles;
     char *public_url;
     Renderer *renderer;                /* NULL: none in this process */
-    LibraryCopy *libraries;            /* NULL: there are none */
+    LibraryService *libraries;         /* NULL: there are none */
+    _Atomic bool sync_asks;            /* a sync service does, so there are */
     _Atomic unsigned avatars_rendered; /* just now */
     bool secure;                       /* public_url is https: cookies are __Host- and Secure */
     struct UserOidc *oidc;

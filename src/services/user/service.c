@@ -273,7 +273,7 @@ void user_service_set_renderer(UserService *service, Renderer *renderer) {
     service->renderer = renderer;
 }
 
-void user_service_set_libraries(UserService *service, LibraryCopy *libraries) {
+void user_service_set_libraries(UserService *service, LibraryService *libraries) {
     service->libraries = libraries;
 }
 

@@ -29,7 +29,7 @@
 #include "base/executor.h"
 #include "base/http/server.h"
 #include "core/contracts/access.h"
-#include "core/contracts/library_copy.h"
+#include "core/contracts/library_service.h"
 #include "core/identity/service_token.h"
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
@@ -78,7 +78,7 @@ void user_service_set_renderer(UserService *service, Renderer *renderer);
  * Whose libraries there are: what exports take photos from. NULL as at first: there are none. Said
  * before the first request; outlives the executor's work.
  */
-void user_service_set_libraries(UserService *service, LibraryCopy *libraries);
+void user_service_set_libraries(UserService *service, LibraryService *libraries);
 /* Starts what is done in the background: after the public URL was said. 0 or a fault. */
 int user_service_start(UserService *service);
 /* Ends that: before the executors end. Also when it was not started. */

@@ -146,8 +146,11 @@ static bool is_one_of_ours(UserService *service, HttpRequest *request, unsigned 
         return false;
     }
     token = (Str){value.ptr + bearer.len, value.len - bearer.len};
-    return (by & BY_IMAGE && is_of(service->options.image_verifier, token)) ||
-           (by & BY_SYNC && is_of(service->options.sync_verifier, token));
+    if (by & BY_SYNC && is_of(service->options.sync_verifier, token)) {
+        service->sync_asks = true;
+        return true;
+    }
+    return by & BY_IMAGE && is_of(service->options.image_verifier, token);
 }
 
 static void refuse(UserService *service, HttpRequest *request) {

@@ -67,7 +67,8 @@ int sign_in_open(DbTx *tx, UserCall *call, Account *account, const SignInProof *
     uint32_t methods = proof->methods;
     int r;
 
-    if (account->status == ACCOUNT_LOCKED) {
+    if (account->status == ACCOUNT_LOCKED ||
+        (account->status == ACCOUNT_ERASING && account->erase_us <= call->now_us)) {
         return SIGN_IN_E_LOCKED;
     }
     if (!(methods & SESSION_METHOD_PASSKEY)) {

@@ -19,7 +19,7 @@ typedef struct SignInBody {
 UserFailure sign_in(UserCall *call, const SignInBody *body, char ret_token[SESSION_TOKEN_LEN + 1]);
 
 enum {
-    SIGN_IN_E_LOCKED = 200, /* the account is */
+    SIGN_IN_E_LOCKED = 200, /* the account is, or is being erased */
 };
 
 /* What was proved when it is not address and password. */

@@ -126,6 +126,34 @@ int queue_rabbitmq_dead_remove(Queue *queue, const Uuid *user_id, const Uuid *id
     return take_out(queue, user_id, id, false);
 }
 
+int queue_rabbitmq_erase_user(Queue *queue, const Uuid *user_id, uint64_t *ret_n) {
+    const LinkOptions *options = &queue_rabbitmq_of(queue)->link_options;
+    _cleanup_(end_link) Link link = {0};
+    char name[LINK_NAME_SIZE];
+    uint64_t n = 0;
+    int r = link_open(options, &link);
+
+    link_dead_name(options, name);
+    for (size_t i = 0; i < QUEUE_LIST_MAX && r == 0; i++) {
+        _cleanup_(message_freep) Message *message = NULL;
+        r = link_get(&link, name, &message);
+        if (r == 0 && !message) {
+            break;
+        }
+        if (r == 0 && uuid_equal(&message->job.user_id, user_id)) {
+            r = link_ack(&link, message->tag);
+            n++;
+        }
+        r = r == -EBADMSG ? 0 : r;
+    }
+    r = r < 0 ? r : link_give_back(&link);
+    if (r < 0) {
+        return err_trace(r);
+    }
+    *ret_n = n;
+    return 0;
+}
+
 /* With the lock: what was sent ahead, and what is leased here. */
 static void count_own(const QueueRabbitmq *self, QueueStats *stats) {
     for (const Kind *kind = self->kinds; kind; kind = kind->next) {

@@ -139,8 +139,12 @@ static int take(Queue *queue, const QueueTake *take, Arena *arena, QueueLease *r
     QueueRabbitmq *self = queue_rabbitmq_of(queue);
     uint64_t until_ms = clock_mono_ms() + take->wait_ms;
     bool found, again = true;
+    QueueStats stats;
     Waiter waiter;
 
+    if (queue_counters_due(&self->counters)) {
+        (void)queue_rabbitmq_stats(queue, &stats); /* shows them */
+    }
     waiters_join(&self->waiters, &waiter, take);
     do {
         pthread_mutex_lock(&self->lock);
@@ -328,6 +332,7 @@ static const QueueImpl rabbitmq_impl = {
     .dead_list = queue_rabbitmq_dead_list,
     .dead_requeue = queue_rabbitmq_dead_requeue,
     .dead_remove = queue_rabbitmq_dead_remove,
+    .erase_user = queue_rabbitmq_erase_user,
     .stats = queue_rabbitmq_stats,
     .stop = stop,
     .free = rabbitmq_free,

@@ -99,4 +99,5 @@ int queue_rabbitmq_dead_list(Queue *queue, size_t max, Arena *arena, QueueDead *
                              size_t *ret_n);
 int queue_rabbitmq_dead_requeue(Queue *queue, const Uuid *user_id, const Uuid *id);
 int queue_rabbitmq_dead_remove(Queue *queue, const Uuid *user_id, const Uuid *id);
+int queue_rabbitmq_erase_user(Queue *queue, const Uuid *user_id, uint64_t *ret_n);
 int queue_rabbitmq_stats(Queue *queue, QueueStats *ret_stats);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The dead letter, and counting what is there. */
+/* The dead letter, what erased users leave, and counting what is there. */
 
 #include "adapters/queue/sql/sql_private.h"
 #include "base/error.h"
@@ -121,6 +121,26 @@ int queue_sql_dead_remove(Queue *queue, const Uuid *user_id, const Uuid *id) {
         return err_trace(r);
     }
     return removing.changed > 0 ? 0 : QUEUE_E_NONE;
+}
+
+static int erase_work(DbTx *tx, void *userdata) {
+    Removing *removing = userdata;
+    int r = queue_sql_run(tx, &queue_statements[PAYLOAD_ERASE], removing->params, NULL);
+
+    return r < 0 ? r
+                 : queue_sql_run(tx, &queue_statements[JOB_ERASE], removing->params,
+                                 &removing->changed);
+}
+
+int queue_sql_erase_user(Queue *queue, const Uuid *user_id, uint64_t *ret_n) {
+    Removing removing = {(DbValue[]){DB_BLOB(uuid_str(user_id))}, 0};
+    int r = db_write(queue_sql_of(queue)->db, erase_work, &removing, NULL);
+
+    if (r < 0) {
+        return err_trace(r);
+    }
+    *ret_n = removing.changed;
+    return 0;
 }
 
 int queue_sql_stats(Queue *queue, QueueStats *ret_stats) {

@@ -196,6 +196,7 @@ static const QueueImpl sql_impl = {
     .dead_list = queue_sql_dead_list,
     .dead_requeue = queue_sql_dead_requeue,
     .dead_remove = queue_sql_dead_remove,
+    .erase_user = queue_sql_erase_user,
     .stats = queue_sql_stats,
     .stop = stop,
     .free = sql_free,

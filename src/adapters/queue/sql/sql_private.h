@@ -21,7 +21,6 @@ typedef struct QueueSql {
     Waiters waiters;
     QueueCounters counters;
     _Atomic int64_t ticked_us;       /* now_us() of the last time */
-    _Atomic uint64_t counted_ms;     /* clock_mono_ms() of the last time */
     _Atomic int64_t clock_offset_us; /* the wall clock's to the one that only goes forward */
     _Atomic unsigned n_takes;        /* where to begin among kinds */
 } QueueSql;
@@ -62,4 +61,5 @@ int queue_sql_dead_list(Queue *queue, size_t max, Arena *arena, QueueDead **ret_
                         size_t *ret_n);
 int queue_sql_dead_requeue(Queue *queue, const Uuid *user_id, const Uuid *id);
 int queue_sql_dead_remove(Queue *queue, const Uuid *user_id, const Uuid *id);
+int queue_sql_erase_user(Queue *queue, const Uuid *user_id, uint64_t *ret_n);
 int queue_sql_stats(Queue *queue, QueueStats *ret_stats);

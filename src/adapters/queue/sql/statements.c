@@ -63,6 +63,8 @@ const DbStatement queue_statements[_QUEUE_STATEMENTS_MAX] = {
     [DEAD_GET] = {"queue_dead_get", "SELECT kind, lane FROM queue_job" BY_ID " AND state = 3", 2,
                   2},
     [DEAD_REMOVE] = {"queue_dead_remove", "DELETE FROM queue_job" BY_ID " AND state = 3", 2, 0},
+    [JOB_ERASE] = {"queue_job_erase", "DELETE FROM queue_job WHERE user_id = ?", 1, 0},
+    [PAYLOAD_ERASE] = {"queue_payload_erase", "DELETE FROM queue_payload WHERE user_id = ?", 1, 0},
     [COUNT] = {"queue_count", "SELECT state, count(*), min(put_us) FROM queue_job GROUP BY state",
                0, 3},
 };

@@ -38,6 +38,8 @@ enum {
     DEAD_LIST,
     DEAD_GET,
     DEAD_REMOVE,
+    JOB_ERASE,
+    PAYLOAD_ERASE,
     COUNT,
     _QUEUE_STATEMENTS_MAX,
 };

@@ -6,7 +6,6 @@
 /* What has become due waits so long at most while jobs are taken one after another. */
 #define TICK_US 50000
 /* Counting is for the metrics alone. */
-#define COUNT_MS 15000
 
 typedef struct Taking {
     QueueSql *self;
@@ -131,14 +130,8 @@ static int take_work(DbTx *tx, void *userdata) {
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
 }
 
-/* Whether this call is the one of so many milliseconds. */
-static bool is_time(_Atomic uint64_t *last_ms, uint64_t every_ms) {
-    uint64_t now = clock_mono_ms(), last = atomic_load(last_ms);
-
-    return now - last >= every_ms && atomic_compare_exchange_strong(last_ms, &last, now);
-}
-
-/* The same by the clock that leases go by, whichever way it was set. */
+/* Whether this call is the one of so many microseconds, by the clock that leases go by, whichever
+ * way it was set. */
 static bool is_tick(QueueSql *self) {
     int64_t now = self->now_us(), last = atomic_load(&self->ticked_us);
 
@@ -173,8 +166,7 @@ static int try_to_take(Taking *taking, bool with_tick) {
 static void count_sometimes(QueueSql *self) {
     QueueStats stats;
 
-    if (self->counters.depth_ready && is_time(&self->counted_ms, COUNT_MS) &&
-        queue_sql_stats(&self->queue, &stats) == 0) {
+    if (queue_counters_due(&self->counters) && queue_sql_stats(&self->queue, &stats) == 0) {
         queue_counters_show(&self->counters, &stats);
     }
 }

@@ -237,9 +237,9 @@ static int find_next(DbTx *tx, void *userdata) {
     return err_trace(steps[copy->from.step](tx, copy));
 }
 
-static int next(LibraryCopy *self, const Uuid *user_id, const char *at, Arena *arena,
-                LibraryFile *ret_file) {
-    SyncService *service = ((CopyFiles *)self)->service;
+int copy_files_next(LibraryService *self, const Uuid *user_id, const char *at, Arena *arena,
+                    LibraryFile *ret_file) {
+    SyncService *service = sync_library_service_owner(self);
     _cleanup_(copy_done) Copy copy = {0};
     int r = copy_begin(service, user_id, at, arena, &copy);
 
@@ -247,7 +247,7 @@ static int next(LibraryCopy *self, const Uuid *user_id, const char *at, Arena *a
         r = db_read(service->options.db, NULL, find_next, &copy);
     }
     if (r != 0 || !copy.found) {
-        return r < 0 ? err_trace(r) : LIBRARY_COPY_E_END;
+        return r < 0 ? err_trace(r) : LIBRARY_SERVICE_E_END;
     }
     copy.file.at = place_text(&copy.place, arena);
     *ret_file = copy.file;
@@ -261,29 +261,23 @@ static int find_named(DbTx *tx, void *userdata) {
     return err_trace(find_photo(tx, copy, &copy->from.after.id));
 }
 
-static int read(LibraryCopy *self, const Uuid *user_id, const char *at, uint64_t offset,
-                void *ret_bytes, size_t len) {
-    SyncService *service = ((CopyFiles *)self)->service;
+int copy_files_read(LibraryService *self, const Uuid *user_id, const char *at, uint64_t offset,
+                    void *ret_bytes, size_t len) {
+    SyncService *service = sync_library_service_owner(self);
     _cleanup_(arena_freep) Arena *arena = arena_new();
     _cleanup_(copy_done) Copy copy = {0};
     int r = copy_begin(service, user_id, at, arena, &copy);
 
-    if (r == 0 && (copy.from.step != STEP_PHOTOS || len == 0 || len > LIBRARY_COPY_LEN_MAX)) {
+    if (r == 0 && (copy.from.step != STEP_PHOTOS || len == 0 || len > LIBRARY_SERVICE_LEN_MAX)) {
         return -EINVAL;
     }
     if (r == 0) {
         r = db_read(service->options.db, NULL, find_named, &copy);
     }
     if (r != 0 || !copy.found) {
-        return r < 0 ? err_trace(r) : LIBRARY_COPY_E_UNREADABLE;
+        return r < 0 ? err_trace(r) : LIBRARY_SERVICE_E_UNREADABLE;
     }
     r = sealed_blob_read(service->options.blobs, str_from(copy.blob.name), copy.blob.key,
                          copy.blob.size, offset, ret_bytes, len);
-    return r > 0 ? LIBRARY_COPY_E_UNREADABLE : err_trace(r);
-}
-
-void copy_files_init(SyncService *service) {
-    static const LibraryCopyImpl impl = {.next = next, .read = read};
-
-    service->copy = (CopyFiles){{&impl}, service};
+    return r > 0 ? LIBRARY_SERVICE_E_UNREADABLE : err_trace(r);
 }

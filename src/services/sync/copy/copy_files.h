@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* A library as files, for the copy of one's data: core/contracts/library_copy.h. */
+/* A library as files, for the copy of one's data: next() and read() of
+ * core/contracts/library_service.h, asked of the SyncLibraryService that `self` is. */
 
-#include "core/contracts/library_copy.h"
+#include "core/contracts/library_service.h"
 #include "services/sync/internal.h"
 
-/* Fills the service's own. */
-void copy_files_init(SyncService *service);
-
-/* POST of LIBRARY_COPY_NEXT and LIBRARY_COPY_READ, for the user service in another process alone.
- */
-HttpHandler copy_next_handle, copy_read_handle;
+int copy_files_next(LibraryService *self, const Uuid *user_id, const char *at, Arena *arena,
+                    LibraryFile *ret_file);
+int copy_files_read(LibraryService *self, const Uuid *user_id, const char *at, uint64_t offset,
+                    void *ret_bytes, size_t len);

@@ -53,7 +53,8 @@ static int find(DbTx *tx, void *userdata) {
     int r = object_get(tx, &job->library, OBJECT_PHOTO, &job->photo_id, &photo);
 
     status = r == 0 ? json_string_value(json_object_get(photo.state, "status")) : NULL;
-    job->settled = r > 0 || (r == 0 && (!status || strcmp(status, "processing") != 0));
+    /* An unreadable one comes again when an operator puts its job back. */
+    job->settled = r > 0 || (r == 0 && (!status || strcmp(status, "ready") == 0));
     if (r != 0 || job->settled) {
         return r < 0 ? err_trace(r) : 0;
     }

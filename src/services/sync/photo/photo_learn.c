@@ -132,6 +132,7 @@ static void set_rendering(json_t *state, const Rendering *rendering, bool keep_p
 
 static void set_learned(json_t *state, const Lesson *lesson, bool keep_place) {
     json_object_set_new(state, "status", json_string(lesson->reason ? "unreadable" : "ready"));
+    json_object_del(state, "reason");
     if (lesson->reason) {
         json_object_set_new(state, "reason", json_string(lesson->reason));
     }
@@ -158,7 +159,7 @@ int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Le
         return r < 0 ? err_trace(r) : PHOTO_LEARN_E_SETTLED;
     }
     status = json_string_value(json_object_get(photo.state, "status"));
-    if (!status || strcmp(status, "processing") != 0) {
+    if (!status || strcmp(status, "ready") == 0) {
         return PHOTO_LEARN_E_SETTLED;
     }
     r = library_keeps_places(tx, library, &keep_place);
@@ -167,6 +168,9 @@ int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Le
     }
     state = json_deep_copy(photo.state);
     set_learned(state, lesson, keep_place);
+    if (json_equal(state, photo.state)) {
+        return 0; /* as unreadable as it was */
+    }
     r = photo_pair_find(tx, library, photo_id, state);
     if (r == 0 && lesson->mezzanine) {
         r = blob_store_add(tx, library->key, lesson->mezzanine, library->now_us, library->arena);

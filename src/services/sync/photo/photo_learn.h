@@ -13,7 +13,7 @@
 #include "services/sync/photo/render.h"
 
 enum {
-    PHOTO_LEARN_E_SETTLED = 1, /* it is no more, or not "processing" any more: nothing is done */
+    PHOTO_LEARN_E_SETTLED = 1, /* it is no more, or "ready": nothing is done */
 };
 
 /* What was learned of a file: a rendering that is RENDER_OK, and of a picture its stored files; or

@@ -20,7 +20,8 @@
 #define BATCH 50
 
 enum {
-    ERASE_E_CALLED_OFF = 1,
+    ERASE_E_CALLED_OFF = 1, /* or another server was faster */
+    ERASE_E_UNDER_WAY,
 };
 
 static int end_all(DbTx *tx, ErasureRequest *request) {
@@ -94,6 +95,7 @@ typedef struct Erasing {
     Arena *arena;
     int64_t now_us;
     Uuid user_id;
+    json_t *library_rows; /* how many of each table of the sync service */
 
     const char *email; /* NULL: cannot be read any more */
     ErasureRequest ended;
@@ -119,10 +121,9 @@ static int note(DbTx *tx, const Erasing *erasing, const char *action, const char
                         &event);
 }
 
-static int add_receipt(DbTx *tx, Erasing *erasing, int64_t asked_us,
-                       const uint64_t n_rows[PRIVACY_TABLES_MAX], const char **ret_hash) {
+static int add_receipt(DbTx *tx, Erasing *erasing, int64_t asked_us, const json_t *rows,
+                       const char **ret_hash) {
     UserService *service = erasing->service;
-    _cleanup_(json_decrefp) json_t *rows = json_object();
     _cleanup_(jwk_unrefp) Jwk *key =
         signing_keys_current(service->oidc->keys, JWK_ALG_ES256, erasing->now_us);
     const Receipt receipt = {.issuer = service->public_url,
@@ -131,9 +132,6 @@ static int add_receipt(DbTx *tx, Erasing *erasing, int64_t asked_us,
                              .erased_us = erasing->now_us,
                              .rows = rows};
 
-    for (size_t i = 0; i < privacy_tables_len; i++) {
-        json_object_set_new(rows, privacy_tables[i].name, json_integer((json_int_t)n_rows[i]));
-    }
     return receipt_add(tx, service->vault, key, &receipt, erasing->arena, erasing->receipt_id,
                        &erasing->receipt, ret_hash);
 }
@@ -150,9 +148,35 @@ static int owe_mail(DbTx *tx, const Erasing *erasing) {
     return owed_mail_store_add(tx, service->vault, &mail, erasing->now_us, erasing->arena);
 }
 
-static int erase(DbTx *tx, void *userdata) {
+static int begin(DbTx *tx, void *userdata) {
+    const Erasing *erasing = userdata;
+    int r = erasure_store_begin(tx, &erasing->user_id, erasing->now_us);
+
+    return r == ERASURE_STORE_E_NONE ? ERASE_E_CALLED_OFF : err_trace(r);
+}
+
+/* 0; ERASE_E_UNDER_WAY: the server ends before it is; or a fault. */
+static int erase_library(Erasing *erasing, Housekeeping *housekeeping) {
+    LibraryService *libraries = erasing->service->libraries;
+    int r = libraries ? LIBRARY_SERVICE_E_MORE : 0;
+
+    if (!libraries && erasing->service->sync_asks) {
+        log_error("a library cannot be erased: tell the user part where the sync part is, with "
+                  "--sync-service");
+        return err_trace(-ENOTCONN);
+    }
+    while (r == LIBRARY_SERVICE_E_MORE) {
+        if (!housekeeping_goes_on(housekeeping)) {
+            return ERASE_E_UNDER_WAY;
+        }
+        r = library_service_erase(libraries, &erasing->user_id, erasing->library_rows);
+    }
+    return err_trace(r);
+}
+
+static int erase_account(DbTx *tx, void *userdata) {
     Erasing *erasing = userdata;
-    uint64_t n_rows[PRIVACY_TABLES_MAX];
+    _cleanup_(json_decrefp) json_t *rows = json_copy(erasing->library_rows);
     int64_t erase_us, asked_us;
     const char *receipt_hash;
     int r = erasure_store_get(tx, &erasing->user_id, erasing->arena, &erase_us, &asked_us);
@@ -165,8 +189,8 @@ static int erase(DbTx *tx, void *userdata) {
     }
     erasing->ended = (ErasureRequest){.user_id = erasing->user_id, .arena = erasing->arena};
     if ((r = read_email(tx, erasing)) < 0 || (r = end_all(tx, &erasing->ended)) < 0 ||
-        (r = privacy_tables_erase(tx, &erasing->user_id, n_rows)) < 0 ||
-        (r = add_receipt(tx, erasing, asked_us, n_rows, &receipt_hash)) < 0 ||
+        (r = privacy_tables_erase(tx, &erasing->user_id, rows)) < 0 ||
+        (r = add_receipt(tx, erasing, asked_us, rows, &receipt_hash)) < 0 ||
         (r = note(tx, erasing, AUDIT_ACTION_ERASED,
                   audit_erased_subject(&erasing->user_id, erasing->arena))) < 0 ||
         (r = note(tx, erasing, "erasure.receipt", receipt_hash)) < 0 ||
@@ -184,13 +208,23 @@ static void forget(const Erasing *erasing) {
                        erasing->ended.n_keys);
 }
 
-static int erase_user(UserService *service, const Uuid *user_id) {
+static int erase_user(UserService *service, Housekeeping *housekeeping, const Uuid *user_id) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
-    Erasing erasing = {
-        .service = service, .arena = arena, .now_us = clock_unix_us(), .user_id = *user_id};
-    int r = db_write(service->options.db, erase, &erasing, NULL);
+    _cleanup_(json_decrefp) json_t *library_rows = json_object();
+    Erasing erasing = {.service = service,
+                       .arena = arena,
+                       .now_us = clock_unix_us(),
+                       .user_id = *user_id,
+                       .library_rows = library_rows};
+    int r = db_write(service->options.db, begin, &erasing, NULL);
 
-    if (r == ERASE_E_CALLED_OFF) {
+    if (r == 0) {
+        r = erase_library(&erasing, housekeeping);
+    }
+    if (r == 0) {
+        r = db_write(service->options.db, erase_account, &erasing, NULL);
+    }
+    if (r == ERASE_E_CALLED_OFF || r == ERASE_E_UNDER_WAY) {
         return 0;
     }
     if (r != 0) {
@@ -233,7 +267,7 @@ static int erase_batch(UserService *service, Housekeeping *housekeeping, bool *r
             *ret_more = false;
             break;
         }
-        r = erase_user(service, &due.ids[i]);
+        r = erase_user(service, housekeeping, &due.ids[i]);
         failure = r < 0 ? r : failure;
     }
     return failure;

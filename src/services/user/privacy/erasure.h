@@ -3,9 +3,11 @@
 
 /*
  * The end of an account (GDPR, article 17). Its owner or an operator asks for it; until its day
- * comes nothing of the account works but signing in, which calls it off. Then all rows of the user
- * and the user's key are deleted in one transaction, which leaves the trail of nobody an entry and
- * the table user_erasure_receipt a receipt, and the receipt goes out by mail.
+ * comes nothing of the account works but signing in, which calls it off. Then the account is
+ * locked, the sync service erases the library (docs/decisions/0020), and all rows of the user and
+ * the user's key are deleted in one transaction, which leaves the trail of nobody an entry and the
+ * table user_erasure_receipt a receipt. That goes out by mail. Each of these may be done again,
+ * by whoever comes after a server that died.
  */
 
 #include "services/user/account_store.h"

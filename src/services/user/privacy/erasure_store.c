@@ -8,6 +8,7 @@ enum {
     ERASURE_REMOVE,
     ERASURE_DUE,
     ERASURE_GET,
+    ERASURE_BEGIN,
     ERASURE_OTHER_ADMIN,
     ERASURE_PUT_KEYLESS,
     _ERASURE_STATEMENT_MAX,
@@ -28,6 +29,11 @@ const DbStatement erasure_statements[_ERASURE_STATEMENT_MAX] = {
                      "LEFT JOIN user_erasure e ON e.user_id = a.user_id "
                      "WHERE a.user_id = ? AND a.erase_us IS NOT NULL",
                      1, 2},
+    /* 1: locked. */
+    [ERASURE_BEGIN] = {"erasure_begin",
+                       "UPDATE user_account SET status = 1, version = version + 1 "
+                       "WHERE user_id = ? AND erase_us <= ?",
+                       2, 0},
     /* 2: an admin; 0: active. */
     [ERASURE_OTHER_ADMIN] = {"erasure_other_admin",
                              "SELECT user_id FROM user_account "
@@ -75,16 +81,25 @@ int erasure_store_get(DbTx *tx, const Uuid *user_id, Arena *arena, int64_t *ret_
     return 0;
 }
 
-int erasure_store_put_keyless(DbTx *tx, const Uuid *user_id, int64_t erase_us) {
-    const DbValue id = DB_BLOB(uuid_str(user_id));
+/* Whether there was such a row, for one user. */
+static int change_one(DbTx *tx, int statement, const DbValue *params) {
     uint64_t changed;
-    int r = db_exec(tx, &erasure_statements[ERASURE_PUT_KEYLESS],
-                    (DbValue[]){DB_INT(erase_us), id, id}, &changed);
+    int r = db_exec(tx, &erasure_statements[statement], params, &changed);
 
     if (r != 0) {
         return err_trace(r < 0 ? r : -EIO);
     }
     return changed > 0 ? 0 : ERASURE_STORE_E_NONE;
+}
+
+int erasure_store_begin(DbTx *tx, const Uuid *user_id, int64_t now_us) {
+    return change_one(tx, ERASURE_BEGIN, (DbValue[]){DB_BLOB(uuid_str(user_id)), DB_INT(now_us)});
+}
+
+int erasure_store_put_keyless(DbTx *tx, const Uuid *user_id, int64_t erase_us) {
+    const DbValue id = DB_BLOB(uuid_str(user_id));
+
+    return change_one(tx, ERASURE_PUT_KEYLESS, (DbValue[]){DB_INT(erase_us), id, id});
 }
 
 int erasure_store_other_admin(DbTx *tx, const Uuid *user_id, Arena *arena, bool *ret_is) {

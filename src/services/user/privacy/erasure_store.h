@@ -25,6 +25,9 @@ enum {
 int erasure_store_get(DbTx *tx, const Uuid *user_id, Arena *arena, int64_t *ret_erase_us,
                       int64_t *ret_asked_us);
 
+/* Nobody can call it off any more: locks the account, if it is due. 0 or ERASURE_STORE_E_NONE. */
+int erasure_store_begin(DbTx *tx, const Uuid *user_id, int64_t now_us);
+
 /* Makes an account due at `erase_us` whose key is gone, so that nothing of it can be read. 0 or
  * ERASURE_STORE_E_NONE: there is no such account, or there is a key. */
 int erasure_store_put_keyless(DbTx *tx, const Uuid *user_id, int64_t erase_us);

@@ -18,7 +18,7 @@ typedef struct ExportFile {
     UserService *service;
     Uuid user_id;
     ZipWriter *archive;
-    char *piece; /* LIBRARY_COPY_LEN_MAX */
+    char *piece; /* LIBRARY_SERVICE_LEN_MAX */
     bool ended;
 
     /* What was made of the account; NULL: all of it is written. */
@@ -28,7 +28,7 @@ typedef struct ExportFile {
     /* The library's file under way; at_end: the last was written. */
     Arena *arena;
     LibraryFile file;
-    char at[LIBRARY_COPY_AT_MAX + 1];
+    char at[LIBRARY_SERVICE_AT_MAX + 1];
     uint64_t offset;
     bool at_end;
     json_t *unreadable;
@@ -64,7 +64,7 @@ static int add_of_account(ExportFile *file) {
                                                    .at_s = archive_entry_mtime(entry),
                                                    .size = (uint64_t)archive_entry_size(entry)});
     while (r == 0 &&
-           (n = archive_read_data(file->account, file->piece, LIBRARY_COPY_LEN_MAX)) > 0) {
+           (n = archive_read_data(file->account, file->piece, LIBRARY_SERVICE_LEN_MAX)) > 0) {
         r = zip_writer_add(file->archive, (Str){file->piece, (size_t)n});
     }
     return r == 0 && n < 0 ? err_trace(-EBADMSG) : err_trace(r);
@@ -79,13 +79,13 @@ static void note_unreadable(ExportFile *file, uint64_t from) {
 static int read_piece(ExportFile *file, size_t *ret_n) {
     int r;
 
-    *ret_n = (size_t)MIN((uint64_t)LIBRARY_COPY_LEN_MAX, file->file.size - file->offset);
+    *ret_n = (size_t)MIN((uint64_t)LIBRARY_SERVICE_LEN_MAX, file->file.size - file->offset);
     if (*ret_n == 0) {
         return 0;
     }
-    r = library_copy_read(file->service->libraries, &file->user_id, file->at, file->offset,
-                          file->piece, *ret_n);
-    if (r == LIBRARY_COPY_E_UNREADABLE && file->offset > 0) {
+    r = library_service_read(file->service->libraries, &file->user_id, file->at, file->offset,
+                             file->piece, *ret_n);
+    if (r == LIBRARY_SERVICE_E_UNREADABLE && file->offset > 0) {
         note_unreadable(file, file->offset);
         memset(file->piece, 0, *ret_n);
         return 0;
@@ -137,9 +137,9 @@ static int begin_next(ExportFile *file) {
     arena_free(file->arena);
     file->arena = arena_new();
     file->offset = 0;
-    r = library_copy_next(file->service->libraries, &file->user_id, file->at, file->arena,
-                          &file->file);
-    if (r == LIBRARY_COPY_E_END) {
+    r = library_service_next(file->service->libraries, &file->user_id, file->at, file->arena,
+                             &file->file);
+    if (r == LIBRARY_SERVICE_E_END) {
         return add_unreadable(file);
     }
     if (r < 0) {
@@ -151,7 +151,7 @@ static int begin_next(ExportFile *file) {
         return add_text(file, name, file->file.text);
     }
     r = read_piece(file, &n);
-    if (r == LIBRARY_COPY_E_UNREADABLE) {
+    if (r == LIBRARY_SERVICE_E_UNREADABLE) {
         note_unreadable(file, 0);
         file->offset = file->file.size;
         return 0;
@@ -204,7 +204,7 @@ int export_file_open(UserService *service, const Uuid *user_id, int fd, Arena *a
     *file = (ExportFile){.service = service,
                          .user_id = *user_id,
                          .archive = zip_writer_new(&(ZipOptions){0}),
-                         .piece = malloc(LIBRARY_COPY_LEN_MAX),
+                         .piece = malloc(LIBRARY_SERVICE_LEN_MAX),
                          .account = archive_read_new(),
                          .fd = fd,
                          .at_end = service->libraries == NULL,

@@ -3,80 +3,47 @@
 
 #include "base/error.h"
 
-#define TABLE(name)                                                                                \
-    {                                                                                              \
-        name, {                                                                                    \
-            "erase_" name, "DELETE FROM " name " WHERE user_id = ?", 1, 0                          \
-        }                                                                                          \
-    }
-
-const PrivacyTable privacy_tables[] = {
-    TABLE("user_account"),
-    TABLE("user_email"),
-    TABLE("user_mail_token"),
-    TABLE("user_session"),
-    TABLE("user_recovery_code"),
-    TABLE("user_api_key"),
-    TABLE("user_credit"),
-    TABLE("user_reservation"),
-    TABLE("user_audit"),
-    TABLE("user_audit_anchor"),
-    TABLE("user_grant"),
-    TABLE("user_client_consent"),
-    TABLE("user_passkey"),
-    TABLE("user_passkey_challenge"),
-    TABLE("user_identity_owner"),
-    TABLE("user_identity"),
-    TABLE("user_device_request"),
-    TABLE("user_erasure"),
-    TABLE("user_export"),
-    TABLE("user_export_part"),
-    TABLE("user_consent"),
-    TABLE("user_avatar"),
-    /* Nobody's own: jobs of all services. One under way ends with nothing to settle. */
-    TABLE("queue_job"),
-    TABLE("queue_payload"),
-    TABLE("queue_outbox"),
-    TABLE("sync_object"),
-    TABLE("sync_mutation"),
-    TABLE("sync_content"),
-    TABLE("sync_blob"),
-    TABLE("sync_upload"),
-    TABLE("sync_usage"),
-    TABLE("sync_photo"),
-    TABLE("sync_term"),
-    TABLE("sync_edit"),
-    TABLE("sync_share"),
-    TABLE("sync_library"),
-    TABLE("sync_device"),
-    TABLE("event"),
-    TABLE("event_head"),
-    TABLE("event_outbox"),
-    TABLE("event_relayed"),
+static const ErasedTable tables[] = {
+    ERASED_TABLE("user_account"),
+    ERASED_TABLE("user_email"),
+    ERASED_TABLE("user_mail_token"),
+    ERASED_TABLE("user_session"),
+    ERASED_TABLE("user_recovery_code"),
+    ERASED_TABLE("user_api_key"),
+    ERASED_TABLE("user_credit"),
+    ERASED_TABLE("user_reservation"),
+    ERASED_TABLE("user_audit"),
+    ERASED_TABLE("user_audit_anchor"),
+    ERASED_TABLE("user_grant"),
+    ERASED_TABLE("user_client_consent"),
+    ERASED_TABLE("user_passkey"),
+    ERASED_TABLE("user_passkey_challenge"),
+    ERASED_TABLE("user_identity_owner"),
+    ERASED_TABLE("user_identity"),
+    ERASED_TABLE("user_device_request"),
+    ERASED_TABLE("user_erasure"),
+    ERASED_TABLE("user_export"),
+    ERASED_TABLE("user_export_part"),
+    ERASED_TABLE("user_consent"),
+    ERASED_TABLE("user_avatar"),
     /* Without it nothing of the others can be read: the last. */
-    TABLE("user_key"),
+    ERASED_TABLE("user_key"),
 };
-const size_t privacy_tables_len = ARRAY_LEN(privacy_tables);
-_Static_assert(ARRAY_LEN(privacy_tables) <= PRIVACY_TABLES_MAX, "counts have room");
 
 int privacy_tables_check(Db *db, const char **reterr_name) {
-    for (size_t i = 0; i < privacy_tables_len; i++) {
-        int r = db_check(db, &privacy_tables[i].erase, 1, reterr_name);
-        if (r < 0) {
-            return err_trace(r);
-        }
-    }
-    return 0;
+    return erased_tables_check(db, tables, ARRAY_LEN(tables), reterr_name);
 }
 
-int privacy_tables_erase(DbTx *tx, const Uuid *user_id, uint64_t ret_n_rows[PRIVACY_TABLES_MAX]) {
-    const DbValue id = DB_BLOB(uuid_str(user_id));
+int privacy_tables_erase(DbTx *tx, const Uuid *user_id, json_t *rows) {
+    uint64_t n;
+    bool more;
+    int r = 0;
 
-    for (size_t i = 0; i < privacy_tables_len; i++) {
-        int r = db_exec(tx, &privacy_tables[i].erase, &id, &ret_n_rows[i]);
-        if (r != 0) {
-            return err_trace(r < 0 ? r : -EIO);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(tables); i++) {
+        r = erased_table_erase(tx, &tables[i], user_id, &n, &more);
+        if (r == 0) {
+            erased_rows_add(rows, tables[i].name, n);
         }
     }
-    return 0;
+    return err_trace(r);
 }

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
-/* core/contracts/library_copy.h for the user service in another process. */
+#include "services/sync/library_service.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "services/sync/copy/copy_files.h"
+#include "services/sync/erase.h"
+
+void sync_library_service_init(SyncService *service) {
+    static const LibraryServiceImpl impl = {
+        .next = copy_files_next, .read = copy_files_read, .erase = library_erase};
+
+    service->libraries = (SyncLibraryService){{&impl}, service};
+}
 
 static bool is_the_user_service(SyncService *service, HttpRequest *request) {
     static const Str bearer = {"Bearer ", 7};
@@ -26,7 +33,7 @@ static void fail(HttpRequest *request, unsigned status, const char *code, const 
 
 /* Answers itself when it is not to be done. */
 static bool read_question(SyncService *service, HttpRequest *request,
-                          LibraryCopyQuestion *ret_question, Uuid *ret_user_id) {
+                          LibraryServiceQuestion *ret_question, Uuid *ret_user_id) {
     Str body = http_request_body(request);
     _cleanup_(json_decrefp) json_t *json = NULL;
     const char *where;
@@ -36,9 +43,9 @@ static bool read_question(SyncService *service, HttpRequest *request,
         return false;
     }
     json = json_loadb(body.ptr ? body.ptr : "", body.len, JSON_REJECT_DUPLICATES, NULL);
-    *ret_question = (LibraryCopyQuestion){0};
+    *ret_question = (LibraryServiceQuestion){.at = ""};
     if (!json ||
-        json_read(json, library_copy_question_fields, http_request_arena(request), ret_question,
+        json_read(json, library_service_question_fields, http_request_arena(request), ret_question,
                   &where) < 0 ||
         uuid_parse(str_from(ret_question->user_id), ret_user_id) < 0) {
         fail(request, 400, "invalid_field", "Not such a question");
@@ -52,7 +59,7 @@ static bool is_done(HttpRequest *request, int r) {
     if (r == -EINVAL) {
         fail(request, 400, "invalid_field", "Not such a question");
     } else if (r < 0) {
-        log_error("a library is not copied", LOG_STR("error", strerrordesc_np(-r)));
+        log_error("a library is not copied or erased", LOG_STR("error", strerrordesc_np(-r)));
         fail(request, 503, "unavailable", "Not at the moment");
     } else if (r > 0) {
         http_respond(request, &(HttpResponse){.status = 204});
@@ -60,32 +67,32 @@ static bool is_done(HttpRequest *request, int r) {
     return r == 0;
 }
 
-void copy_next_handle(HttpRequest *request, void *context) {
+void library_service_next_handle(HttpRequest *request, void *context) {
     SyncService *service = context;
-    LibraryCopyQuestion question;
+    LibraryServiceQuestion question;
     LibraryFile file;
     Uuid user_id;
 
     if (!read_question(service, request, &question, &user_id) ||
-        !is_done(request, library_copy_next(&service->copy.base, &user_id, question.at,
-                                            http_request_arena(request), &file))) {
+        !is_done(request, library_service_next(&service->libraries.base, &user_id, question.at,
+                                               http_request_arena(request), &file))) {
         return;
     }
-    const LibraryCopyAnswer answer = {.at = file.at,
-                                      .name = file.name,
-                                      .text = file.text.ptr,
-                                      .at_s = file.at_s,
-                                      .size = file.size};
-    _cleanup_(json_decrefp) json_t *json = json_write(library_copy_answer_fields, &answer);
+    const LibraryServiceAnswer answer = {.at = file.at,
+                                         .name = file.name,
+                                         .text = file.text.ptr,
+                                         .at_s = file.at_s,
+                                         .size = file.size};
+    _cleanup_(json_decrefp) json_t *json = json_write(library_service_answer_fields, &answer);
     _cleanup_(freep) char *text = json_dumps(json, JSON_COMPACT);
     http_respond(
         request,
         &(HttpResponse){.status = 200, .content_type = "application/json", .body = str_from(text)});
 }
 
-void copy_read_handle(HttpRequest *request, void *context) {
+void library_service_read_handle(HttpRequest *request, void *context) {
     SyncService *service = context;
-    LibraryCopyQuestion question;
+    LibraryServiceQuestion question;
     Uuid user_id;
 
     if (!read_question(service, request, &question, &user_id)) {
@@ -95,10 +102,35 @@ void copy_read_handle(HttpRequest *request, void *context) {
     if (!bytes) {
         abort();
     }
-    if (is_done(request, library_copy_read(&service->copy.base, &user_id, question.at,
-                                           question.offset, bytes, (size_t)question.len))) {
+    if (is_done(request, library_service_read(&service->libraries.base, &user_id, question.at,
+                                              question.offset, bytes, (size_t)question.len))) {
         http_respond(request, &(HttpResponse){.status = 200,
                                               .content_type = "application/octet-stream",
                                               .body = {bytes, (size_t)question.len}});
     }
+}
+
+void library_service_erase_handle(HttpRequest *request, void *context) {
+    SyncService *service = context;
+    _cleanup_(json_decrefp) json_t *json = NULL;
+    _cleanup_(freep) char *text = NULL;
+    LibraryServiceQuestion question;
+    json_t *rows;
+    Uuid user_id;
+    int r;
+
+    if (!read_question(service, request, &question, &user_id)) {
+        return;
+    }
+    rows = json_object();
+    json = json_pack("{s:o}", "rows", rows);
+    r = library_service_erase(&service->libraries.base, &user_id, rows);
+    if (!is_done(request, r == LIBRARY_SERVICE_E_MORE ? 0 : r)) {
+        return;
+    }
+    json_object_set_new(json, "more", json_boolean(r == LIBRARY_SERVICE_E_MORE));
+    text = json_dumps(json, JSON_COMPACT);
+    http_respond(
+        request,
+        &(HttpResponse){.status = 200, .content_type = "application/json", .body = str_from(text)});
 }
