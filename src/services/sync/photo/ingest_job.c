@@ -13,6 +13,7 @@
 #define ATTEMPTS_MAX 4
 
 #define NO_PICTURE_DETAIL  "No pictures are made of files of this kind; the original is kept."
+#define NO_PREVIEW_DETAIL  "There is no picture in this raw file to be shown; the original is kept."
 #define TOO_LARGE_DETAIL   "The file is too large to be looked into; it is kept."
 #define BROKEN_FILM_DETAIL "The film is broken or ends too early."
 #define GIVEN_UP_DETAIL                                                                            \
@@ -107,7 +108,7 @@ static int store(Job *job, const RenderFile *file, StoredBlob *ret_blob) {
 static IngestEnd note(Job *job, const Rendering *rendering) {
     bool film = job->kind == PHOTO_KIND_VIDEO;
 
-    job->lesson = (Lesson){.rendering = rendering, .reason = film ? NULL : NO_PICTURE_DETAIL};
+    job->lesson = (Lesson){.rendering = rendering, .reason = film ? NULL : NO_PREVIEW_DETAIL};
     return tell(job, film ? INGEST_END_READY : INGEST_END_UNREADABLE, job->lesson.reason);
 }
 
@@ -167,6 +168,33 @@ static void go_on(void *userdata) {
     (void)queue_extend(job->service->options.queue, job->lease, INGEST_VISIBILITY_MS);
 }
 
+/*
+ * The JPEG in a raw file, which is what its camera made of it; all that is known of it is the raw
+ * file's. So nothing says where metadata lies, and links show the mezzanine.
+ */
+static IngestEnd render_preview(Job *job, int fd, const Rendering *raw) {
+    _cleanup_(rendering_done) Rendering rendering = RENDERING_NONE;
+    RenderSource preview = {fd, raw->raw.preview_offset, raw->raw.preview_len};
+    int r = renders_run(job->renders, RENDER_INGEST, &preview, raw->photo.orientation, go_on, job,
+                        &rendering);
+
+    if (r < 0) {
+        return later(job->arena, "the renderer takes no jobs", r);
+    }
+    switch (rendering.status) {
+    case RENDER_OK:
+        rendering.photo = raw->photo;
+        rendering.raw = raw->raw;
+        return keep(job, &rendering);
+    case RENDER_UNSUPPORTED:
+    case RENDER_UNREADABLE:
+    case RENDER_TOO_LARGE:
+        return note(job, raw);
+    default:
+        return judge(job, &rendering);
+    }
+}
+
 /* The whole picture; of films and raw files what they say of themselves. */
 static IngestEnd render(Job *job, int fd, uint64_t len) {
     _cleanup_(rendering_done) Rendering rendering = RENDERING_NONE;
@@ -174,8 +202,13 @@ static IngestEnd render(Job *job, int fd, uint64_t len) {
     int r;
 
     go_on(job);
-    r = renders_run(job->renders, op, fd, len, go_on, job, &rendering);
-    return r < 0 ? later(job->arena, "the renderer takes no jobs", r) : judge(job, &rendering);
+    r = renders_run(job->renders, op, &(RenderSource){fd, 0, len}, 0, go_on, job, &rendering);
+    if (r < 0) {
+        return later(job->arena, "the renderer takes no jobs", r);
+    }
+    return rendering.status == RENDER_OK && rendering.raw.preview_len > 0
+               ? render_preview(job, fd, &rendering)
+               : judge(job, &rendering);
 }
 
 static IngestEnd look_into(Job *job) {

@@ -121,6 +121,7 @@ static void set_rendering(json_t *state, const Rendering *rendering, bool keep_p
 
     set_size(state, rendering->info.width, rendering->info.height);
     set_size(state, rendering->film.width, rendering->film.height);
+    set_size(state, rendering->raw.width, rendering->raw.height);
     set_number(state, "duration", (double)rendering->film.duration_ms / 1000);
     set_info(state, &rendering->photo, keep_place);
     set_text(state, "metadata", rendering->photo.blanks);
