@@ -474,7 +474,7 @@ def test_nothing_is_left_of_whoever_is_erased(hasty, corp):
              # Nothing of an account is a job yet.
              "queue_job", "queue_payload", "queue_outbox",
              "event", "event_head", "event_outbox", "event_relayed", "sync_object", "sync_mutation",
-             "sync_content", "sync_blob", "sync_upload", "sync_usage", "sync_photo", "sync_term",
+             "sync_content", "sync_blob", "sync_upload", "sync_usage", "sync_photo", "sync_ingest", "sync_term",
              "sync_edit", "sync_share", "sync_library", "sync_device"}
     if hasty.backend == "split":
         empty.add("user_avatar")

@@ -8,6 +8,7 @@
 #include "services/sync/photo/ingest.h"
 #include "services/sync/photo/photo_learn.h"
 #include "services/sync/photo/photo_state.h"
+#include "services/sync/photo/reingest.h"
 
 /* From that attempt on, what the store does not give is taken to be lost. */
 #define ATTEMPTS_MAX 4
@@ -29,6 +30,7 @@ typedef struct Job {
     Library library;
     Uuid photo_id;
     PhotoKind kind;
+    bool again, shown; /* it is not new; it has renditions, which stay */
     StoredBlob original, mezzanine, thumbnail;
     bool settled; /* there is nothing to do */
     Lesson lesson;
@@ -54,7 +56,8 @@ static int find(DbTx *tx, void *userdata) {
     int r = object_get(tx, &job->library, OBJECT_PHOTO, &job->photo_id, &photo);
 
     status = r == 0 ? json_string_value(json_object_get(photo.state, "status")) : NULL;
-    job->settled = r > 0 || (r == 0 && (!status || strcmp(status, "processing") != 0));
+    job->settled =
+        r > 0 || (r == 0 && (!status || (strcmp(status, "processing") == 0) == job->again));
     if (r != 0 || job->settled) {
         return r < 0 ? err_trace(r) : 0;
     }
@@ -62,6 +65,7 @@ static int find(DbTx *tx, void *userdata) {
         return err_trace(-EBADMSG);
     }
     job->kind = photo_kind(photo.state);
+    job->shown = json_object_get(photo.state, "renditions") != NULL;
     r = blob_store_get(tx, &job->key, &blob_id, job->arena, &job->original);
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EBADMSG);
 }
@@ -84,7 +88,11 @@ static IngestEnd tell(Job *job, IngestEndKind kind, const char *why) {
     return (IngestEnd){job->settled ? INGEST_END_NOTHING : kind, why, 0};
 }
 
+/* Nothing was learned of it: one that is not new stays as it is. */
 static IngestEnd unreadable(Job *job, IngestEndKind kind, const char *reason) {
+    if (job->again) {
+        return (IngestEnd){kind, reason, 0};
+    }
     job->lesson = (Lesson){.reason = reason};
     return tell(job, kind, reason);
 }
@@ -108,7 +116,8 @@ static int store(Job *job, const RenderFile *file, StoredBlob *ret_blob) {
 static IngestEnd note(Job *job, const Rendering *rendering) {
     bool film = job->kind == PHOTO_KIND_VIDEO;
 
-    job->lesson = (Lesson){.rendering = rendering, .reason = film ? NULL : NO_PREVIEW_DETAIL};
+    job->lesson = (Lesson){
+        .again = job->again, .rendering = rendering, .reason = film ? NULL : NO_PREVIEW_DETAIL};
     return tell(job, film ? INGEST_END_READY : INGEST_END_UNREADABLE, job->lesson.reason);
 }
 
@@ -116,16 +125,23 @@ static IngestEnd note(Job *job, const Rendering *rendering) {
 static IngestEnd keep(Job *job, const Rendering *rendering) {
     Blobs *blobs = job->service->options.blobs;
     IngestEnd end;
-    int r = store(job, &rendering->mezzanine, &job->mezzanine);
+    int r;
 
+    if (job->shown) {
+        job->lesson = (Lesson){.again = true, .rendering = rendering};
+        return tell(job, INGEST_END_READY, NULL);
+    }
+    r = store(job, &rendering->mezzanine, &job->mezzanine);
     if (r == 0) {
         r = store(job, &rendering->thumbnail, &job->thumbnail);
     }
     if (r < 0) {
         end = later(job->arena, "the renditions cannot be stored", r);
     } else {
-        job->lesson = (Lesson){
-            .rendering = rendering, .mezzanine = &job->mezzanine, .thumbnail = &job->thumbnail};
+        job->lesson = (Lesson){.again = job->again,
+                               .rendering = rendering,
+                               .mezzanine = &job->mezzanine,
+                               .thumbnail = &job->thumbnail};
         end = tell(job, INGEST_END_READY, NULL);
     }
     /* After a lost COMMIT nobody knows whether they are named: they stay. */
@@ -240,6 +256,7 @@ void ingest_job(SyncService *service, Renders *renders, const QueueLease *lease,
         Job job = {.service = service, .renders = renders, .lease = lease, .arena = arena};
     int r = uuid_from_str(lease->job.payload, &job.photo_id);
 
+    job.again = strcmp(lease->job.kind, PHOTO_JOB_REINGEST) == 0;
     *ret_end = (IngestEnd){INGEST_END_NOTHING, NULL, 0};
     if (r < 0) {
         *ret_end = (IngestEnd){INGEST_END_POISON, "the job names no photo", 0};

@@ -13,12 +13,15 @@
 #include "services/sync/photo/render.h"
 
 enum {
-    PHOTO_LEARN_E_SETTLED = 1, /* it is no more, or not "processing" any more: nothing is done */
+    PHOTO_LEARN_E_SETTLED = 1, /* it is no more, or not "processing" any more (of one that is not
+                                  new: it is, or there is nothing new): nothing is done */
 };
 
 /* What was learned of a file: a rendering that is RENDER_OK, and of a picture its stored files; or
  * why it is unreadable; of a raw file both. */
 typedef struct Lesson {
+    bool again; /* of a photo that is not new: what is known of it stays, as do its files, and what
+                   was not known is added */
     const Rendering *rendering;              /* NULL: nothing */
     const StoredBlob *mezzanine, *thumbnail; /* NULL: no picture is made of it */
     const char *reason;                      /* NULL: it is readable */

@@ -44,6 +44,7 @@ const PrivacyTable privacy_tables[] = {
     TABLE("sync_upload"),
     TABLE("sync_usage"),
     TABLE("sync_photo"),
+    TABLE("sync_ingest"),
     TABLE("sync_term"),
     TABLE("sync_edit"),
     TABLE("sync_share"),
