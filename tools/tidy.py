@@ -24,7 +24,6 @@ ARROWS = {
 # A library header and the only folders that may include it.
 ONLY_IN = {
     "vips/": ["imaging"],
-    "libexif/": ["imaging"],
     "openvino/": ["inference"],
     "microhttpd.h": ["base"],
     "gnutls/": ["base"],

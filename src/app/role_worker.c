@@ -189,7 +189,7 @@ static int handle_ingest(const ChildPacket *packet) {
 static int handle_metadata(const ChildPacket *packet) {
     const ChildMessage *job = &packet->message;
     _cleanup_(map_done) Map input = MAP_INIT;
-    ChildMessage answer = {.op = CHILD_DESCRIBED, .id = job->id};
+    Metadata metadata;
     const char *detail = NULL;
     int r;
 
@@ -198,9 +198,15 @@ static int handle_metadata(const ChildPacket *packet) {
     }
     r = map_range(packet->packet.fds[0], job->input_offset, job->input_len, &input);
     if (r == 0) {
-        r = metadata_read((Str){input.data, input.len}, &answer.film, &answer.photo, &detail);
+        r = metadata_read((Str){input.data, input.len}, &metadata, &detail);
     }
-    return r != 0 ? refuse_render(job->id, r, detail) : child_send(&answer, NULL, 0);
+    return r != 0 ? refuse_render(job->id, r, detail)
+                  : child_send(&(ChildMessage){.op = CHILD_DESCRIBED,
+                                               .id = job->id,
+                                               .photo = metadata.photo,
+                                               .film = metadata.film,
+                                               .raw = metadata.raw},
+                               NULL, 0);
 }
 
 static int handle_probe(const ChildPacket *packet) {

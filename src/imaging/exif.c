@@ -1,88 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "imaging/exif.h"
 
-#include <libexif/exif-data.h>
-#include <math.h>
+/* Tags (CIPA DC-008, 4.6), by directory. */
+enum {
+    MAKE = 0x010f,
+    MODEL = 0x0110,
+    DETAILS = 0x8769, /* where EXIF's own directory is */
+    PLACE = 0x8825,   /* and that of GPS */
+};
+enum {
+    EXPOSURE_TIME = 0x829a,
+    F_NUMBER = 0x829d,
+    ISO_SPEED = 0x8827,
+    TAKEN = 0x9003,
+    DIGITISED = 0x9004,
+    TAKEN_OFFSET = 0x9011,
+    DIGITISED_OFFSET = 0x9012,
+    FOCAL_LENGTH = 0x920a,
+    MAKER_NOTE = 0x927c,
+    TAKEN_FRACTION = 0x9291,
+    DIGITISED_FRACTION = 0x9292,
+    LENS_MODEL = 0xa434,
+};
+enum {
+    LATITUDE_REF = 1,
+    LATITUDE,
+    LONGITUDE_REF,
+    LONGITUDE,
+    ALTITUDE_REF,
+    ALTITUDE,
+};
 
-#define BLOCK_MAX      65533U /* of an APP1 segment of JPEG, which is what libexif reads at most */
 #define CONTENT_ID_TAG 0x0011
 
-static const char prefix[] = {'E', 'x', 'i', 'f', 0, 0};
+static Str find_text(const TiffDirectory *in, unsigned tag) {
+    TiffEntry entry;
 
-static void exif_data_unrefp(ExifData **data) {
-    if (*data) {
-        exif_data_unref(*data);
-    }
+    return tiff_find(in, tag, &entry) ? tiff_text(&entry) : (Str){0};
 }
 
-static const ExifEntry *find(ExifData *data, ExifIfd ifd, int tag) {
-    const ExifEntry *entry = exif_content_get_entry(data->ifd[ifd], (ExifTag)tag);
+/* The fraction at `index` of the entry with this tag. */
+static bool find_fraction(const TiffDirectory *in, unsigned tag, uint32_t index,
+                          double *ret_value) {
+    TiffEntry entry;
 
-    return entry && entry->data ? entry : NULL;
+    return tiff_find(in, tag, &entry) && tiff_fraction(&entry, index, ret_value);
 }
 
-/* The bytes of a text up to the first NUL; none when it is not one. */
-static Str entry_text(const ExifEntry *entry) {
-    Str text = {0};
-
-    if (entry && entry->format == EXIF_FORMAT_ASCII) {
-        text = (Str){(const char *)entry->data, entry->size};
-        text.len = strnlen(text.ptr, text.len);
-    }
-    return text;
-}
-
-static void read_text(ExifData *data, ExifIfd ifd, int tag, char *to, size_t size) {
+static void read_text(const TiffDirectory *in, unsigned tag, char *to, size_t size) {
     char text[PHOTO_TEXT_MAX + 1];
 
-    if (photo_text_set(text, sizeof(text), entry_text(find(data, ifd, tag))) &&
-        strlen(text) < size) {
+    if (photo_text_set(text, sizeof(text), find_text(in, tag)) && strlen(text) < size) {
         memcpy(to, text, strlen(text) + 1);
     }
 }
 
-/* The number at `index` of an entry of fractions; false when there is none or it is not finite. */
-static bool entry_fraction(ExifData *data, const ExifEntry *entry, unsigned index,
-                           double *ret_value) {
-    ExifByteOrder order = exif_data_get_byte_order(data);
-    size_t at = (size_t)8 * index;
-
-    if (!entry || index >= entry->components || entry->size < at + 8) {
-        return false;
-    }
-    if (entry->format == EXIF_FORMAT_RATIONAL) {
-        ExifRational fraction = exif_get_rational(entry->data + at, order);
-        *ret_value = (double)fraction.numerator / fraction.denominator;
-        return fraction.denominator != 0;
-    }
-    if (entry->format == EXIF_FORMAT_SRATIONAL) {
-        ExifSRational fraction = exif_get_srational(entry->data + at, order);
-        *ret_value = (double)fraction.numerator / fraction.denominator;
-        return fraction.denominator != 0;
-    }
-    return false;
-}
-
 /* A fraction above 0. */
-static void read_positive(ExifData *data, int tag, double max, double *value) {
+static void read_positive(const TiffDirectory *in, unsigned tag, double max, double *value) {
     double found;
 
-    if (entry_fraction(data, find(data, EXIF_IFD_EXIF, tag), 0, &found) && found > 0 &&
-        found <= max) {
+    if (find_fraction(in, tag, 0, &found) && found > 0 && found <= max) {
         *value = found;
     }
 }
 
-static void read_iso(ExifData *data, PhotoInfo *info) {
-    const ExifEntry *entry = find(data, EXIF_IFD_EXIF, EXIF_TAG_ISO_SPEED_RATINGS);
-    ExifByteOrder order = exif_data_get_byte_order(data);
-    uint32_t iso = 0;
+static void read_iso(const TiffDirectory *in, PhotoInfo *info) {
+    uint32_t iso = tiff_find_number(in, ISO_SPEED);
 
-    if (entry && entry->format == EXIF_FORMAT_SHORT && entry->size >= 2) {
-        iso = exif_get_short(entry->data, order);
-    } else if (entry && entry->format == EXIF_FORMAT_LONG && entry->size >= 4) {
-        iso = exif_get_long(entry->data, order);
-    }
     if (iso > 0 && iso <= 100000000) {
         info->iso = iso;
     }
@@ -105,9 +89,9 @@ static bool read_fraction(Str text, char *to) {
 }
 
 /* "2026:05:17 14:03:09"; some software writes other marks between the numbers. */
-static bool read_time(ExifData *data, int time_tag, int fraction_tag, int offset_tag,
-                      PhotoInfo *info) {
-    Str text = str_trim(entry_text(find(data, EXIF_IFD_EXIF, time_tag)));
+static bool read_time(const TiffDirectory *in, unsigned time_tag, unsigned fraction_tag,
+                      unsigned offset_tag, PhotoInfo *info) {
+    Str text = str_trim(find_text(in, time_tag));
     char taken[PHOTO_TAKEN_MAX + 1] = {0};
 
     if (text.len != 19 || !strchr(":-/", text.ptr[4]) || !strchr(":-/", text.ptr[7]) ||
@@ -120,35 +104,33 @@ static bool read_time(ExifData *data, int time_tag, int fraction_tag, int offset
     if (!photo_taken_valid(taken)) {
         return false;
     }
-    if (read_fraction(entry_text(find(data, EXIF_IFD_EXIF, fraction_tag)), taken + 20)) {
+    if (read_fraction(find_text(in, fraction_tag), taken + 20)) {
         taken[19] = '.';
     } else {
         taken[19] = '\0';
     }
     memcpy(info->taken, taken, sizeof(taken));
-    info->has_taken_offset = photo_offset_read(entry_text(find(data, EXIF_IFD_EXIF, offset_tag)),
-                                               &info->taken_offset_min);
+    info->has_taken_offset = photo_offset_read(find_text(in, offset_tag), &info->taken_offset_min);
     if (!info->has_taken_offset) {
         info->taken_offset_min = 0;
     }
     return true;
 }
 
-static bool read_degrees(ExifData *data, int tag, int ref_tag, const char *refs, double max,
-                         double *ret_degrees) {
-    const ExifEntry *entry = find(data, EXIF_IFD_GPS, tag);
-    Str ref = str_trim(entry_text(find(data, EXIF_IFD_GPS, ref_tag)));
+static bool read_degrees(const TiffDirectory *in, unsigned tag, unsigned ref_tag, const char *refs,
+                         double max, double *ret_degrees) {
+    Str ref = str_trim(find_text(in, ref_tag));
     double degrees, minutes = 0, seconds = 0;
 
     if (ref.len != 1 || (ref.ptr[0] != refs[0] && ref.ptr[0] != refs[1]) ||
-        !entry_fraction(data, entry, 0, &degrees)) {
+        !find_fraction(in, tag, 0, &degrees)) {
         return false;
     }
     /* Minutes and seconds may be left out, or be 0/0 when minutes have a fraction. */
-    if (!entry_fraction(data, entry, 1, &minutes)) {
+    if (!find_fraction(in, tag, 1, &minutes)) {
         minutes = 0;
     }
-    if (!entry_fraction(data, entry, 2, &seconds)) {
+    if (!find_fraction(in, tag, 2, &seconds)) {
         seconds = 0;
     }
     if (degrees < 0 || minutes < 0 || minutes >= 60 || seconds < 0 || seconds >= 60) {
@@ -159,24 +141,21 @@ static bool read_degrees(ExifData *data, int tag, int ref_tag, const char *refs,
     return degrees <= max;
 }
 
-static void read_place(ExifData *data, PhotoInfo *info) {
-    const ExifEntry *below = find(data, EXIF_IFD_GPS, EXIF_TAG_GPS_ALTITUDE_REF);
+static void read_place(const TiffDirectory *in, PhotoInfo *info) {
     double latitude, longitude, altitude;
 
-    if (!read_degrees(data, EXIF_TAG_GPS_LATITUDE, EXIF_TAG_GPS_LATITUDE_REF, "NS", 90,
-                      &latitude) ||
-        !read_degrees(data, EXIF_TAG_GPS_LONGITUDE, EXIF_TAG_GPS_LONGITUDE_REF, "EW", 180,
-                      &longitude) ||
+    if (!read_degrees(in, LATITUDE, LATITUDE_REF, "NS", 90, &latitude) ||
+        !read_degrees(in, LONGITUDE, LONGITUDE_REF, "EW", 180, &longitude) ||
         (latitude == 0 && longitude == 0)) {
         return;
     }
     info->has_place = true;
     info->latitude = latitude;
     info->longitude = longitude;
-    if (!entry_fraction(data, find(data, EXIF_IFD_GPS, EXIF_TAG_GPS_ALTITUDE), 0, &altitude)) {
+    if (!find_fraction(in, ALTITUDE, 0, &altitude)) {
         return;
     }
-    if (below && below->size >= 1 && below->data[0] == 1) {
+    if (tiff_find_number(in, ALTITUDE_REF) == 1) {
         altitude = -altitude;
     }
     if (altitude >= -12000 && altitude <= 100000) {
@@ -187,79 +166,49 @@ static void read_place(ExifData *data, PhotoInfo *info) {
 
 /*
  * The notes of Apple's cameras: 14 bytes of head, of which the last two say the order of bytes, and
- * a directory whose offsets count from the head (as ExifTool has found out). libexif knows the tag,
- * but gives no text of it.
+ * a directory whose offsets count from the head (as ExifTool has found out).
  */
-static Str find_apple_text(Str notes, unsigned tag) {
-    const unsigned char *b = (const unsigned char *)notes.ptr;
-    ExifByteOrder order;
-    unsigned n;
+static void read_content_id(const TiffDirectory *in, PhotoInfo *info) {
+    TiffEntry notes;
 
-    if (notes.len < 16 || memcmp(b, "Apple iOS", 10) != 0) {
-        return (Str){0};
-    }
-    order = b[12] == 'M' ? EXIF_BYTE_ORDER_MOTOROLA : EXIF_BYTE_ORDER_INTEL;
-    n = exif_get_short(b + 14, order);
-    for (size_t at = 16; n > 0 && at + 12 <= notes.len; n--, at += 12) {
-        uint32_t len = exif_get_long(b + at + 4, order), from = exif_get_long(b + at + 8, order);
-        if (exif_get_short(b + at, order) == tag &&
-            exif_get_short(b + at + 2, order) == EXIF_FORMAT_ASCII && from <= notes.len &&
-            len <= notes.len - from) {
-            return (Str){notes.ptr + from, strnlen(notes.ptr + from, len)};
-        }
-    }
-    return (Str){0};
-}
-
-static void read_content_id(ExifData *data, PhotoInfo *info) {
-    const ExifEntry *notes = find(data, EXIF_IFD_EXIF, EXIF_TAG_MAKER_NOTE);
-
-    if (notes) {
-        (void)photo_content_id_set(
-            info->content_id,
-            find_apple_text((Str){(const char *)notes->data, notes->size}, CONTENT_ID_TAG));
+    if (tiff_find(in, MAKER_NOTE, &notes) && notes.value.len >= 16 &&
+        memcmp(notes.value.ptr, "Apple iOS", 10) == 0) {
+        TiffDirectory own = {notes.value, notes.value.ptr[12] == 'M', 14};
+        (void)photo_content_id_set(info->content_id, find_text(&own, CONTENT_ID_TAG));
     }
 }
 
-/* libexif wants the prefix that JPEG has. */
-static ExifData *load(Str block) {
-    ExifData *data = exif_data_new();
-    Buf copy = BUF_INIT;
+void exif_read_parts(const ExifParts *parts, PhotoInfo *info) {
+    const TiffDirectory *details = &parts->details;
 
-    if (!data) {
-        return NULL;
+    if (!read_time(details, TAKEN, TAKEN_FRACTION, TAKEN_OFFSET, info)) {
+        read_time(details, DIGITISED, DIGITISED_FRACTION, DIGITISED_OFFSET, info);
     }
-    /* It would make up what the standard demands and the file lacks, today's date for one. */
-    exif_data_unset_option(data, EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);
-    if (!str_starts_with(block, (Str){prefix, sizeof(prefix)})) {
-        buf_add(&copy, prefix, sizeof(prefix));
-        buf_add(&copy, block.ptr, MIN(block.len, BLOCK_MAX - sizeof(prefix)));
-        block = buf_str(&copy);
-    }
-    exif_data_load_data(data, (const unsigned char *)block.ptr,
-                        (unsigned)MIN(block.len, (size_t)BLOCK_MAX));
-    buf_done(&copy);
-    return data;
+    read_text(&parts->main, MAKE, info->make, sizeof(info->make));
+    read_text(&parts->main, MODEL, info->model, sizeof(info->model));
+    read_text(details, LENS_MODEL, info->lens, sizeof(info->lens));
+    read_positive(details, EXPOSURE_TIME, 1e6, &info->exposure_s);
+    read_positive(details, F_NUMBER, 1e4, &info->f_number);
+    read_positive(details, FOCAL_LENGTH, 1e6, &info->focal_length_mm);
+    read_iso(details, info);
+    read_place(&parts->place, info);
+    read_content_id(details, info);
+}
+
+ExifParts exif_parts(const TiffDirectory *main) {
+    return (ExifParts){*main, tiff_directory(main, tiff_find_number(main, DETAILS)),
+                       tiff_directory(main, tiff_find_number(main, PLACE))};
 }
 
 void exif_read(Str block, PhotoInfo *info) {
-    _cleanup_(exif_data_unrefp) ExifData *data = block.len > 0 ? load(block) : NULL;
+    static const char prefix[] = {'E', 'x', 'i', 'f', 0, 0};
+    TiffDirectory main;
 
-    if (!data) {
-        return;
+    if (str_starts_with(block, (Str){prefix, sizeof(prefix)})) {
+        block = (Str){block.ptr + sizeof(prefix), block.len - sizeof(prefix)};
     }
-    if (!read_time(data, EXIF_TAG_DATE_TIME_ORIGINAL, EXIF_TAG_SUB_SEC_TIME_ORIGINAL,
-                   EXIF_TAG_OFFSET_TIME_ORIGINAL, info)) {
-        read_time(data, EXIF_TAG_DATE_TIME_DIGITIZED, EXIF_TAG_SUB_SEC_TIME_DIGITIZED,
-                  EXIF_TAG_OFFSET_TIME_DIGITIZED, info);
+    if (tiff_open(block, &main)) {
+        ExifParts parts = exif_parts(&main);
+        exif_read_parts(&parts, info);
     }
-    read_text(data, EXIF_IFD_0, EXIF_TAG_MAKE, info->make, sizeof(info->make));
-    read_text(data, EXIF_IFD_0, EXIF_TAG_MODEL, info->model, sizeof(info->model));
-    read_text(data, EXIF_IFD_EXIF, EXIF_TAG_LENS_MODEL, info->lens, sizeof(info->lens));
-    read_positive(data, EXIF_TAG_EXPOSURE_TIME, 1e6, &info->exposure_s);
-    read_positive(data, EXIF_TAG_FNUMBER, 1e4, &info->f_number);
-    read_positive(data, EXIF_TAG_FOCAL_LENGTH, 1e6, &info->focal_length_mm);
-    read_iso(data, info);
-    read_place(data, info);
-    read_content_id(data, info);
 }

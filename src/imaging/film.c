@@ -16,16 +16,6 @@ typedef struct Box {
     Str body;
 } Box;
 
-/* A number of `n` bytes, the highest first; the caller has checked that they are there. */
-static uint64_t number_at(Str bytes, size_t at, size_t n) {
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        value = value << 8 | (uint8_t)bytes.ptr[at + i];
-    }
-    return value;
-}
-
 static Str skip(Str bytes, size_t n) {
     return n > bytes.len ? (Str){0} : (Str){bytes.ptr + n, bytes.len - n};
 }
@@ -33,29 +23,15 @@ static Str skip(Str bytes, size_t n) {
 static bool next_box(Str *rest, Box *ret_box) {
     FilmBox box;
 
-    if (!film_box_read(*rest, rest->len, &box)) {
+    if (!film_box_next(rest, &box, &ret_box->body)) {
         return false;
     }
     memcpy(ret_box->type, box.type, sizeof(box.type));
-    ret_box->body = (Str){rest->ptr + box.head, (size_t)(box.size - box.head)};
-    *rest = skip(*rest, (size_t)box.size);
     return true;
 }
 
 static bool is(const Box *box, const char *type) {
     return memcmp(box->type, type, 4) == 0;
-}
-
-static bool find_box(Str in, const char *type, Str *ret_body) {
-    Box box;
-
-    while (next_box(&in, &box)) {
-        if (is(&box, type)) {
-            *ret_body = box.body;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* "2026-05-17T14:03:09+0200", with or without a colon, or "Z", or no zone. */
@@ -179,14 +155,14 @@ static void read_meta(Str meta, PhotoInfo *photo) {
     if (meta.len >= 8 && memcmp(meta.ptr + 4, "hdlr", 4) != 0) {
         meta = skip(meta, 4);
     }
-    if (!find_box(meta, "keys", &data) || !find_box(meta, "ilst", &list)) {
+    if (!film_box_find(meta, "keys", &data) || !film_box_find(meta, "ilst", &list)) {
         return;
     }
     n = read_keys(data, keys);
     for (size_t i = 0; i < KEYS_MAX && next_box(&list, &value); i++) {
-        uint64_t key = number_at((Str){value.type, 4}, 0, 4);
-        if (key >= 1 && key <= n && find_box(value.body, "data", &data) && data.len >= 8 &&
-            number_at(data, 0, 4) == DATA_TEXT) {
+        uint64_t key = film_box_number((Str){value.type, 4}, 0, 4);
+        if (key >= 1 && key <= n && film_box_find(value.body, "data", &data) && data.len >= 8 &&
+            film_box_number(data, 0, 4) == DATA_TEXT) {
             take_text(keys[key - 1], skip(data, 8), photo);
         }
     }
@@ -201,7 +177,7 @@ static void read_user_data(Str udta, PhotoInfo *photo) {
         if (is(&box, "meta")) {
             read_meta(box.body, photo);
         } else if (text.len >= 4) {
-            text = (Str){text.ptr + 4, MIN(text.len - 4, (size_t)number_at(text, 0, 2))};
+            text = (Str){text.ptr + 4, MIN(text.len - 4, (size_t)film_box_number(text, 0, 2))};
         }
         if (is(&box, "\xa9xyz") && !photo->has_place) {
             read_place(text, photo);
@@ -225,9 +201,9 @@ static bool read_head(Str mvhd, FilmInfo *film, uint64_t *ret_created) {
     if (mvhd.len < 4 + 3 * wide + 4) {
         return false;
     }
-    *ret_created = number_at(mvhd, 4, wide);
-    scale = number_at(mvhd, 4 + 2 * wide, 4);
-    duration = number_at(mvhd, 8 + 2 * wide, wide);
+    *ret_created = film_box_number(mvhd, 4, wide);
+    scale = film_box_number(mvhd, 4 + 2 * wide, 4);
+    duration = film_box_number(mvhd, 8 + 2 * wide, wide);
     if (scale > 0 && duration != (wide == 8 ? UINT64_MAX : ALL_ONES_32) &&
         duration / scale <= FILM_DURATION_MAX / 1000) {
         film->duration_ms =
@@ -239,8 +215,8 @@ static bool read_head(Str mvhd, FilmInfo *film, uint64_t *ret_created) {
 static bool has_pictures(Str trak) {
     Str mdia, hdlr;
 
-    return find_box(trak, "mdia", &mdia) && find_box(mdia, "hdlr", &hdlr) && hdlr.len >= 12 &&
-           memcmp(hdlr.ptr + 8, "vide", 4) == 0;
+    return film_box_find(trak, "mdia", &mdia) && film_box_find(mdia, "hdlr", &hdlr) &&
+           hdlr.len >= 12 && memcmp(hdlr.ptr + 8, "vide", 4) == 0;
 }
 
 /* ISO/IEC 14496-12, 8.3.2: a matrix of 3 x 3 (a, b, u, c, d ...), then width and height in 16.16.
@@ -251,16 +227,16 @@ static void read_track(Str trak, FilmInfo *film) {
     uint32_t width, height;
     bool upright;
 
-    if (!find_box(trak, "tkhd", &tkhd) || tkhd.len < 1) {
+    if (!film_box_find(trak, "tkhd", &tkhd) || tkhd.len < 1) {
         return;
     }
     matrix = tkhd.ptr[0] == 1 ? 52 : 40;
     if (tkhd.len < matrix + 44 || !has_pictures(trak)) {
         return;
     }
-    width = (uint32_t)number_at(tkhd, matrix + 36, 2);
-    height = (uint32_t)number_at(tkhd, matrix + 40, 2);
-    upright = number_at(tkhd, matrix, 4) != 0 || number_at(tkhd, matrix + 16, 4) != 0;
+    width = (uint32_t)film_box_number(tkhd, matrix + 36, 2);
+    height = (uint32_t)film_box_number(tkhd, matrix + 40, 2);
+    upright = film_box_number(tkhd, matrix, 4) != 0 || film_box_number(tkhd, matrix + 16, 4) != 0;
     if ((uint64_t)width * height > (uint64_t)film->width * film->height) {
         film->width = upright ? width : height;
         film->height = upright ? height : width;
@@ -274,11 +250,11 @@ int film_read(Str bytes, FilmInfo *ret_film, PhotoInfo *ret_photo) {
     uint64_t created;
     Box box;
 
-    if (!find_box(bytes, "moov", &moov) || !find_box(moov, "mvhd", &mvhd) ||
+    if (!film_box_find(bytes, "moov", &moov) || !film_box_find(moov, "mvhd", &mvhd) ||
         !read_head(mvhd, &film, &created)) {
         return FILM_E_BROKEN;
     }
-    if (find_box(moov, "udta", &udta)) {
+    if (film_box_find(moov, "udta", &udta)) {
         read_user_data(udta, &photo);
     }
     for (Str rest = moov; next_box(&rest, &box);) {

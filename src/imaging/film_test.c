@@ -166,18 +166,17 @@ static void cut_and_damaged(void **state) {
 
 static void other_files(void **state) {
     const char *detail;
-    PhotoInfo photo;
-    FilmInfo film;
+    Metadata metadata;
     Buf bytes = test_film();
 
     (void)state;
-    assert_int_equal(metadata_read(buf_str(&bytes), &film, &photo, &detail), 0);
-    assert_int_equal(metadata_read((Str){bytes.data, 40}, &film, &photo, &detail),
-                     RENDER_UNREADABLE);
-    assert_int_equal(metadata_read(str_lit("\xff\xd8\xff\xe0"), &film, &photo, &detail),
+    assert_int_equal(metadata_read(buf_str(&bytes), &metadata, &detail), 0);
+    assert_int_equal(metadata_read((Str){bytes.data, 40}, &metadata, &detail), RENDER_UNREADABLE);
+    assert_int_equal(metadata_read(str_lit("\xff\xd8\xff\xe0"), &metadata, &detail),
                      RENDER_UNSUPPORTED);
-    assert_int_equal(metadata_read(str_lit("FUJIFILMCCD-RAW 0201"), &film, &photo, &detail), 0);
-    assert_true(film.width == 0 && !photo.taken[0]);
+    assert_int_equal(metadata_read(str_lit("FUJIFILMCCD-RAW 0201"), &metadata, &detail), 0);
+    assert_true(metadata.film.width == 0 && !metadata.photo.taken[0]);
+    assert_true(metadata.raw.width == 0 && metadata.raw.preview_len == 0);
     buf_done(&bytes);
 }
 

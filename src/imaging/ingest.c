@@ -38,6 +38,26 @@ static void read_photo(VipsImage *image, const IngestInput *input, IngestOutput 
                          output->photo.blanks);
 }
 
+/* As the caller knows it, whatever the picture says; consumes `image`. NULL: memory is exhausted.
+ */
+static VipsImage *set_orientation(VipsImage *image, uint32_t orientation, ImageInfo *info) {
+    _cleanup_(image_unrefp) VipsImage *from = image;
+    uint32_t width = info->width;
+    VipsImage *copy;
+
+    if ((decode_orientation(from) >= 5) != (orientation >= 5)) {
+        info->width = info->height;
+        info->height = width;
+    }
+    /* An opened image may be shared: it is not to be written to. */
+    if (vips_copy(from, &copy, NULL)) {
+        vips_error_clear();
+        return NULL;
+    }
+    vips_image_set_int(copy, VIPS_META_ORIENTATION, (int)orientation);
+    return copy;
+}
+
 static int decode(const IngestInput *input, IngestOutput *output, Picture *ret_picture,
                   const char **reterr_detail) {
     VipsImage *image;
@@ -50,6 +70,12 @@ static int decode(const IngestInput *input, IngestOutput *output, Picture *ret_p
     if (!image) {
         *reterr_detail = "The picture is broken or ends too early.";
         return RENDER_UNREADABLE;
+    }
+    if (input->sides.orientation != 0) {
+        image = set_orientation(image, input->sides.orientation, &output->info);
+        if (!image) {
+            return err_trace(-ENOMEM);
+        }
     }
     read_photo(image, input, output);
     r = decode_fit(image, &output->info, input->sides.mezzanine_max, ret_picture, reterr_detail);

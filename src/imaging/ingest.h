@@ -12,7 +12,7 @@
 typedef struct IngestInput {
     Str bytes;
     const ImagingLimits *limits;
-    RenderIngest sides;
+    RenderIngest sides; /* and how it is turned */
 } IngestInput;
 
 typedef struct IngestFile {

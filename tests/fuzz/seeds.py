@@ -109,6 +109,19 @@ def film():
     yield box(b"moov", box(b"mvhd", b"\1" + bytes(107)), user)
 
 
+def raw():
+    """One of each kind, after the byte that names it; the JPEG in them is no more than its ends."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
+    import raws
+    file = b"\xff\xd8\xff\xe0" + bytes(20) + b"\xff\xd9"
+    yield b"\0" + raws.cr3(file, small=file, fuller=file + bytes(9))
+    yield b"\1" + raws.raf(file)
+    for build in (raws.nef, raws.arw, raws.dng, raws.cr2, raws.pef):
+        yield b"\2" + build(file)
+    yield b"\3" + raws.orf(file)
+    yield b"\4" + raws.rw2(file)
+
+
 # RFC 7515, appendices A.2 and A.3, and a set with their keys and that of RFC 8037, appendix A.
 RS256 = (
     'eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGF'
@@ -167,7 +180,7 @@ def webauthn():
 
 
 TARGETS = {"fuzz_blanks": blanks, "fuzz_exif": exif, "fuzz_film": film, "fuzz_form": form, "fuzz_jwt": jwt,
-           "fuzz_probe": probe, "fuzz_webauthn": webauthn}
+           "fuzz_probe": probe, "fuzz_raw": raw, "fuzz_webauthn": webauthn}
 
 
 def main():

@@ -474,8 +474,8 @@ def test_nothing_is_left_of_whoever_is_erased(hasty, corp):
              # test_erased_library.py fills these.
              "queue_job", "queue_outbox", "event", "event_head", "event_outbox", "event_relayed",
              "sync_object", "sync_mutation", "sync_content", "sync_blob", "sync_upload",
-             "sync_usage", "sync_photo", "sync_term", "sync_edit", "sync_share", "sync_library",
-             "sync_device"}
+             "sync_usage", "sync_photo", "sync_ingest", "sync_term", "sync_edit", "sync_share",
+             "sync_library", "sync_device"}
     if hasty.backend == "split":
         empty.add("user_avatar")
     assert {table for table, n in counts.items() if n == 0} <= empty, counts

@@ -214,7 +214,8 @@ static int submit(Renderer *self, const RenderJob *render, RenderDone *done, voi
     bool goes_on;
 
     assert(render->op != RENDER_INGEST ||
-           (side_valid(render->ingest.mezzanine_max) && side_valid(render->ingest.thumbnail_max)));
+           (side_valid(render->ingest.mezzanine_max) && side_valid(render->ingest.thumbnail_max) &&
+            render->ingest.orientation <= 8));
     if (!job) {
         return err_trace(-ENOMEM);
     }

@@ -349,12 +349,15 @@ static int on_ingested(Pool *pool, Worker *worker, const ChildMessage *message) 
 
 static int on_described(Pool *pool, Worker *worker, const ChildMessage *message) {
     Job *job = worker->job;
+    uint64_t len = job->render.input.len;
 
-    if (job->render.op != RENDER_METADATA) {
+    if (job->render.op != RENDER_METADATA || message->raw.preview_offset > len ||
+        message->raw.preview_len > len - message->raw.preview_offset) {
         return -EBADMSG;
     }
     job = detach(pool, worker);
     job->result.film = message->film;
+    job->result.raw = message->raw;
     job->result.photo = message->photo;
     job_finish(pool, job, RENDER_OK, NULL);
     return 0;

@@ -65,7 +65,12 @@ static const JsonField render_fields[] = {
     { #side, JSON_FIELD_U32, AT(ingest.side), true, .min = 1, .max = RENDER_INGEST_SIDE_MAX }
 
 static const JsonField ingest_fields[] = {
-    PICTURE_FIELDS, INGEST_SIDE_FIELD(mezzanine_max), INGEST_SIDE_FIELD(thumbnail_max), {0}};
+    PICTURE_FIELDS,
+    INGEST_SIDE_FIELD(mezzanine_max),
+    INGEST_SIDE_FIELD(thumbnail_max),
+    {"orientation", JSON_FIELD_U32, AT(ingest.orientation), true, .max = 8},
+    {0},
+};
 
 static const JsonField metadata_fields[] = {INPUT_FIELDS, {0}};
 
@@ -138,6 +143,7 @@ static const JsonField ingested_fields[] = {
 static const JsonField described_fields[] = {
     {"id", JSON_FIELD_U64, AT(id), true},
     {"film", JSON_FIELD_OBJECT, AT(film), true, .fields = film_info_fields},
+    {"raw", JSON_FIELD_OBJECT, AT(raw), true, .fields = raw_info_fields},
     {"photo", JSON_FIELD_OBJECT, AT(photo), true, .fields = photo_info_fields},
     {0},
 };

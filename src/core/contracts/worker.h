@@ -101,6 +101,7 @@ typedef struct ChildMessage {
 
     /* DESCRIBED, with `photo` below */
     FilmInfo film;
+    RawInfo raw;
 
     /* INGESTED, with `timings` below */
     PhotoInfo photo;

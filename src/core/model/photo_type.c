@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/model/photo_type.h"
 
+#include "core/model/tiff.h"
+
 #include <assert.h>
 
-#define BRANDS_MAX  32
-#define ENTRIES_MAX 512 /* of a TIFF's directory that are looked at */
+#define BRANDS_MAX 32
 
 static const PhotoTypeInfo types[_PHOTO_TYPE_MAX] = {
     [PHOTO_TYPE_UNKNOWN] = {"unknown", "application/octet-stream", "bin", PHOTO_KIND_OTHER},
@@ -24,6 +25,7 @@ static const PhotoTypeInfo types[_PHOTO_TYPE_MAX] = {
     [PHOTO_TYPE_RAF] = {"raf", "image/x-fuji-raf", "raf", PHOTO_KIND_RAW},
     [PHOTO_TYPE_ORF] = {"orf", "image/x-olympus-orf", "orf", PHOTO_KIND_RAW},
     [PHOTO_TYPE_RW2] = {"rw2", "image/x-panasonic-rw2", "rw2", PHOTO_KIND_RAW},
+    [PHOTO_TYPE_PEF] = {"pef", "image/x-pentax-pef", "pef", PHOTO_KIND_RAW},
     [PHOTO_TYPE_MP4] = {"mp4", "video/mp4", "mp4", PHOTO_KIND_VIDEO},
     [PHOTO_TYPE_MOV] = {"mov", "video/quicktime", "mov", PHOTO_KIND_VIDEO},
 };
@@ -104,46 +106,43 @@ static PhotoType sniff_boxes(Str head) {
     return found;
 }
 
-/* A number of 2 or 4 bytes in a TIFF; 0 beyond what is there. */
-static uint32_t read_number(Str head, size_t at, size_t bytes) {
-    bool big = head.ptr[0] == 'M';
-    uint32_t value = 0;
-
-    for (size_t i = 0; i < bytes && at < head.len && bytes <= head.len - at; i++) {
-        size_t from = big ? at + i : at + bytes - 1 - i;
-        value = value << 8 | (uint8_t)head.ptr[from];
-    }
-    return value;
-}
-
 static bool text_starts_with(Str head, size_t at, Str prefix) {
     return at < head.len && str_starts_with((Str){head.ptr + at, head.len - at}, prefix);
 }
 
 /*
- * A raw file's first directory (TIFF 6.0, section 2) holds DNGVersion (0xC612), or a small preview
- * (NewSubfileType 0xFE: 1) and its maker (0x10F); any other TIFF is one that people have made.
+ * A raw file's first directory (TIFF 6.0, section 2) holds DNGVersion (0xC612), or its maker
+ * (0x10F) and a small preview (NewSubfileType 0xFE: 1) or samples behind a filter of colours
+ * (PhotometricInterpretation 0x106: 32803); any other TIFF is one that people have made.
  */
 static PhotoType sniff_tiff(Str head) {
-    size_t at = read_number(head, 4, 4), end;
-    bool preview = false;
-    size_t maker = 0;
+    static const struct {
+        Str maker;
+        PhotoType type;
+        bool filtered;
+    } makers[] = {
+        {str_lit("NIKON"), PHOTO_TYPE_NEF, false},
+        {str_lit("SONY"), PHOTO_TYPE_ARW, false},
+        {str_lit("PENTAX"), PHOTO_TYPE_PEF, true},
+        {str_lit("RICOH"), PHOTO_TYPE_PEF, true},
+    };
+    TiffDirectory first;
+    TiffEntry entry;
+    bool preview, filtered;
 
-    end = at + 2 + (size_t)12 * MIN(read_number(head, at, 2), (uint32_t)ENTRIES_MAX);
-    for (at += 2; at + 12 <= MIN(end, head.len); at += 12) {
-        uint32_t tag = read_number(head, at, 2);
-        if (tag == 0xc612) {
-            return PHOTO_TYPE_DNG;
+    if (!tiff_open(head, &first)) {
+        return PHOTO_TYPE_TIFF;
+    }
+    if (tiff_find(&first, 0xc612, &entry)) {
+        return PHOTO_TYPE_DNG;
+    }
+    preview = tiff_find_number(&first, 0xfe) == 1;
+    filtered = tiff_find_number(&first, 0x106) == 32803;
+    for (size_t i = 0; tiff_find(&first, 0x10f, &entry) && i < ARRAY_LEN(makers); i++) {
+        if (str_starts_with(tiff_text(&entry), makers[i].maker) &&
+            (makers[i].filtered ? filtered : preview)) {
+            return makers[i].type;
         }
-        preview |= tag == 0xfe && read_number(head, at + 8, 4) == 1;
-        maker =
-            tag == 0x10f && read_number(head, at + 4, 4) > 4 ? read_number(head, at + 8, 4) : maker;
-    }
-    if (preview && maker > 0 && text_starts_with(head, maker, str_lit("NIKON"))) {
-        return PHOTO_TYPE_NEF;
-    }
-    if (preview && maker > 0 && text_starts_with(head, maker, str_lit("SONY"))) {
-        return PHOTO_TYPE_ARW;
     }
     return PHOTO_TYPE_TIFF;
 }

@@ -8,7 +8,7 @@
 
 /*
  * First bytes that tell all kinds apart: 64 do, but for the raw kinds that are TIFF files (NEF,
- * ARW, DNG), which differ only in their first directory.
+ * ARW, DNG, PEF), which differ only in their first directory.
  */
 #define PHOTO_TYPE_HEAD 4096
 
@@ -30,6 +30,7 @@ typedef enum PhotoType {
     PHOTO_TYPE_RAF, /* Fujifilm */
     PHOTO_TYPE_ORF, /* Olympus */
     PHOTO_TYPE_RW2, /* Panasonic */
+    PHOTO_TYPE_PEF, /* Pentax */
     PHOTO_TYPE_MP4, /* the moving part of a Live Photo or Motion Photo */
     PHOTO_TYPE_MOV,
     _PHOTO_TYPE_MAX,
@@ -38,7 +39,7 @@ typedef enum PhotoType {
 typedef enum PhotoKind {
     PHOTO_KIND_OTHER,
     PHOTO_KIND_PICTURE, /* the renderer reads it */
-    PHOTO_KIND_RAW,     /* kept, not rendered */
+    PHOTO_KIND_RAW,     /* kept, and the JPEG that its camera put into it is rendered */
     PHOTO_KIND_VIDEO,   /* kept, not rendered */
 } PhotoKind;
 

@@ -106,6 +106,9 @@ static PhotoType sniff_directory(bool big, uint32_t at, uint32_t subfile, const 
     put(ifd + 18, (uint32_t)strlen(maker) + 1, 4, big);
     put(ifd + 22, at + 100, 4, big);
     put(ifd + 26, tag, 2, big);
+    put(ifd + 28, tag == 0x106 ? 3 : 4, 2, big);
+    put(ifd + 30, 1, 4, big);
+    put(ifd + 34, 32803, tag == 0x106 ? 2 : 4, big);
     memcpy(ifd + 100, maker, strlen(maker) + 1);
     return photo_type_sniff((Str){(const char *)head, len});
 }
@@ -117,6 +120,12 @@ static void raw_files_that_are_tiffs(void **state) {
                          PHOTO_TYPE_NEF);
         assert_int_equal(sniff_directory(big, 8, 1, "SONY", 0x14a, 4096), PHOTO_TYPE_ARW);
         assert_int_equal(sniff_directory(big, 600, 0, "Google", 0xc612, 4096), PHOTO_TYPE_DNG);
+        assert_int_equal(sniff_directory(big, 8, 0, "PENTAX Corporation ", 0x106, 4096),
+                         PHOTO_TYPE_PEF);
+        assert_int_equal(sniff_directory(big, 8, 0, "RICOH IMAGING COMPANY, LTD.", 0x106, 4096),
+                         PHOTO_TYPE_PEF);
+        assert_int_equal(sniff_directory(big, 8, 0, "PENTAX Corporation ", 0x14a, 4096),
+                         PHOTO_TYPE_TIFF);
         /* What people have developed, and what is of another maker. */
         assert_int_equal(sniff_directory(big, 8, 0, "NIKON CORPORATION", 0x100, 4096),
                          PHOTO_TYPE_TIFF);

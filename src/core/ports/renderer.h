@@ -11,6 +11,7 @@
 #include "core/model/image_info.h"
 #include "core/model/photo_hash.h"
 #include "core/model/photo_info.h"
+#include "core/model/raw_info.h"
 #include "core/model/recipe.h"
 
 /* What a pixel takes while it is rendered, in bytes: two or three copies of it. */
@@ -27,6 +28,8 @@ typedef struct RenderIngest {
     uint32_t
         mezzanine_max; /* pixels on the longer side, 1...RENDER_INGEST_SIDE_MAX; the mezzanine */
     uint32_t thumbnail_max; /* may have down to 15/16 of it, where that saves much work */
+    uint32_t orientation;   /* how the pixels must be turned, 1...8 as in EXIF, whatever the picture
+                               says, as of a raw file's preview; 0: as it says itself */
 } RenderIngest;
 #define RENDER_INGEST_SIDE_MAX 4096
 #define RENDER_INGEST_DEFAULT  ((RenderIngest){.mezzanine_max = 2048, .thumbnail_max = 512})
@@ -71,8 +74,8 @@ typedef enum RenderOp {
      */
     RENDER_INGEST,
     /*
-     * Only what a film or a raw file says of itself: fills `photo`, and of a film `film`. The input
-     * may be as much of it as that needs: a film's "moov" box, a raw file's first 64 KiB. No
+     * Only what a film or a raw file says of itself: fills `photo`, and of a film `film`, of which
+     * the "moov" box alone will do; of a raw file `raw`, whose preview lies within the input. No
      * picture is made, and neither a model nor an estimate of memory is needed.
      */
     RENDER_METADATA,
@@ -123,7 +126,8 @@ typedef struct RenderResult {
     PhotoInfo photo; /* RENDER_INGEST, as the next three; RENDER_METADATA */
     uint64_t hash;   /* core/model/photo_hash.h */
     RenderFile mezzanine, thumbnail;
-    FilmInfo film; /* RENDER_METADATA */
+    FilmInfo film; /* RENDER_METADATA, as the next */
+    RawInfo raw;
     RenderTimings timings;
 } RenderResult;
 

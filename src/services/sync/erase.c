@@ -20,6 +20,7 @@ static const ErasedTable last_tables[] = {
     ERASED_TABLE_IN_BATCHES("sync_content", "content"),
     ERASED_TABLE_IN_BATCHES("sync_blob", "blob_id"),
     ERASED_TABLE_IN_BATCHES("sync_photo", "photo_id"),
+    ERASED_TABLE_IN_BATCHES("sync_ingest", "photo_id"),
     ERASED_TABLE_IN_BATCHES("sync_term", "term, sort_us, photo_id"),
     ERASED_TABLE_IN_BATCHES("sync_edit", "photo_id, edit_id"),
     ERASED_TABLE("sync_usage"),

@@ -6,9 +6,9 @@
  * sync_term, sync_edit). object_put() and object_remove() keep them; a check compares them with
  * each object's last state, and a rebuild makes those that differ again.
  *
- * No projections are sync_content and sync_blob (which file is which, and its key), sync_share and
- * sync_library: no event tells of them, and a rebuild leaves them alone. (sync_usage counts what is
- * in tables that are no projections: usage.h.)
+ * No projections are sync_content and sync_blob (which file is which, and its key), sync_ingest,
+ * sync_share and sync_library: no event tells of them, and a rebuild leaves them alone. (sync_usage
+ * counts what is in tables that are no projections: usage.h.)
  *
  * Calls run in a transaction of the caller's.
  */

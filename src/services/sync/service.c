@@ -14,6 +14,7 @@
 #include "services/sync/objects.h"
 #include "services/sync/photo/ingest.h"
 #include "services/sync/photo/photo_learn.h"
+#include "services/sync/photo/reingest.h"
 #include "services/sync/photo/trash.h"
 #include "services/sync/photo_add.h"
 #include "services/sync/rebuild.h"
@@ -115,7 +116,7 @@ static int check_statements(SyncService *service, const char **reterr) {
                {sweep_statements, sweep_statements_len},
                {photo_learn_statements, photo_learn_statements_len},
                {share_statements, share_statements_len},
-               {trash_statements, trash_statements_len}};
+               {reingest_statements, reingest_statements_len}};
     Db *db = service->options.db;
     const char *name = "";
     int r = event_log_check(db, &name);

@@ -29,5 +29,9 @@ const ConfigField sync_settings_fields[] = {
      "how often the trash is looked through"},
     {"ingest-threads", CONFIG_U64, AT(ingest_threads), "2", 1, 16, NULL,
      "new photos that are looked into at the same time"},
+    {"reingest-every-s", CONFIG_U64, AT(reingest_every_s), "10", 1, 86400, "s",
+     "how often, while no new photos come, a hundred of those are looked into again that an "
+     "earlier "
+     "version has looked into"},
     {0},
 };

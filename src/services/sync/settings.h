@@ -10,7 +10,7 @@ typedef struct SyncSettings {
     uint64_t stream_heartbeat_s;
     uint64_t upload_max_mib, library_quota_mib, upload_keep_h, uploads_at_once, blob_grace_s;
     uint64_t trash_days, trash_every_s;
-    uint64_t ingest_threads;
+    uint64_t ingest_threads, reingest_every_s;
 } SyncSettings;
 
 extern const ConfigField sync_settings_fields[];

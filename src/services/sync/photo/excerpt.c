@@ -7,8 +7,7 @@
 #include "core/model/film_box.h"
 
 #define PIECE_LEN ((size_t)1 << 20)
-#define RAW_LEN   ((uint64_t)64 << 10) /* what is read of EXIF */
-#define BOXES_MAX 64                   /* that are looked at from outside to find "moov" */
+#define BOXES_MAX 64 /* that are looked at from outside to find "moov" */
 
 static int read_bytes(Blobs *blobs, const StoredBlob *blob, uint64_t at, void *bytes, size_t n) {
     int r = sealed_blob_read(blobs, str_from(blob->name), blob->key, blob->size, at, bytes, n);
@@ -70,8 +69,6 @@ int excerpt_take(Blobs *blobs, const StoredBlob *blob, PhotoKind kind, Arena *ar
 
     if (kind == PHOTO_KIND_VIDEO) {
         r = find_moov(blobs, blob, &at, &len);
-    } else if (kind == PHOTO_KIND_RAW) {
-        len = MIN(len, RAW_LEN);
     } else if (len > EXCERPT_PICTURE_MAX) {
         r = EXCERPT_E_TOO_LARGE;
     }

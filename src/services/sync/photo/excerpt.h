@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* What an ingest needs of a stored file, as a sealed memory file: all of a picture, but of films,
- * which may have gigabytes, only the box that describes them. */
+/* What an ingest needs of a stored file, as a sealed memory file: all of a picture or of a raw
+ * file, but of films, which may have gigabytes, only the box that describes them. */
 
 #include "core/model/photo_type.h"
 #include "services/sync/blob_store.h"

@@ -7,6 +7,7 @@
 #include "base/wait.h"
 #include "services/sync/jobs.h"
 #include "services/sync/photo/ingest_job.h"
+#include "services/sync/photo/reingest.h"
 #include "services/sync/photo_add.h"
 
 #include <pthread.h>
@@ -26,6 +27,7 @@ typedef struct Worker {
 struct Ingest {
     SyncService *service;
     atomic_bool ending;
+    uint64_t reingest_us; /* by clock_mono_us(), from when on older photos are sought again */
     pthread_mutex_t lock;
     pthread_cond_t end;
     unsigned n_workers;
@@ -87,9 +89,25 @@ static void work(Worker *worker, const QueueLease *lease, Arena *arena) {
     settle(service, lease, &end);
 }
 
+/* There are no jobs, for the moment. */
+static void rest(Ingest *ingest) {
+    SyncService *service = ingest->service;
+    int r = 0;
+
+    jobs_move(service); /* what a crash left between a commit and the queue */
+    if (clock_mono_us() >= ingest->reingest_us) {
+        r = reingest_some(service);
+        ingest->reingest_us =
+            clock_mono_us() + service->options.settings->reingest_every_s * 1000000;
+    }
+    if (r < 0) {
+        log_warn("older photos wait", LOG_STR("error", strerrordesc_np(-r)));
+    }
+}
+
 static void *run(void *userdata) {
-    static const char *const kinds[] = {PHOTO_JOB_INGEST};
-    const QueueTake take = {kinds, 1, "ingest", INGEST_VISIBILITY_MS, WAIT_MS};
+    static const char *const kinds[] = {PHOTO_JOB_INGEST, PHOTO_JOB_REINGEST};
+    const QueueTake take = {kinds, ARRAY_LEN(kinds), "ingest", INGEST_VISIBILITY_MS, WAIT_MS};
     Worker *worker = userdata;
     Ingest *ingest = worker->ingest;
     SyncService *service = ingest->service;
@@ -104,7 +122,7 @@ static void *run(void *userdata) {
         } else if (r < 0) {
             pause_s(ingest, PAUSE_S);
         } else if (worker == &ingest->workers[0]) {
-            jobs_move(service); /* what a crash left between a commit and the queue */
+            rest(ingest);
         }
     }
     return NULL;
@@ -123,7 +141,7 @@ static void register_metrics(Ingest *ingest, Metrics *metrics) {
 
     for (int i = 0; i < _INGEST_END_MAX; i++) {
         ingest->counts[i] = metrics_counter(metrics, "imagesync_ingests_total", labels[i],
-                                            "New photos looked into, by what became of it.");
+                                            "Photos looked into, by what became of it.");
     }
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * The jobs "ingest": each new photo's file is handed to the renderer once, and what comes of it
- * goes into the photo's state (photo_learn.h). Threads of the process that take one job after
- * another. A file that nobody can read is "unreadable", with a reason, and kept; one that kills
- * what reads it goes to the dead letter besides, and holds up no other.
+ * The jobs "ingest": each new photo's file is handed to the renderer, and what comes of it
+ * goes into the photo's state (photo_learn.h); and "reingest" (reingest.h). Threads of the process
+ * that take one job after another. A file that nobody can read is "unreadable", with a reason, and
+ * kept; one that kills what reads it goes to the dead letter besides, and holds up no other.
  */
 
 #include "services/sync/internal.h"

@@ -8,11 +8,13 @@
 #include "services/sync/photo/ingest.h"
 #include "services/sync/photo/photo_learn.h"
 #include "services/sync/photo/photo_state.h"
+#include "services/sync/photo/reingest.h"
 
 /* From that attempt on, what the store does not give is taken to be lost. */
 #define ATTEMPTS_MAX 4
 
 #define NO_PICTURE_DETAIL  "No pictures are made of files of this kind; the original is kept."
+#define NO_PREVIEW_DETAIL  "There is no picture in this raw file to be shown; the original is kept."
 #define TOO_LARGE_DETAIL   "The file is too large to be looked into; it is kept."
 #define BROKEN_FILM_DETAIL "The film is broken or ends too early."
 #define GIVEN_UP_DETAIL                                                                            \
@@ -28,6 +30,7 @@ typedef struct Job {
     Library library;
     Uuid photo_id;
     PhotoKind kind;
+    bool again, shown; /* it is not new; it has renditions, which stay */
     StoredBlob original, mezzanine, thumbnail;
     bool settled; /* there is nothing to do */
     Lesson lesson;
@@ -48,13 +51,10 @@ static IngestEnd later(Arena *arena, const char *what, int r) {
 static int find(DbTx *tx, void *userdata) {
     Job *job = userdata;
     _cleanup_(object_done) Object photo = {0};
-    const char *status;
     Uuid blob_id;
     int r = object_get(tx, &job->library, OBJECT_PHOTO, &job->photo_id, &photo);
 
-    status = r == 0 ? json_string_value(json_object_get(photo.state, "status")) : NULL;
-    /* An unreadable one comes again when an operator puts its job back. */
-    job->settled = r > 0 || (r == 0 && (!status || strcmp(status, "ready") == 0));
+    job->settled = r > 0 || (r == 0 && !photo_is_to_learn(photo.state, job->again));
     if (r != 0 || job->settled) {
         return r < 0 ? err_trace(r) : 0;
     }
@@ -62,6 +62,7 @@ static int find(DbTx *tx, void *userdata) {
         return err_trace(-EBADMSG);
     }
     job->kind = photo_kind(photo.state);
+    job->shown = json_object_get(photo.state, "renditions") != NULL;
     r = blob_store_get(tx, &job->key, &blob_id, job->arena, &job->original);
     return r == 0 ? 0 : err_trace(r < 0 ? r : -EBADMSG);
 }
@@ -84,7 +85,11 @@ static IngestEnd tell(Job *job, IngestEndKind kind, const char *why) {
     return (IngestEnd){job->settled ? INGEST_END_NOTHING : kind, why, 0};
 }
 
+/* Nothing was learned of it: one that is not new stays as it is. */
 static IngestEnd unreadable(Job *job, IngestEndKind kind, const char *reason) {
+    if (job->again) {
+        return (IngestEnd){kind, reason, 0};
+    }
     job->lesson = (Lesson){.reason = reason};
     return tell(job, kind, reason);
 }
@@ -108,7 +113,8 @@ static int store(Job *job, const RenderFile *file, StoredBlob *ret_blob) {
 static IngestEnd note(Job *job, const Rendering *rendering) {
     bool film = job->kind == PHOTO_KIND_VIDEO;
 
-    job->lesson = (Lesson){.rendering = rendering, .reason = film ? NULL : NO_PICTURE_DETAIL};
+    job->lesson = (Lesson){
+        .again = job->again, .rendering = rendering, .reason = film ? NULL : NO_PREVIEW_DETAIL};
     return tell(job, film ? INGEST_END_READY : INGEST_END_UNREADABLE, job->lesson.reason);
 }
 
@@ -116,16 +122,23 @@ static IngestEnd note(Job *job, const Rendering *rendering) {
 static IngestEnd keep(Job *job, const Rendering *rendering) {
     Blobs *blobs = job->service->options.blobs;
     IngestEnd end;
-    int r = store(job, &rendering->mezzanine, &job->mezzanine);
+    int r;
 
+    if (job->shown) {
+        job->lesson = (Lesson){.again = true, .rendering = rendering};
+        return tell(job, INGEST_END_READY, NULL);
+    }
+    r = store(job, &rendering->mezzanine, &job->mezzanine);
     if (r == 0) {
         r = store(job, &rendering->thumbnail, &job->thumbnail);
     }
     if (r < 0) {
         end = later(job->arena, "the renditions cannot be stored", r);
     } else {
-        job->lesson = (Lesson){
-            .rendering = rendering, .mezzanine = &job->mezzanine, .thumbnail = &job->thumbnail};
+        job->lesson = (Lesson){.again = job->again,
+                               .rendering = rendering,
+                               .mezzanine = &job->mezzanine,
+                               .thumbnail = &job->thumbnail};
         end = tell(job, INGEST_END_READY, NULL);
     }
     /* After a lost COMMIT nobody knows whether they are named: they stay. */
@@ -168,6 +181,33 @@ static void go_on(void *userdata) {
     (void)queue_extend(job->service->options.queue, job->lease, INGEST_VISIBILITY_MS);
 }
 
+/*
+ * The JPEG in a raw file, which is what its camera made of it; all that is known of it is the raw
+ * file's. So nothing says where metadata lies, and links show the mezzanine.
+ */
+static IngestEnd render_preview(Job *job, int fd, const Rendering *raw) {
+    _cleanup_(rendering_done) Rendering rendering = RENDERING_NONE;
+    RenderSource preview = {fd, raw->raw.preview_offset, raw->raw.preview_len};
+    int r = renders_run(job->renders, RENDER_INGEST, &preview, raw->photo.orientation, go_on, job,
+                        &rendering);
+
+    if (r < 0) {
+        return later(job->arena, "the renderer takes no jobs", r);
+    }
+    switch (rendering.status) {
+    case RENDER_OK:
+        rendering.photo = raw->photo;
+        rendering.raw = raw->raw;
+        return keep(job, &rendering);
+    case RENDER_UNSUPPORTED:
+    case RENDER_UNREADABLE:
+    case RENDER_TOO_LARGE:
+        return note(job, raw);
+    default:
+        return judge(job, &rendering);
+    }
+}
+
 /* The whole picture; of films and raw files what they say of themselves. */
 static IngestEnd render(Job *job, int fd, uint64_t len) {
     _cleanup_(rendering_done) Rendering rendering = RENDERING_NONE;
@@ -175,8 +215,13 @@ static IngestEnd render(Job *job, int fd, uint64_t len) {
     int r;
 
     go_on(job);
-    r = renders_run(job->renders, op, fd, len, go_on, job, &rendering);
-    return r < 0 ? later(job->arena, "the renderer takes no jobs", r) : judge(job, &rendering);
+    r = renders_run(job->renders, op, &(RenderSource){fd, 0, len}, 0, go_on, job, &rendering);
+    if (r < 0) {
+        return later(job->arena, "the renderer takes no jobs", r);
+    }
+    return rendering.status == RENDER_OK && rendering.raw.preview_len > 0
+               ? render_preview(job, fd, &rendering)
+               : judge(job, &rendering);
 }
 
 static IngestEnd look_into(Job *job) {
@@ -208,6 +253,7 @@ void ingest_job(SyncService *service, Renders *renders, const QueueLease *lease,
         Job job = {.service = service, .renders = renders, .lease = lease, .arena = arena};
     int r = uuid_from_str(lease->job.payload, &job.photo_id);
 
+    job.again = strcmp(lease->job.kind, PHOTO_JOB_REINGEST) == 0;
     *ret_end = (IngestEnd){INGEST_END_NOTHING, NULL, 0};
     if (r < 0) {
         *ret_end = (IngestEnd){INGEST_END_POISON, "the job names no photo", 0};

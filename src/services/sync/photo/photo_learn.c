@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "services/sync/photo/photo_pairs.h"
 #include "services/sync/photo/photo_state.h"
+#include "services/sync/photo/reingest.h"
 #include "services/sync/usage.h"
 
 #include <stdio.h>
@@ -61,16 +62,15 @@ static void set_object(json_t *state, const char *name, json_t *object) {
     }
 }
 
-/* Unless the owner has said otherwise meanwhile. */
 static void set_time(json_t *state, const PhotoInfo *info) {
     char text[LOCAL_TIME_SIZE];
 
-    if (!info->taken[0] || json_object_get(state, "captured")) {
+    if (!info->taken[0]) {
         return;
     }
     snprintf(text, sizeof(text), "%.19s", info->taken);
     json_object_set_new(state, "captured", json_string(text));
-    if (info->has_taken_offset && !json_object_get(state, "offset")) {
+    if (info->has_taken_offset) {
         json_object_set_new(state, "offset", json_integer(info->taken_offset_min));
     }
 }
@@ -121,6 +121,7 @@ static void set_rendering(json_t *state, const Rendering *rendering, bool keep_p
 
     set_size(state, rendering->info.width, rendering->info.height);
     set_size(state, rendering->film.width, rendering->film.height);
+    set_size(state, rendering->raw.width, rendering->raw.height);
     set_number(state, "duration", (double)rendering->film.duration_ms / 1000);
     set_info(state, &rendering->photo, keep_place);
     set_text(state, "metadata", rendering->photo.blanks);
@@ -130,36 +131,64 @@ static void set_rendering(json_t *state, const Rendering *rendering, bool keep_p
     }
 }
 
-static void set_learned(json_t *state, const Lesson *lesson, bool keep_place) {
-    json_object_set_new(state, "status", json_string(lesson->reason ? "unreadable" : "ready"));
-    json_object_del(state, "reason");
-    if (lesson->reason) {
-        json_object_set_new(state, "reason", json_string(lesson->reason));
-    }
+static json_t *learned_json(const Lesson *lesson, bool keep_place) {
+    json_t *learned = json_object();
+
     if (lesson->rendering) {
-        set_rendering(state, lesson->rendering, keep_place);
+        set_rendering(learned, lesson->rendering, keep_place);
     }
     if (lesson->mezzanine) {
         json_object_set_new(
-            state, "renditions",
+            learned, "renditions",
             json_pack("{s:o,s:o}", "mezzanine",
                       rendition_json(&lesson->rendering->mezzanine, lesson->mezzanine), "thumbnail",
                       rendition_json(&lesson->rendering->thumbnail, lesson->thumbnail)));
     }
+    return learned;
+}
+
+static void set_status(json_t *state, const Lesson *lesson) {
+    if (!lesson->reason) {
+        json_object_set_new(state, "status", json_string("ready"));
+        json_object_del(state, "reason");
+    } else if (!lesson->again) {
+        json_object_set_new(state, "status", json_string("unreadable"));
+        json_object_set_new(state, "reason", json_string(lesson->reason));
+    }
+}
+
+/* What is there stays, as what the owner has said of the time; but where metadata lies is for those
+ * who hide it, and known best by who looked last. */
+static void set_learned(json_t *state, const Lesson *lesson, bool keep_place) {
+    _cleanup_(json_decrefp) json_t *learned = learned_json(lesson, keep_place);
+    json_t *blanks = json_object_get(learned, "metadata");
+
+    if (json_object_get(state, "captured")) {
+        json_object_del(learned, "offset");
+    }
+    if (blanks) {
+        json_object_set(state, "metadata", blanks);
+    }
+    json_object_update_missing(state, learned);
+    set_status(state, lesson);
+}
+
+bool photo_is_to_learn(const json_t *state, bool again) {
+    const char *status = json_string_value(json_object_get(state, "status"));
+
+    return status && strcmp(status, again ? "processing" : "ready") != 0;
 }
 
 int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Lesson *lesson) {
     _cleanup_(object_done) Object photo = {0}, changed = {0};
     _cleanup_(json_decrefp) json_t *state = NULL;
-    const char *status;
     bool keep_place;
     int r = object_get(tx, library, OBJECT_PHOTO, photo_id, &photo);
 
     if (r != 0) {
         return r < 0 ? err_trace(r) : PHOTO_LEARN_E_SETTLED;
     }
-    status = json_string_value(json_object_get(photo.state, "status"));
-    if (!status || strcmp(status, "ready") == 0) {
+    if (!photo_is_to_learn(photo.state, lesson->again)) {
         return PHOTO_LEARN_E_SETTLED;
     }
     r = library_keeps_places(tx, library, &keep_place);
@@ -169,7 +198,7 @@ int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Le
     state = json_deep_copy(photo.state);
     set_learned(state, lesson, keep_place);
     if (json_equal(state, photo.state)) {
-        return 0; /* as unreadable as it was */
+        return lesson->again ? PHOTO_LEARN_E_SETTLED : 0; /* as unreadable as it was */
     }
     r = photo_pair_find(tx, library, photo_id, state);
     if (r == 0 && lesson->mezzanine) {
@@ -180,6 +209,9 @@ int photo_learn(DbTx *tx, const Library *library, const Uuid *photo_id, const Le
     }
     if (r == 0) {
         r = object_put(tx, library, OBJECT_PHOTO, photo_id, photo.version, state, &changed);
+    }
+    if (r == 0) {
+        r = reingest_looked(tx, &library->key->user_id, photo_id);
     }
     if (r == 0 && lesson->mezzanine) {
         r = usage_add(

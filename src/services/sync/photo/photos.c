@@ -6,6 +6,7 @@
 #include "services/sync/edit/edit_index.h"
 #include "services/sync/photo/patch.h"
 #include "services/sync/photo/photo_state.h"
+#include "services/sync/photo/reingest.h"
 
 void purged_blobs_remove(Blobs *blobs, const PurgedBlobs *purged) {
     for (size_t i = 0; i < purged->n; i++) {
@@ -128,6 +129,9 @@ static int purge_one(DbTx *tx, const Library *library, const Object *photo, Purg
     }
     if (r == 0) {
         r = drop_edits(tx, library, &photo->id);
+    }
+    if (r == 0) {
+        r = reingest_forget(tx, &library->key->user_id, &photo->id);
     }
     if (r == 0) {
         r = object_remove(tx, library, OBJECT_PHOTO, &photo->id, photo->version, ret_photo);

@@ -56,6 +56,7 @@ static void on_done(const RenderResult *result, void *userdata) {
     rendering->info = result->info;
     if (result->status == RENDER_OK) {
         rendering->film = result->film;
+        rendering->raw = result->raw;
         rendering->photo = result->photo;
         rendering->hash = result->hash;
         rendering->mezzanine = result->mezzanine;
@@ -84,10 +85,10 @@ static bool wait(Renders *renders) {
     return done;
 }
 
-int renders_run(Renders *renders, RenderOp op, int fd, uint64_t len, RendersTick *tick,
-                void *userdata, Rendering *ret_rendering) {
+int renders_run(Renders *renders, RenderOp op, const RenderSource *input, uint32_t orientation,
+                RendersTick *tick, void *userdata, Rendering *ret_rendering) {
     RenderJob job = {.op = op,
-                     .input = {fd, 0, len},
+                     .input = *input,
                      .background = {.fd = -1},
                      .recipe = RECIPE_INIT,
                      .ingest = RENDER_INGEST_DEFAULT,
@@ -96,6 +97,7 @@ int renders_run(Renders *renders, RenderOp op, int fd, uint64_t len, RendersTick
     bool stopped;
     int r;
 
+    job.ingest.orientation = orientation;
     *ret_rendering = RENDERING_NONE;
     renders->done = false;
     renders->rendering = ret_rendering;

@@ -14,7 +14,8 @@ typedef struct Rendering {
     char detail[RENDER_DETAIL_SIZE];
     uint32_t retry_after_s; /* of RENDER_BUSY */
     ImageInfo info;
-    FilmInfo film; /* of RENDER_METADATA */
+    FilmInfo film; /* of RENDER_METADATA, as the next */
+    RawInfo raw;
     PhotoInfo photo;
     uint64_t hash;
     RenderFile mezzanine, thumbnail;
@@ -31,8 +32,8 @@ Renders *renders_free(Renders *renders); /* accepts NULL */
 #define RENDERS_TICK_S 20
 typedef void RendersTick(void *userdata);
 
-/* Of the `len` bytes of a sealed memory file. 0 whatever came of it, or a fault. */
-int renders_run(Renders *renders, RenderOp op, int fd, uint64_t len, RendersTick *tick,
-                void *userdata, Rendering *ret_rendering);
+/* `orientation`: as in RenderIngest. 0 whatever came of it, or a fault. */
+int renders_run(Renders *renders, RenderOp op, const RenderSource *input, uint32_t orientation,
+                RendersTick *tick, void *userdata, Rendering *ret_rendering);
 /* That job, and all that come, end with RENDER_CANCELLED. */
 void renders_stop(Renders *renders);

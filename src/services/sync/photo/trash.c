@@ -8,6 +8,7 @@
 #include "services/sync/photo/photo_index.h"
 #include "services/sync/photo/photo_state.h"
 #include "services/sync/photo/photos.h"
+#include "services/sync/setting.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -16,20 +17,6 @@
 #define DAY_US    (86400 * SECOND_US)
 #define LEASE_US  (120 * SECOND_US)
 #define AT_ONCE   1000 /* a round */
-
-enum {
-    LEASE_TAKE,
-    _TRASH_STATEMENT_MAX,
-};
-
-const DbStatement trash_statements[_TRASH_STATEMENT_MAX] = {
-    [LEASE_TAKE] = {"trash_lease_take",
-                    "INSERT INTO sync_setting (name, value) VALUES ('trash-lease', ?)"
-                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-                    " WHERE sync_setting.value < ? OR sync_setting.value > excluded.value",
-                    2, 0},
-};
-const size_t trash_statements_len = _TRASH_STATEMENT_MAX;
 
 struct Trash {
     SyncService *service;
@@ -52,24 +39,10 @@ typedef struct Round {
     PurgedBlobs purged;
 } Round;
 
-/* Times of so many digits sort as text. A lease that lasts longer than a new one is from before the
- * clock was set back. */
-static const char *time_text(int64_t us, Arena *arena) {
-    return arena_printf(arena, "%020lld", (long long)us);
-}
-
 static int take_lease(DbTx *tx, void *userdata) {
     Round *round = userdata;
-    int64_t now_us = clock_unix_us();
-    uint64_t changed = 0;
-    int r =
-        db_exec(tx, &trash_statements[LEASE_TAKE],
-                (DbValue[]){DB_TEXT(str_from(time_text(now_us + round->lease_us, round->arena))),
-                            DB_TEXT(str_from(time_text(now_us, round->arena)))},
-                &changed);
 
-    round->taken = changed > 0;
-    return r == 0 ? 0 : err_trace(r < 0 ? r : -EIO);
+    return err_trace(setting_lease(tx, "trash-lease", round->lease_us, &round->taken));
 }
 
 static int find_due(DbTx *tx, void *userdata) {

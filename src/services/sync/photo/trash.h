@@ -11,9 +11,6 @@
 
 typedef struct Trash Trash;
 
-extern const DbStatement trash_statements[];
-extern const size_t trash_statements_len;
-
 int trash_start(SyncService *service, Trash **ret_trash);
 /* Accepts NULL, returns NULL. */
 Trash *trash_stop(Trash *trash);
