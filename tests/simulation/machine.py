@@ -38,7 +38,7 @@ class Machine:
     `split` the user and the sync part are processes of their own, behind nginx."""
 
     def __init__(self, folder, backend):
-        self.folder, self.wires, self.full, self.cut_off = folder, {}, False, set()
+        self.folder, self.wires, self.full, self.cut_off = folder, {}, False, {}
         self.closing, self.kafka, self.topic = contextlib.ExitStack(), None, None
         self.disk = folder / "disk"
         self.disk.mkdir(parents=True)
@@ -183,12 +183,13 @@ class Machine:
         with contextlib.suppress(FileNotFoundError):
             (self.disk / "filler").unlink()
 
-    def cut(self, part):
-        self.cut_off.add(part)
-        self.wires[part].cut()
+    def cut(self, part, way):
+        """`way`: of those of wire.py."""
+        self.cut_off[part] = way
+        self.wires[part].cut(way)
 
     def mend(self, part):
-        self.cut_off.discard(part)
+        self.cut_off.pop(part, None)
         self.wires[part].mend()
 
     def heal(self):
@@ -205,7 +206,11 @@ class Machine:
 
     def missing(self):
         """What is cut off that it cannot do without: events wait until Kafka is there again."""
-        return self.cut_off - {"events"}
+        return {part for part, way in self.cut_off.items() if way != "slow"} - {"events"}
+
+    def patience_s(self):
+        """For how long who asks it waits for an answer: not for one that does not come."""
+        return 2 if "silent" in self.cut_off.values() else 30
 
     def close(self):
         self.kill()

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 import traceback
+from collections import Counter
 
 import machine as machines
 from device import Device, uuid7
@@ -16,6 +17,7 @@ from link import Broken, Link, NoAnswer
 from machine import Machine
 from sending import Sending
 from verdict import check_person, check_rebuild, check_store, check_topic
+from wire import WAYS
 
 import library  # of tests/integration, which machine.py leads to
 from backends import rows
@@ -40,7 +42,7 @@ class Simulation:
         folder.mkdir(parents=True)
         self.trace_file = open(folder / "trace", "w", encoding="utf-8")
         self.marks = itertools.count(1)
-        self.counts = {}
+        self.counts = Counter()
         self.pending_heals = []
         self.ms = 1_760_000_000_000
         self.machine = Machine(folder, backend)
@@ -80,6 +82,9 @@ class Simulation:
             content = content[:200] + chance.randbytes(chance.choice((1000, 200_000)))
         return content
 
+    def count(self, what):
+        self.counts[what] += 1
+
     def trace(self, text):
         self.trace_file.write(text + "\n")
 
@@ -116,7 +121,7 @@ class Simulation:
         if action == "go on sending" and not device.sending or \
                 action not in WITHOUT_PHOTOS and not device.objects:
             action = chance.choice(("send", "follow"))
-        self.counts[action] = self.counts.get(action, 0) + 1
+        self.count(action)
         self.trace(f"{step} {device.name}: {action}")
         try:
             queued = len(device.outbox)
@@ -316,7 +321,7 @@ class Simulation:
                "disk": self.machine.mounted, "cut": bool(self.machine.wires), "days": self.forgets}
         names = [name for name in FAULTS if can[name]]
         name = chance.choices(names, [FAULTS[name] for name in names])[0]
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self.count(name)
         self.trace(f"  {name}")
         until = step + chance.randint(3, 12)
         if name == "kill":
@@ -341,9 +346,10 @@ class Simulation:
             self.machine.fill()
             self.later(until, name, self.machine.free)
         else:
-            part = chance.choice(sorted(self.machine.wires))
-            self.trace(f"  without {part}")
-            self.machine.cut(part)
+            part, way = chance.choice(sorted(self.machine.wires)), chance.choice(WAYS)
+            self.trace(f"  without {part}: {way}")
+            self.count(f"cut {part}, {way}")
+            self.machine.cut(part, way)
             self.later(until, name, lambda: self.machine.mend(part))
 
     def later(self, step, name, heal):
