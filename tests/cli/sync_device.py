@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder that `imagesync sync` keeps, and a library that speaks its contract: for tests."""
 
+import contextlib
 import os
 import subprocess
 
@@ -53,8 +54,8 @@ class Device:
             for name in names:
                 path = os.path.join(at, name)
                 if not name.startswith(b".") and not os.path.islink(path):
-                    with open(path, "rb") as file:
-                        found[os.path.relpath(path, root)] = file.read()
+                    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+                        found[os.path.relpath(path, root)] = file.read()  # or it has gone since
         return found
 
     def trash(self):

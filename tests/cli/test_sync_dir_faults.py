@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -465,3 +466,32 @@ def test_what_was_left_out_by_a_mistake_in_the_command_line(device):
     assert status == 2 and "--plain-http" in text
     status, text = refused("/nowhere/at/all", "--server", device.url)
     assert status == 3 and "No such file" in text
+
+
+LIMIT = "/proc/sys/user/max_inotify_instances"  # of the user namespace of who writes it
+
+
+def test_what_cannot_be_watched_is_said_looked_through_and_watched_when_it_can(device, library):
+    namespace = ["unshare", "--user", "--map-root-user"]
+    limited = [*namespace, "sh", "-c", f'echo 0 > {LIMIT} && exec "$@"', "sh"]
+    if subprocess.run([*limited, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no user namespace can be had")
+    process = subprocess.Popen([*limited, *device.command()], env=device.env, stderr=subprocess.PIPE)
+    try:
+        said = process.stderr.readline().decode()
+        assert "can be watched" in said and "raise fs.inotify.max_user_instances" in said
+        assert process.stderr.readline().decode() == f"{device.folder} is in sync: Ctrl-C ends it\n"
+        subprocess.run(["nsenter", "--user", "--preserve-credentials", f"--target={process.pid}", "sh",
+                        "-c", f"echo 9 > {LIMIT}"], check=True)
+        device.put("a.jpg", b"photo")  # which is found by looking, half a minute after the last time
+        library.add("b.jpg", b"theirs")  # which makes it look at once
+        device.wait_for(process, lambda: len(library.living()) == 2, "a.jpg was not seen")
+        device.wait_for(process, lambda: b"b.jpg" in device.files(), "b.jpg did not come")
+        since = time.monotonic()
+        device.put("c.jpg", b"another")
+        device.wait_for(process, lambda: len(library.living()) == 3, "c.jpg was not seen")
+        assert time.monotonic() - since < 15, "it is still not watched"
+    finally:
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err

@@ -117,7 +117,8 @@ class Device:
         headers = {"Authorization": f"Bearer {self.link.token}", "Last-Event-ID": str(self.cursor)}
         url = self.link.machine.url + "/v1/changes/stream"
         try:
-            with requests.get(url, headers=headers, stream=True, timeout=10) as stream:
+            with requests.get(url, headers=headers, stream=True,
+                              timeout=min(10, self.link.machine.patience_s())) as stream:
                 if stream.status_code == 410:
                     self.begin_anew(Reply(410, stream.headers, stream.content), 1000)
                     return

@@ -25,6 +25,7 @@ class Ledger:
         self.paired = set()     # contents that were sent as half of a pair
         self.seen = {}          # (kind, id, version): what it was
         self.diverged = {}      # id of an edit: the edit that it comes from
+        self.places = ()        # names of albums that are folders somewhere
         self.shares = {}        # id: the link, of all that were acknowledged
 
     def observed(self, thing):

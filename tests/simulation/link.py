@@ -42,7 +42,10 @@ class Link:
         self.sign_in()
 
     def sign_in(self):
-        reply = self.person.sign_in()
+        try:
+            reply = self.person.sign_in()
+        except requests.RequestException as error:
+            raise NoAnswer(f"signing in: {error}") from None
         if reply.status_code != 201:
             raise NoAnswer(f"signing in: {reply.status_code}")
         self.token = reply.json()["token"]
@@ -67,7 +70,7 @@ class Link:
             if not hasattr(self.local, "http"):
                 self.local.http = requests.Session()
             reply = self.local.http.request(method, self.machine.url + path, data=body, headers=headers,
-                                      timeout=30, **kwargs)
+                                      timeout=self.machine.patience_s(), **kwargs)
             content = reply.content
         except (requests.RequestException, OSError) as error:
             self.trace(f"  {method} {path}: {type(error).__name__}")

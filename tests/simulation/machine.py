@@ -22,6 +22,7 @@ from wire import Wire  # noqa: E402
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 DISK_MIB = 96
 BUCKET = "simulation"
+MIGRATED = "migrated"  # the database that those of all runs are copies of
 SETTINGS = {"services": "user,sync,worker", "password_ops": 1, "password_memory_mib": 8,
             "attempts_per_address": 100000}
 
@@ -32,13 +33,21 @@ def may_mount(folder):
                           capture_output=True, check=False).returncode == 0
 
 
+def migrate(database):
+    """Makes what the databases of runs are copied from: to migrate each takes longer than all its steps."""
+    psql(database, f"CREATE DATABASE {MIGRATED}")
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("IMAGESYNC_")}
+    subprocess.run([BINARY, "migrate", "up"], check=True, capture_output=True, timeout=120,
+                   env={**settings, "IMAGESYNC_DATABASE": f"{database.rsplit('/', 1)[0]}/{MIGRATED}"})
+
+
 class Machine:
     """`backend`: what many runs share: nothing, or URLs of a `database` and a `cache`, perhaps of
     a `queue`, a `store` of S3, and Kafka for `events` with the `events_line` that leads to it. With
     `split` the user and the sync part are processes of their own, behind nginx."""
 
     def __init__(self, folder, backend):
-        self.folder, self.wires, self.full, self.cut_off = folder, {}, False, set()
+        self.folder, self.wires, self.full, self.cut_off = folder, {}, False, {}
         self.closing, self.kafka, self.topic = contextlib.ExitStack(), None, None
         self.disk = folder / "disk"
         self.disk.mkdir(parents=True)
@@ -82,7 +91,8 @@ class Machine:
     def _lines(self, backend):
         """Its own database of the server, behind lines of its own."""
         name = f"run_{os.getpid()}_{self.folder.name.replace('-', '_')}"
-        psql(backend["database"], f"CREATE DATABASE {name}")
+        psql(backend["database"], f"CREATE DATABASE {name} TEMPLATE {MIGRATED}")
+        self.closing.callback(psql, backend["database"], f"DROP DATABASE {name} WITH (FORCE)")
         found = {}
         for part in ("database", "cache", "queue"):
             if part in backend:
@@ -183,12 +193,13 @@ class Machine:
         with contextlib.suppress(FileNotFoundError):
             (self.disk / "filler").unlink()
 
-    def cut(self, part):
-        self.cut_off.add(part)
-        self.wires[part].cut()
+    def cut(self, part, way):
+        """`way`: of those of wire.py."""
+        self.cut_off[part] = way
+        self.wires[part].cut(way)
 
     def mend(self, part):
-        self.cut_off.discard(part)
+        self.cut_off.pop(part, None)
         self.wires[part].mend()
 
     def heal(self):
@@ -205,7 +216,11 @@ class Machine:
 
     def missing(self):
         """What is cut off that it cannot do without: events wait until Kafka is there again."""
-        return self.cut_off - {"events"}
+        return {part for part, way in self.cut_off.items() if way != "slow"} - {"events"}
+
+    def patience_s(self):
+        """For how long who asks it waits for an answer: not for one that does not come."""
+        return 2 if "silent" in self.cut_off.values() else 30
 
     def close(self):
         self.kill()

@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run: devices of one or two people do what people do, and what they use fails; then all heals,
-and everything that was promised must hold. All is chosen by the seed: step by step, so that what a
-step does depends on nothing that another has drawn."""
+"""One run: devices of one or two people, and folders of theirs, do what people do, and what they use
+fails; then all heals, and everything that was promised must hold. All is chosen by the seed: step by
+step, so that what a step does depends on nothing that another has drawn."""
 
 import itertools
 import random
 import threading
 import time
 import traceback
+from collections import Counter
+from functools import partial
 
 import machine as machines
 from device import Device, uuid7
+from folder import Folder
 from ledger import Ledger
 from link import Broken, Link, NoAnswer
 from machine import Machine
 from sending import Sending
 from verdict import check_person, check_rebuild, check_store, check_topic
+from wire import WAYS
 
 import library  # of tests/integration, which machine.py leads to
 from backends import rows
@@ -24,9 +28,10 @@ from people import Person
 ACTIONS = {"send": 16, "go on sending": 22, "change photo": 16, "make album": 4, "rename album": 4,
            "remove album": 2, "make edit": 5, "change edit": 14, "remove edit": 1, "trash": 4,
            "restore": 3, "purge": 3, "flush": 22, "follow": 12, "listen": 3, "resync": 1, "look": 4,
-           "make share": 4, "revoke share": 1, "visit": 4, "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9}
+           "make share": 4, "revoke share": 1, "visit": 4, "late copy": 4, "at once": 6, "together": 8, "line": 3, "fault": 9,
+           "at a folder": 16}
 FAULTS = {"kill": 3, "kill a part": 4, "kill in between": 4, "clock": 3, "disk": 3, "cut": 4, "days": 4}
-WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault"}
+WITHOUT_PHOTOS = {"send", "go on sending", "make album", "follow", "resync", "line", "fault", "at a folder"}
 # Of a run in which days pass: what is older than a day goes from the log, and nothing else does.
 FORGETTING = {"changes_keep_days": 1, "blob_grace_s": 30 * 86400}
 DAYS = 2  # at once
@@ -40,14 +45,14 @@ class Simulation:
         folder.mkdir(parents=True)
         self.trace_file = open(folder / "trace", "w", encoding="utf-8")
         self.marks = itertools.count(1)
-        self.counts = {}
+        self.counts = Counter()
         self.pending_heals = []
         self.ms = 1_760_000_000_000
         self.machine = Machine(folder, backend)
         self.forgets = self.machine.jumps and random.Random(f"{seed}/forgets").random() < 0.4
         if self.forgets:
             self.machine.change_settings(**FORGETTING)
-        self.files, self.devices_of, self.devices = [], [], []
+        self.files, self.devices_of, self.devices, self.folders = [], [], [], []
 
     def without(self):
         """What cannot go wrong here, and why."""
@@ -72,6 +77,9 @@ class Simulation:
             self.devices_of.append([
                 Device(f"device {person_number}.{n}", Link(self.machine, person, self.trace), ledger,
                        self.trace) for n in range(chance.randint(2, 3 - person_number))])
+            if chance.random() < 0.5:
+                self.folders.append(Folder(f"folder {person_number}", self.folder / f"home {person_number}",
+                                           person, ledger, self.trace))
         self.devices = [device for devices in self.devices_of for device in devices]
 
     def file(self, chance, n):
@@ -79,6 +87,9 @@ class Simulation:
         if chance.random() < 0.15:  # one that nobody can look into
             content = content[:200] + chance.randbytes(chance.choice((1000, 200_000)))
         return content
+
+    def count(self, what):
+        self.counts[what] += 1
 
     def trace(self, text):
         self.trace_file.write(text + "\n")
@@ -96,6 +107,8 @@ class Simulation:
             self.trace_file.flush()
 
     def close(self):
+        for folder in self.folders:
+            folder.close()
         self.machine.close()
         self.trace_file.close()
 
@@ -114,9 +127,10 @@ class Simulation:
         device.link.chance = chance
         action = chance.choices(list(ACTIONS), ACTIONS.values())[0]
         if action == "go on sending" and not device.sending or \
+                action == "at a folder" and not self.folders or \
                 action not in WITHOUT_PHOTOS and not device.objects:
             action = chance.choice(("send", "follow"))
-        self.counts[action] = self.counts.get(action, 0) + 1
+        self.count(action)
         self.trace(f"{step} {device.name}: {action}")
         try:
             queued = len(device.outbox)
@@ -309,6 +323,11 @@ class Simulation:
     def line(self, device, *_):
         device.link.offline = not device.link.offline
 
+    def at_a_folder(self, _, chance, __):
+        folder = chance.choice(self.folders)
+        for _ in range(chance.randint(1, 3)):
+            self.count(f"folder: {folder.act(chance, self.files, next(self.marks))}")
+
     # What goes wrong.
 
     def fault(self, device, chance, step):
@@ -316,7 +335,7 @@ class Simulation:
                "disk": self.machine.mounted, "cut": bool(self.machine.wires), "days": self.forgets}
         names = [name for name in FAULTS if can[name]]
         name = chance.choices(names, [FAULTS[name] for name in names])[0]
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self.count(name)
         self.trace(f"  {name}")
         until = step + chance.randint(3, 12)
         if name == "kill":
@@ -341,9 +360,10 @@ class Simulation:
             self.machine.fill()
             self.later(until, name, self.machine.free)
         else:
-            part = chance.choice(sorted(self.machine.wires))
-            self.trace(f"  without {part}")
-            self.machine.cut(part)
+            part, way = chance.choice(sorted(self.machine.wires)), chance.choice(WAYS)
+            self.trace(f"  without {part}: {way}")
+            self.count(f"cut {part}, {way}")
+            self.machine.cut(part, way)
             self.later(until, name, lambda: self.machine.mend(part))
 
     def later(self, step, name, heal):
@@ -384,6 +404,8 @@ class Simulation:
         for _, _, heal in self.pending_heals:
             heal()
         self.machine.heal()
+        for folder in self.folders:
+            folder.wire.mend()
         for device in self.devices:
             device.link.offline, device.link.faulty = False, False
             device.link.chance = random.Random(f"{self.seed}/{device.name}")
@@ -395,21 +417,39 @@ class Simulation:
             self.machine.set_clock(0)
         else:
             self.until(self.looked_into, 5, None)
+        for folder in self.folders:
+            self.until(partial(self.is_alike, folder), 60, partial(self.differs, folder))
+            folder.stop()
         # From here on nobody works in the background but who clears away.
         self.machine.kill()
         self.machine.change_settings(services="user,sync", blob_grace_s=1, housekeeping_s=1)
         self.machine.start()
+        for folder in self.folders:
+            folder.once()
+            if problem := self.differs(folder):
+                raise Broken(problem)
         self.until(lambda: all(self.caught_up(device) for device in self.devices), 30,
                    "devices that do not catch up")
         if self.machine.kafka:
             self.until(self.relayed, 60, "events that are not relayed")
+
+    def differs(self, folder):
+        """What of it is not as the library is."""
+        (device,) = [devices[0] for devices in self.devices_of if devices[0].ledger is folder.ledger]
+        return folder.differs(device)
+
+    def is_alike(self, folder):
+        """As its device sees to by itself."""
+        folder.must_run()
+        return not self.differs(folder)
 
     def until(self, probe, seconds, what):
         end = time.monotonic() + seconds
         while not probe():
             if time.monotonic() > end:
                 if what:
-                    raise Broken(f"{what}: {[(d.outbox, d.sending) for d in self.devices]}")
+                    raise Broken(what() if callable(what) else f"{what}: " +
+                                 repr([(d.outbox, d.sending) for d in self.devices]))
                 return
             time.sleep(0.05)
 

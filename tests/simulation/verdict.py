@@ -120,8 +120,20 @@ def check_tombstones(ledger, removed):
     hold(photos <= removed, f"purged without a tombstone: {photos - removed}")
 
 
+def adopt_albums(ledger, objects):
+    """Albums that are folders somewhere: made by a device that tells nobody."""
+    for (kind, object_id), _ in objects.items():
+        if kind == "album" and (kind, object_id) not in ledger.made:
+            first = ledger.seen.get((kind, object_id, 1))
+            hold(first is None or json.loads(first)["state"]["name"] in ledger.places,
+                 f"nobody made {first}")
+            ledger.made[kind, object_id] = {}
+
+
 def check_writes(device, objects):
     ledger, gone = device.ledger, device.ledger.gone()
+    if ledger.places:
+        adopt_albums(ledger, objects)
     for kind in ("album", "edit"):
         there = {each for each in objects if each[0] == kind}
         made = {each for each in ledger.made if each[0] == kind}
@@ -140,6 +152,8 @@ def check_writes(device, objects):
             have = thing["state"].get(name)
             if name == "albums" and object_id in halves:
                 continue  # its other half's may have been put last: see check_pairs()
+            if name in ("albums", "name") and ledger.places:
+                continue  # what was done in a folder may have been last
             if name == "trashed":
                 if ledger.maybe_restored(object_id) or ledger.photos[object_id] in ledger.paired:
                     continue

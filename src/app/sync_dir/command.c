@@ -153,7 +153,7 @@ static int run(const CliCall *call, SyncDir *sync) {
         return status;
     }
     report_start(&sync->report, options->quiet);
-    watch_start(&sync->watch);
+    sync->watch = WATCH_INIT;
     sync_link_server_start(&sync->server);
     status = engine_run(sync);
     sync_link_server_done(&sync->server);

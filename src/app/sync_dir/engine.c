@@ -24,7 +24,7 @@ typedef struct Engine {
     SyncLink link;
     Listener listener;
     unsigned n_away;
-    bool said_away, said_full, said_in_sync;
+    bool said_away, said_full, said_in_sync, said_unwatched;
 } Engine;
 
 /* 0 with sync->scan.n_unsettled; LINK_E_*; SYNC_DIR_E_ACCOUNT; -EINTR; or a fault. */
@@ -138,10 +138,24 @@ static bool next_once(Engine *engine, int r, unsigned *n_unsettled, int *ret_sta
     return false;
 }
 
+/* What nobody tells of is found by looking, which is slower: why, and what to do about it. */
+static void say_unwatched(Engine *engine) {
+    const Watch *watch = &engine->sync->watch;
+
+    if (watch->error != 0 && !engine->said_unwatched) {
+        report_note(&engine->sync->report,
+                    "not all folders can be watched (%s%s%s): they are looked through every %d s",
+                    strerrordesc_np(watch->error), watch->remedy ? "; raise " : "",
+                    watch->remedy ? watch->remedy : "", UNWATCHED_S);
+    }
+    engine->said_unwatched = watch->error != 0;
+}
+
 static bool next_round(Engine *engine, int r, int *ret_status) {
     SyncDir *sync = engine->sync;
-    uint64_t timeout_ms = (uint64_t)(sync->watch.is_whole ? RESCAN_S : UNWATCHED_S) * 1000;
+    uint64_t timeout_ms = (uint64_t)(sync->watch.error == 0 ? RESCAN_S : UNWATCHED_S) * 1000;
 
+    say_unwatched(engine);
     if (r == SYNC_LINK_E_AWAY) {
         engine->n_away++;
         say_away(engine);
@@ -153,8 +167,8 @@ static bool next_round(Engine *engine, int r, int *ret_status) {
         engine->n_away = 0;
         engine->said_away = false;
         if (!is_unfinished(sync) && !engine->said_in_sync) {
-            report_calm(&sync->report, "%s is in sync, and watched: Ctrl-C ends it",
-                        sync->folder.path);
+            report_calm(&sync->report, "%s is in sync%s: Ctrl-C ends it", sync->folder.path,
+                        sync->watch.error == 0 ? ", and watched" : "");
             engine->said_in_sync = true;
         }
         if (is_unfinished(sync)) {

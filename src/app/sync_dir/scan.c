@@ -155,6 +155,9 @@ int scan_run(const SyncFolder *folder, uint32_t settle_s, Watch *watch, Report *
         return err_errno();
     }
     clock_gettime(CLOCK_REALTIME, &now);
+    if (watch) {
+        watch_begin(watch);
+    }
     walk.settled_ns = in_ns(now) - (int64_t)settle_s * 1000000000;
     r = walk_folder(&walk, fd);
     buf_done(&walk.path);

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
@@ -12,9 +13,12 @@
     (IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ATTRIB |            \
      IN_MODIFY | IN_ONLYDIR | IN_EXCL_UNLINK)
 
-void watch_start(Watch *watch) {
-    watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    watch->is_whole = watch->fd >= 0;
+void watch_begin(Watch *watch) {
+    if (watch->fd < 0) {
+        watch->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    }
+    watch->error = watch->fd < 0 ? errno : 0;
+    watch->remedy = watch->error == EMFILE ? "fs.inotify.max_user_instances" : NULL;
 }
 
 void watch_done(Watch *watch) {
@@ -27,7 +31,8 @@ void watch_add(Watch *watch, int dir_fd) {
     /* By its descriptor: the folder that is being read, whatever its path leads to by now. */
     snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
     if (watch->fd >= 0 && inotify_add_watch(watch->fd, path, EVENTS) < 0) {
-        watch->is_whole = false;
+        watch->error = errno;
+        watch->remedy = watch->error == ENOSPC ? "fs.inotify.max_user_watches" : NULL;
     }
 }
 

@@ -9,11 +9,16 @@
 #include <stdbool.h>
 
 typedef struct Watch {
-    int fd;        /* readable when something happened; -1: there is no watching */
-    bool is_whole; /* false: some folder could not be watched; look again by time */
+    int fd;             /* readable when something happened; -1: there is no watching */
+    int error;          /* not 0: some folder could not be watched; look again by time */
+    const char *remedy; /* then what there is too little of: a setting of the kernel's, or NULL */
 } Watch;
 
-void watch_start(Watch *watch);
+#define WATCH_INIT ((Watch){.fd = -1})
+
+/* Before all folders are added, again or for the first time: what could not be had may be by now.
+ */
+void watch_begin(Watch *watch);
 void watch_done(Watch *watch);
 
 /* The folder; more than once does no harm. */
