@@ -16,6 +16,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef IMAGESYNC_SANITIZED
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 /* Descriptors at once: the standard ones, the socket, a job's four, and some that codecs may want.
  * What a worker keeps open it keeps in memory. */
 #define FILES_MAX 16
@@ -126,6 +130,11 @@ static int add_build(scmp_filter_ctx filter) {
     return add(filter, SCMP_ACT_ALLOW, wanted, ARRAY_LEN(wanted));
 }
 
+/* Their log_path names a file that could no longer be opened. */
+static void report_here(void) {
+    __sanitizer_set_report_fd((void *)(uintptr_t)STDERR_FILENO);
+}
+
 static int limit_memory(uint64_t max) {
     (void)max;
     return 0;
@@ -140,6 +149,9 @@ static int add_build(scmp_filter_ctx filter) {
                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     }
     return err_trace(r);
+}
+
+static void report_here(void) {
 }
 
 static int limit_memory(uint64_t max) {
@@ -187,6 +199,7 @@ static int close_others(int keep) {
 }
 
 static int give_up_privileges(void) {
+    report_here();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
         return err_trace(err_errno());
     }

@@ -4,6 +4,7 @@
 import pytest
 
 import backends
+import sanitizer
 import stores
 from harness import KEY, Server, Site, encode, photo
 
@@ -27,6 +28,19 @@ def pytest_generate_tests(metafunc):
 def shared_stores():
     yield
     stores.running.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_reported_at_the_end():
+    """By servers that the tests share."""
+    yield
+    sanitizer.check()
+
+
+@pytest.fixture(autouse=True)
+def nothing_reported():
+    yield
+    sanitizer.check()
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,11 @@ import numpy
 import requests
 from PIL import Image
 
+import sanitizer
+
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("IMAGESYNC_BIN", ROOT / "build" / "imagesync"))
+sanitizer.watch(BINARY)
 MODELS = ROOT / "var" / "models"
 # The photos that scikit-image brings; the package itself is not imported.
 PHOTOS = Path(importlib.util.find_spec("skimage").origin).parent / "data"
@@ -80,6 +83,7 @@ class Server:
 
     def start(self):
         """Once more on the same data, after it has ended; on another port."""
+        sanitizer.follow(self.log_path)
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--listen", self.listen, "--data", self.data],

@@ -4,6 +4,7 @@
 import hashlib
 import os
 import random
+import resource
 import signal
 import struct
 import subprocess
@@ -47,9 +48,9 @@ class Device:
         self.env.update(HOME=str(home), IMAGESYNC_TOKEN=self.token)
         self.url = person.server.url
 
-    def start(self, *options):
+    def start(self, *options, **how):
         return subprocess.Popen([BINARY, "sync", self.folder, "--server", self.url, "--settle-s",
-                                 "0", *options], env=self.env, stderr=subprocess.PIPE)
+                                 "0", *options], env=self.env, stderr=subprocess.PIPE, **how)
 
     def sync(self, *options, status=0):
         process = self.start("--once", *options)
@@ -118,6 +119,21 @@ def test_two_folders_come_to_be_alike_and_stay_so(devices):
     assert digests(one.files().values()) == digests(two.files().values()) == wanted
     assert one.contents() == wanted
     assert "0 sent, 0 received" in one.sync() and "0 sent, 0 received" in two.sync()
+
+
+def test_a_folder_is_still_known_after_one_that_ended_at_its_first_write(devices):
+    one, _ = devices
+
+    def writes_nothing():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    for name in ("before", "after"):
+        with one.start("--once", preexec_fn=writes_nothing) as process:
+            process.communicate(timeout=60)
+        assert process.returncode > 0
+        one.put(f"{name}.png", picture(name))
+        one.sync()
+    assert one.contents() == digests([picture("before"), picture("after")])
 
 
 def test_folders_are_albums_on_all_devices(devices):

@@ -13,7 +13,7 @@ struct ZipWriter {
     struct archive *archive;
     ZipOptions options;
     locale_t utf8; /* the library writes names in the locale's encoding */
-    int fault;     /* what the sink returned */
+    int fault;     /* what the sink returned; nothing is written any more */
     json_t *names; /* that are used, folded to lower case: true, or the number to try next */
     Buf held;      /* without a sink: from held_at on it was not taken yet */
     size_t held_at;
@@ -22,6 +22,10 @@ struct ZipWriter {
 static la_ssize_t hand_on(struct archive *library, void *userdata, const void *bytes, size_t len) {
     ZipWriter *writer = userdata;
 
+    if (writer->fault != 0) {
+        archive_set_error(library, EIO, "given up");
+        return -1;
+    }
     if (!writer->options.sink) {
         buf_add(&writer->held, bytes, len);
         return (la_ssize_t)len;
@@ -66,7 +70,9 @@ ZipWriter *zip_writer_new(const ZipOptions *options) {
 
 ZipWriter *zip_writer_free(ZipWriter *writer) {
     if (writer) {
-        (void)archive_write_fail(writer->archive); /* else it would write what is left */
+        /* It would write what is left. Freeing alone leaves a part of one that failed behind. */
+        writer->fault = -ECANCELED;
+        (void)archive_write_close(writer->archive);
         (void)archive_write_free(writer->archive);
         freelocale(writer->utf8);
         json_decref(writer->names);

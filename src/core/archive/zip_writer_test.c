@@ -4,6 +4,7 @@
 
 #include "core/archive/zip_writer.h"
 
+#include "base/error.h"
 #include "base/test.h"
 
 #include <archive.h>
@@ -180,11 +181,37 @@ static void each_name_once(void **state) {
     buf_done(&written.tail);
 }
 
+static int refuse(Str piece, void *userdata) {
+    (void)piece;
+    (void)userdata;
+    return -EPIPE;
+}
+
+/* The address sanitizer sees what is left behind. */
+static void given_up_halfway(void **state) {
+    Written written = {.all = true};
+    ZipWriter *writer = new_writer(&written);
+    uint64_t len;
+
+    (void)state;
+    add(writer, "whole", 1);
+    assert_int_equal(zip_writer_begin(writer, &(ZipFile){"half", 1777890600, 2, true}), 0);
+    len = written.len;
+    zip_writer_free(writer);
+    assert_int_equal(written.len, len);
+    buf_done(&written.tail);
+
+    writer = zip_writer_new(&(ZipOptions){.sink = refuse});
+    assert_int_equal(zip_writer_begin(writer, &(ZipFile){"a", 1777890600, 1, true}), -EPIPE);
+    zip_writer_free(writer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_beyond_32_bits),
         cmocka_unit_test(numbers_beyond_16_bits),
         cmocka_unit_test(each_name_once),
+        cmocka_unit_test(given_up_halfway),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
