@@ -140,7 +140,7 @@ int registry_open_mailer(const Settings *settings, Arena *arena, Mailer **ret_ma
                                         "mail: '%s' is neither folder nor smtp://HOST:PORT nor "
                                         "smtps://HOST:PORT; the account is mail-user and "
                                         "mail-password",
-                                        settings->mail);
+                                        config_shown(arena, settings->mail));
         }
     }
     return r < 0 ? -EINVAL : 0;
