@@ -81,10 +81,11 @@ def suites():
         pytest_suite("tests/integration", shared_out=True),
         # All that is about what a caller sees. test_split.py and the API keys run always, and the
         # others cannot: test_admin_clients and test_two_servers have two servers on one database as
-        # it is; test_audit tampers with a file of SQLite; test_replicas has databases of its own;
-        # test_crashes, test_lifecycle, test_limits and test_determinism start servers of their own
-        # and look into one process; test_quality is about the model; test_deploy starts all parts
-        # itself; test_ingest_crashes kills one process; and test_register reads the documents alone.
+        # it is; test_audit tampers with a file of SQLite; test_replicas and test_encrypted have
+        # databases of their own; test_crashes, test_lifecycle, test_limits and test_determinism
+        # start servers of their own and look into one process; test_quality is about the model;
+        # test_deploy starts all parts itself; test_ingest_crashes kills one process; and
+        # test_register reads the documents alone.
         pytest_suite("tests/integration", full_only=True, note="three processes",
                      shared_out=True, arguments=["--backend", "split"],
                      files=[f"test_{name}.py" for name in (

@@ -336,8 +336,10 @@ static int unknown_command(int argc, char **argv) {
         family = family || (strncmp(command->name, argv[0], len) == 0 && command->name[len] == ' ');
     }
     if (family) {
-        fprintf(stderr, "imagesync %s: %s%s%s; there are:\n", argv[0],
-                argc > 1 ? "there is no '" : "what to do is missing", argc > 1 ? argv[1] : "",
+        /* What follows a '=' may be a password of an option that was given too early. */
+        fprintf(stderr, "imagesync %s: %s%.*s%s; there are:\n", argv[0],
+                argc > 1 ? "there is no '" : "what to do is missing",
+                argc > 1 ? (int)strcspn(argv[1], "=") : 0, argc > 1 ? argv[1] : "",
                 argc > 1 ? "'" : "");
         for (size_t i = 0; i < n; i++) {
             if (strncmp(names[i], argv[0], len) == 0 && names[i][len] == ' ') {

@@ -9,6 +9,7 @@
 #include "adapters/mail/folder/folder.h"
 #include "adapters/mail/smtp/smtp.h"
 #include "app/file_io.h"
+#include "app/trouble_log.h"
 #include "base/error.h"
 #include "inference/model.h"
 
@@ -139,7 +140,7 @@ int registry_open_mailer(const Settings *settings, Arena *arena, Mailer **ret_ma
                                         "mail: '%s' is neither folder nor smtp://HOST:PORT nor "
                                         "smtps://HOST:PORT; the account is mail-user and "
                                         "mail-password",
-                                        settings->mail);
+                                        config_shown(arena, settings->mail));
         }
     }
     return r < 0 ? -EINVAL : 0;
@@ -166,6 +167,8 @@ static int open_postgres(const Settings *settings, bool must_exist, Arena *arena
     const char *replicas[DB_POSTGRES_REPLICAS_MAX];
     DbPostgresOptions options = {.url = settings->database,
                                  .replica_urls = replicas,
+                                 .ca_file = settings->trusted_certificates,
+                                 .tell = trouble_log,
                                  .pool_size = (unsigned)settings->db_connections_max};
     Str rest = str_from(settings->db_replicas), url;
     int r;
@@ -300,6 +303,8 @@ int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_
                                .prefix = settings->cache_prefix,
                                .connections_max = (unsigned)settings->cache_connections_max,
                                .timeout_ms = (uint32_t)settings->cache_timeout_ms,
+                               .ca_file = settings->trusted_certificates,
+                               .tell = trouble_log,
                                .metrics = metrics};
     Str choice = str_from(settings->cache);
     int r;
@@ -310,7 +315,7 @@ int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_
     } else if (str_starts_with(choice, str_lit("redis"))) {
         r = cache_redis_new(&redis, ret_cache, reterr_text);
     } else {
-        *reterr_text = "expected memory, or redis://host:port";
+        *reterr_text = "expected memory, redis://host:port, or rediss://host:port";
         r = -EINVAL;
     }
     return r < 0 ? err_trace(r) : 0;

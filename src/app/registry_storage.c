@@ -9,6 +9,7 @@
 #include "adapters/queue/sql/sql.h"
 #include "app/file_io.h"
 #include "app/registry.h"
+#include "app/trouble_log.h"
 #include "base/error.h"
 #include "services/sync/photo/ingest.h"
 
@@ -46,7 +47,8 @@ static int open_s3(const Settings *settings, const char *id, Arena *arena, Blobs
     if (r < 0) {
         *reterr_text = arena_printf(arena,
                                     "--blobs s3: %s; look at the settings s3-endpoint, "
-                                    "s3-bucket, s3-access-key and s3-secret-key",
+                                    "s3-bucket, s3-access-key, s3-secret-key and "
+                                    "trusted-certificates",
                                     reason ? reason : strerrordesc_np(-r));
     }
     return r;
@@ -66,7 +68,11 @@ int registry_open_queue(const Settings *settings, Db *db, QueueUse use, Metrics 
                            .alone = use == QUEUE_USE_SERVE && db_dialect(db) == DB_DIALECT_SQLITE,
                            .policy = policy,
                            .metrics = metrics};
-    QueueRabbitmqOptions rabbitmq = {.url = settings->queue, .policy = policy, .metrics = metrics};
+    QueueRabbitmqOptions rabbitmq = {.url = settings->queue,
+                                     .ca_file = settings->trusted_certificates,
+                                     .tell = trouble_log,
+                                     .policy = policy,
+                                     .metrics = metrics};
     const char *reason = NULL;
     int r;
 
@@ -76,7 +82,7 @@ int registry_open_queue(const Settings *settings, Db *db, QueueUse use, Metrics 
         r = queue_rabbitmq_new(&rabbitmq, ret_queue, &reason);
     } else {
         r = -EINVAL;
-        reason = "give sql, or amqp://user:password@host:port/vhost";
+        reason = "give sql, amqp://user:password@host:port/vhost, or amqps:// for TLS";
     }
     if (r < 0) {
         /* Without the address: there may be a password in it. */
@@ -87,7 +93,10 @@ int registry_open_queue(const Settings *settings, Db *db, QueueUse use, Metrics 
 
 int registry_open_events(const Settings *settings, Arena *arena, EventSink **ret_sink,
                          const char **reterr_text) {
-    EventsKafkaOptions kafka = {.url = settings->events, .config_file = settings->events_config};
+    EventsKafkaOptions kafka = {.url = settings->events,
+                                .config_file = settings->events_config,
+                                .ca_file = settings->trusted_certificates,
+                                .tell = trouble_log};
     const char *reason = "give sql, or kafka://HOST:PORT[,HOST:PORT]/PREFIX";
     int r = str_starts_with(str_from(settings->events), str_lit("kafka:"))
                 ? events_kafka_new(&kafka, arena, ret_sink, &reason)

@@ -64,7 +64,7 @@ static const ConfigField mail_fields[] = {
      "The password of mail-user."},
     TEXT("mail-ca", mail_ca, "",
          "A PEM file of the authorities that the mail server's certificate may come from. Default: "
-         "the system's."),
+         "those of trusted-certificates."),
     {"mail-plain", CONFIG_BOOL, AT(mail_plain), "no", 0, 0, NULL,
      "Whether a mail server without STARTTLS may be used, unencrypted."},
     NUMBER("mail-timeout-s", mail_timeout_s, "30", 1, 600, "s",
@@ -90,7 +90,7 @@ static const ConfigField server_fields[] = {
          "configuration's keys alone."),
     TEXT("user-service-ca", user_service_ca, "",
          "A PEM file of the authorities that the user service's certificate, and that of "
-         "sync-service, may come from. Default: the system's."),
+         "sync-service, may come from. Default: those of trusted-certificates."),
     TEXT("sync-service", sync_service, "",
          "Where the user part finds the sync part when that runs in another process, for the "
          "photos in the copies of their data that people ask for, and to have them erased: "
@@ -102,6 +102,10 @@ static const ConfigField server_fields[] = {
          "The file of the key by which parts in several processes know each other: the same for "
          "all, and only for their owner to read. Default: service.key in the data folder, made by "
          "the user part when it is not there."),
+    TEXT("trusted-certificates", trusted_certificates, "",
+         "A PEM file of the authorities that the certificates of the servers that this one talks "
+         "to may come from: database, cache, queue, events, S3, mail and the other parts. Default: "
+         "the system's."),
     TEXT("trusted-proxies", trusted_proxies, "",
          "Ranges of addresses whose X-Forwarded-For is believed: 127.0.0.2/32,10.0.0.0/8. Only "
          "proxies may have addresses in them."),
@@ -133,8 +137,8 @@ static const ConfigField server_fields[] = {
 static const ConfigField cache_fields[] = {
     {"cache", CONFIG_SECRET, AT(cache), "memory", 0, 0, NULL,
      "Where what may be forgotten is kept: memory (of this process), or "
-     "redis://[[user]:password@]host[:port][/database], which all processes share. A password "
-     "belongs in the environment or a file, as flags can be seen by others."},
+     "redis://[[user]:password@]host[:port][/database], which all processes share; rediss:// for "
+     "TLS. A password belongs in the environment or a file, as flags can be seen by others."},
     NUMBER("cache-memory-mib", cache_memory_mib, "64", 2, 1 << 20, "MiB",
            "Memory of the cache in this process."),
     TEXT("cache-prefix", cache_prefix, "imagesync/",
@@ -161,7 +165,8 @@ static const ConfigField database_fields[] = {
     /* May hold a password, so it is never printed. */
     {"database", CONFIG_SECRET, AT(database), "", 0, 0, NULL,
      "Where accounts and all that belongs to them are kept: sqlite:FILE, or "
-     "postgresql://USER@HOST:PORT[,HOST2:PORT2]/NAME. Default: imagesync.db in the data folder."},
+     "postgresql://USER@HOST:PORT[,HOST2:PORT2]/NAME, with ?sslmode=verify-full for TLS. Default: "
+     "imagesync.db in the data folder."},
     {"db-replicas", CONFIG_SECRET, AT(db_replicas), "", 0, 0, NULL,
      "PostgreSQL servers that follow the primary and may answer reads, with blanks between."},
     NUMBER("db-connections-max", db_connections_max, "10", 1, 1000, NULL,
@@ -189,19 +194,20 @@ static const ConfigField storage_fields[] = {
     {"s3-secret-key", CONFIG_SECRET, AT(s3_secret_key), "", 0, 0, NULL,
      "The secret of the key for the bucket."},
     TEXT("s3-ca", s3_ca, "",
-         "A PEM file of the authorities that the store's certificate may come from. Default: the "
-         "system's."),
+         "A PEM file of the authorities that the store's certificate may come from. Default: "
+         "those of trusted-certificates."),
     NUMBER("s3-timeout-ms", s3_timeout_ms, "30000", 100, 600000, "ms",
            "Longest time for one try to reach the S3 store."),
     {"queue", CONFIG_SECRET, AT(queue), "sql", 0, 0, NULL,
-     "Where jobs wait: sql (the database), or amqp://user:password@host:port/vhost for RabbitMQ. A "
-     "password belongs in the environment or a file, as flags can be seen by others."},
+     "Where jobs wait: sql (the database), or amqp://user:password@host:port/vhost for RabbitMQ, "
+     "amqps:// with TLS. A password belongs in the environment or a file, as flags can be seen by "
+     "others."},
     TEXT("events", events, "sql",
          "Where what happens in libraries is also told, for those who count and watch: sql (only "
          "in the database), or kafka://HOST:PORT[,HOST:PORT]/PREFIX."),
     TEXT("events-config", events_config, "",
          "A file of settings of Kafka's client, a line 'name = value' each, such as those of TLS "
-         "and SASL."),
+         "and SASL; read again after each failure."),
     {0},
 };
 
@@ -257,6 +263,10 @@ static const char *choose_data(Arena *arena) {
     return home && home[0] ? arena_printf(arena, "%s/.local/share/imagesync", home) : "var";
 }
 
+static const char *either(const char *text, const char *otherwise) {
+    return text[0] != '\0' ? text : otherwise;
+}
+
 /* What is 0 or empty so far and chosen by the machine. */
 static void choose_rest(Settings *settings, Arena *arena) {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -282,6 +292,9 @@ static void choose_rest(Settings *settings, Arena *arena) {
     if (settings->blobs[0] == '\0') {
         settings->blobs = arena_printf(arena, "%s/blobs", settings->data);
     }
+    settings->mail_ca = either(settings->mail_ca, settings->trusted_certificates);
+    settings->s3_ca = either(settings->s3_ca, settings->trusted_certificates);
+    settings->user_service_ca = either(settings->user_service_ca, settings->trusted_certificates);
     if (settings->workers == 0) {
         settings->workers = few;
     }

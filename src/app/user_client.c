@@ -40,7 +40,8 @@ int user_client_start(const Settings *settings, const char *from, Cache *cache, 
     options.signer = client->signer;
     r = access_http_new(&options, &client->access, &reason);
     if (r < 0) {
-        *reterr_text = arena_printf(arena, "--user-service '%s': %s", options.url, reason);
+        *reterr_text = arena_printf(arena, "--user-service '%s': %s",
+                                    config_shown(arena, options.url), reason);
         return r;
     }
     say_whether_reached(client->access);

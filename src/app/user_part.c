@@ -96,7 +96,8 @@ static int find_libraries(const UserPartBase *base, Arena *arena, UserPart *part
     options.signer = part->sync_signer;
     r = library_service_http_new(&options, &part->libraries, &reason);
     if (r < 0) {
-        *reterr_text = arena_printf(arena, "--sync-service '%s': %s", options.url, reason);
+        *reterr_text = arena_printf(arena, "--sync-service '%s': %s",
+                                    config_shown(arena, options.url), reason);
     }
     return r;
 }

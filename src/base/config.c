@@ -295,6 +295,12 @@ int config_load_environment(Config *config) {
     return 0;
 }
 
+const char *config_shown(Arena *arena, const char *text) {
+    const char *scheme = strstr(text, "://"), *at = scheme ? strrchr(scheme, '@') : NULL;
+
+    return at ? arena_printf(arena, "%.*s(hidden)%s", (int)(scheme + 3 - text), text, at) : text;
+}
+
 /* One line, whatever the value holds. */
 static const char *shown_value(Arena *arena, const Slot *slot) {
     const ConfigField *field = slot->field;
@@ -318,7 +324,7 @@ static const char *shown_value(Arena *arena, const Slot *slot) {
     if (field->type == CONFIG_SECRET) {
         return "(set)";
     }
-    copy = arena_strdup(arena, str_from(text));
+    copy = arena_strdup(arena, str_from(config_shown(arena, text)));
     for (char *c = copy; *c; c++) {
         if (iscntrl((unsigned char)*c)) {
             *c = '?';

@@ -57,5 +57,9 @@ const ConfigField *config_find(const Config *config, const char *name);
 /* The setting whose name looks most like `name`, for "did you mean"; NULL when none is near. */
 const char *config_nearest(const Config *config, const char *name);
 
+/* What may be shown of a text that is no secret: an address without the user and the password that
+ * may stand in it. In the arena, or the text itself. */
+const char *config_shown(Arena *arena, const char *text);
+
 /* A table of name, value, source and help; secrets as "(set)". */
 void config_print(const Config *config, Buf *out);

@@ -133,7 +133,10 @@ static void secrets_are_never_shown(void **state) {
     assert_int_equal(load_text(fixture, "api-keys s3cret\n"), -EINVAL);
     assert_error(fixture, ":1: expected a line of the form");
     assert_null(strstr(config_error(fixture->config), "s3cret"));
+    assert_int_equal(
+        config_set(fixture->config, "listen", "smtp://me:s3/c@ret@host:25", "--listen"), 0);
     config_print(fixture->config, &out);
+    assert_non_null(strstr(buf_cstr(&out), " smtp://(hidden)@host:25 "));
     assert_non_null(strstr(buf_cstr(&out), "(not set)"));
     buf_done(&out);
     assert_int_equal(config_set(fixture->config, "api-keys", "s3cret", "--api-keys"), 0);

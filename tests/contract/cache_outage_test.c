@@ -362,7 +362,11 @@ static void what_is_not_redis_is_given_up_in_time(void **state) {
 
 static void wrong_options_are_explained(void **state) {
     static const CacheRedisOptions wrong[] = {
-        {.url = "rediss://h", .prefix = "", .connections_max = 1, .timeout_ms = 1},
+        {.url = "rediss://h",
+         .ca_file = "/nonexistent",
+         .prefix = "",
+         .connections_max = 1,
+         .timeout_ms = 1},
         {.url = "redis://127.0.0.1", .prefix = "", .connections_max = 0, .timeout_ms = 1},
         {.url = "redis://127.0.0.1", .prefix = "", .connections_max = 1, .timeout_ms = 0},
         {.url = "redis://127.0.0.1",

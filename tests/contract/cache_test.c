@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #define THREADS 8
 #define LONG_MS 60000
@@ -434,34 +435,88 @@ static int run_memory(void) {
     return failed;
 }
 
+static int run_on(const char *url, const char *ca_file) {
+    /* No call is to fail because the machine is busy. */
+    CacheRedisOptions options = {.url = url,
+                                 .prefix = "contract/",
+                                 .connections_max = THREADS / 2,
+                                 .ca_file = ca_file,
+                                 .timeout_ms = PATIENCE_MS};
+    const char *error;
+    int failed = 1;
+
+    if (cache_redis_new(&options, &cache, &error) == 0) {
+        failed = run();
+        cache_free(cache);
+    }
+    return failed;
+}
+
 static int run_redis(void) {
     RedisServer server;
-    CacheRedisOptions options = {.prefix = "contract/", .connections_max = THREADS / 2};
-    const char *error;
-    int r = redis_server_start(&server, 0, NULL), failed = 1;
+    int r = redis_server_start(&server, 0, NULL), failed;
     char url[64];
 
     if (r < 0) {
         return redis_server_explain(r);
     }
     snprintf(url, sizeof(url), "redis://127.0.0.1:%u", server.port);
-    options.url = url;
-    /* No call is to fail because the machine is busy. */
-    options.timeout_ms = PATIENCE_MS;
-    if (cache_redis_new(&options, &cache, &error) == 0) {
-        failed = run();
-        cache_free(cache);
-    }
+    failed = run_on(url, "");
     redis_server_stop(&server);
     return failed;
 }
 
-int main(int argc, char **argv) {
-    bool redis = argc == 2 && strcmp(argv[1], "redis") == 0;
+/* The certificate is its own authority. */
+static int run_redis_with_tls(void) {
+    char folder[] = "/tmp/imagesync-cache-XXXXXX", command[512], url[64], port[8];
+    char certificate[64], key[64];
+    const char *extra[] = {"--tls-port",
+                           port,
+                           "--tls-cert-file",
+                           certificate,
+                           "--tls-key-file",
+                           key,
+                           "--tls-auth-clients",
+                           "no",
+                           NULL};
+    RedisServer server;
+    int r, failed;
 
-    if (argc != 2 || (!redis && strcmp(argv[1], "memory") != 0)) {
-        fprintf(stderr, "usage: cache_test memory|redis\n");
-        return 2;
+    if (!mkdtemp(folder)) {
+        return 1;
     }
-    return redis ? run_redis() : run_memory();
+    snprintf(port, sizeof(port), "%u", redis_server_free_port());
+    snprintf(certificate, sizeof(certificate), "%s/cert.pem", folder);
+    snprintf(key, sizeof(key), "%s/key.pem", folder);
+    snprintf(command, sizeof(command),
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 "
+             "-subj /CN=redis -addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null",
+             key, certificate);
+    r = system(command) == 0 ? redis_server_start(&server, 0, extra) : -EIO;
+    if (r < 0) {
+        return redis_server_explain(r);
+    }
+    snprintf(url, sizeof(url), "rediss://127.0.0.1:%s", port);
+    failed = run_on(url, certificate);
+    redis_server_stop(&server);
+    unlink(certificate);
+    unlink(key);
+    rmdir(folder);
+    return failed;
+}
+
+int main(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        int (*run)(void);
+    } adapters[] = {
+        {"memory", run_memory}, {"redis", run_redis}, {"redis_tls", run_redis_with_tls}};
+
+    for (size_t i = 0; argc == 2 && i < ARRAY_LEN(adapters); i++) {
+        if (strcmp(argv[1], adapters[i].name) == 0) {
+            return adapters[i].run();
+        }
+    }
+    fprintf(stderr, "usage: cache_test memory|redis|redis_tls\n");
+    return 2;
 }

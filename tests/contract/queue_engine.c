@@ -31,8 +31,17 @@ static int open_sql(const char *url, const QueuePolicy *policy, int64_t (*now_us
     return r;
 }
 
+static void say(const char *server, const char *reason) {
+    fprintf(stderr, "%s: %s\n", server, reason ? reason : "usable again");
+}
+
+/* Whom it trusts says QUEUE_CA_FILE. */
 static int open_rabbitmq(const char *url, const QueuePolicy *policy, QueueEngine *engine) {
-    QueueRabbitmqOptions options = {.url = url, .policy = *policy, .idle_ms = 1500};
+    QueueRabbitmqOptions options = {.url = url,
+                                    .ca_file = getenv("QUEUE_CA_FILE"),
+                                    .tell = say,
+                                    .policy = *policy,
+                                    .idle_ms = 1500};
     const char *error = "";
     int r = queue_rabbitmq_new(&options, &engine->queue, &error);
 
@@ -45,7 +54,7 @@ static int open_rabbitmq(const char *url, const QueuePolicy *policy, QueueEngine
 int queue_engine_open(const char *url, const QueuePolicy *policy, int64_t (*now_us)(void),
                       QueueEngine *ret_engine) {
     *ret_engine = (QueueEngine){0};
-    if (str_starts_with(str_from(url), str_lit("amqp:"))) {
+    if (str_starts_with(str_from(url), str_lit("amqp"))) {
         return open_rabbitmq(url, policy, ret_engine);
     }
     return open_sql(url, policy, now_us, ret_engine);

@@ -3,6 +3,7 @@
 
     with Broker() as broker:
         broker.url
+        broker.tls_url()  # for 127.0.0.1, by broker.authority
         broker.kill(); broker.start()  # what was confirmed is there again
         with broker.host("other") as url: ...  # queues of its own
 
@@ -18,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from certificates import Authority
 from postgres_server import free_port, wait_for
 
 SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -26,6 +28,12 @@ START_S = 120
 # For a machine that does other things too; and little said.
 CONFIG = """
 listeners.tcp.local = 127.0.0.1:{port}
+listeners.ssl.local = 127.0.0.1:{tls_port}
+ssl_options.cacertfile = {authority}
+ssl_options.certfile = {chain}
+ssl_options.keyfile = {key}
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
 log.file.level = warning
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 50MB
@@ -39,7 +47,9 @@ def ending_with_us(command):
 class Broker:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="imagesync-rabbitmq-"))
-        self.port, self.epmd_port = free_port(), free_port()
+        self.port, self.tls_port, self.epmd_port = free_port(), free_port(), free_port()
+        self.authority = Authority(self.folder / "tls")
+        self.pair = self.authority.issue("rabbitmq", hosts=["127.0.0.1"])
         self.processes = {}
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
@@ -59,7 +69,9 @@ class Broker:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def environment(self):
-        (self.folder / "rabbitmq.conf").write_text(CONFIG.format(port=self.port))
+        (self.folder / "rabbitmq.conf").write_text(CONFIG.format(
+            port=self.port, tls_port=self.tls_port, authority=self.authority.file,
+            chain=self.pair.chain, key=self.pair.key))
         (self.folder / "plugins").write_text("[].\n")
         return {
             "PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8",
@@ -108,6 +120,9 @@ class Broker:
             yield self.url + name
         finally:
             self.control("delete_vhost", name)
+
+    def tls_url(self, host="127.0.0.1", password="guest"):
+        return f"amqps://guest:{password}@{host}:{self.tls_port}/"
 
     def wait_for_registry(self, since):
         """Until it has written down which quorum queues there are. One that was made just before a

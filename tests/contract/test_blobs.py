@@ -17,6 +17,7 @@ import botocore.credentials
 import botocore.exceptions
 import pytest
 
+from certificates import Authority
 from faulty_proxy import FAULTS, FaultyProxy
 from postgres_server import free_port
 from seaweed_server import READER, Seaweed
@@ -388,19 +389,18 @@ def test_a_store_that_is_not_there(store, bucket):
 
 
 def test_https(store, bucket, tmp_path):
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", certificate,
-                    "-days", "3", "-subj", "/CN=store", "-addext",
-                    "subjectAltName=IP:127.0.0.1"],
-                   check=True, capture_output=True, timeout=SECONDS)
+    authority = Authority(tmp_path)
+    pair = authority.issue("store", hosts=["127.0.0.1"])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(pair.chain, pair.key)
+    trusting = {"AWS_CA_BUNDLE": str(authority.file)}
     with FaultyProxy(store.port, context) as proxy:
         url = bucket.url(proxy.port).replace("http:", "https:")
         said, why = refused(url, store)
         assert said == AWAY and "not trusted" in why and proxy.seen == []
-        with Try(url, {**keys(store), "AWS_CA_BUNDLE": str(certificate)}) as one:
+        said, why = refused(url.replace("127.0.0.1", "localhost"), store, **trusting)
+        assert said == AWAY and "not trusted" in why and proxy.seen == []
+        with Try(url, {**keys(store), **trusting}) as one:
             assert write_both(one) == []
             assert one.tell("verify", "a/two", 2 * PART + 1000, 2) == "0"
         assert len(proxy.seen) > 10

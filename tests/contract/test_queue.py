@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from certificates import Authority
 from postgres_server import Cluster
 from rabbitmq_server import Broker
 
@@ -38,9 +39,10 @@ def url(request, tmp_path):
     return request.getfixturevalue("broker").url
 
 
-def run(program, *arguments):
+def run(program, *arguments, trusted=""):
     done = subprocess.run([BUILD / program, *map(str, arguments)], capture_output=True, text=True,
-                          timeout=120, check=False)
+                          timeout=120, check=False,
+                          env={**os.environ, "QUEUE_CA_FILE": str(trusted)})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -85,6 +87,35 @@ def test_suite_on_postgres(postgres, suite):
 
 def test_suite_on_rabbitmq(broker):
     run("queue_contract", broker.url)
+
+
+def test_suite_on_rabbitmq_with_tls(broker):
+    run("queue_contract", broker.tls_url(), trusted=broker.authority.file)
+
+
+@pytest.mark.parametrize("wrong,word", [
+    ("authority", "trusted-certificates"),
+    ("name", "another host name"),
+    ("password", "password"),
+    ("port", "does not speak TLS"),
+])
+def test_what_has_to_be_mended_is_told(broker, tmp_path, wrong, word):
+    trusted, url = broker.authority.file, broker.tls_url()
+    if wrong == "authority":
+        trusted = Authority(tmp_path, "stranger").file
+    elif wrong == "name":
+        url = broker.tls_url(host="localhost")
+    elif wrong == "password":
+        url = broker.tls_url(password="not%2Fthis")
+    else:
+        url = url.replace(str(broker.tls_port), str(broker.port))
+    with subprocess.Popen([BUILD / "queue_client", url, "put", "told", "1"], text=True,
+                          stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                          env={**os.environ, "QUEUE_CA_FILE": str(trusted)}) as putter:
+        said = putter.stderr.readline() if select.select([putter.stderr], [], [], 60)[0] else ""
+        assert kill(putter) == ""
+    assert said.startswith("rabbitmq: ") and word in said
+    assert "guest" not in said and "this" not in said
 
 
 def test_what_a_killed_worker_had_is_taken_again(url):

@@ -42,8 +42,9 @@ int master_keys_read_file(const char *path, MasterKeys **ret_keys, const char **
 
 /*
  * From what a command prints: argv[0] is looked for in PATH, no shell; its standard input is empty,
- * its standard error ours. Killed with its process group when it takes longer than timeout_ms or
- * prints more than MASTER_KEY_TEXT_MAX. The caller must not reap unknown children meanwhile.
+ * its standard error ours, and so is its environment but for IMAGESYNC_*. Killed with its process
+ * group when it takes longer than timeout_ms or prints more than MASTER_KEY_TEXT_MAX. The caller
+ * must not reap unknown children meanwhile.
  * 0, MASTER_KEY_E_REFUSED (also for an exit status other than 0), or a fault such as -ENOENT.
  */
 int master_keys_read_command(const char *const *argv, uint32_t timeout_ms, MasterKeys **ret_keys,

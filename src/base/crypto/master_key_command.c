@@ -18,10 +18,33 @@ extern char **environ;
 
 static const char too_slow[] = "the master key command did not end in time";
 
+/* Our environment without our own settings, in which there may be passwords; to be freed. */
+static char **environment_of_others(void) {
+    static const char ours[] = "IMAGESYNC_";
+    size_t n = 0;
+    char **others;
+
+    while (environ[n]) {
+        n++;
+    }
+    others = calloc(n + 1, sizeof(*others));
+    if (!others) {
+        abort();
+    }
+    n = 0;
+    for (size_t i = 0; environ[i]; i++) {
+        if (strncmp(environ[i], ours, sizeof(ours) - 1) != 0) {
+            others[n++] = environ[i];
+        }
+    }
+    return others;
+}
+
 /* In a process group of its own with default signals, so that it can be ended with its children. */
 static int spawn(const char *const *argv, int out, pid_t *ret_pid) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
+    _cleanup_(freep) char **others = environment_of_others();
     sigset_t none, all;
     int r;
 
@@ -36,7 +59,7 @@ static int spawn(const char *const *argv, int out, pid_t *ret_pid) {
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setsigmask(&attributes, &none);
-    r = posix_spawnp(ret_pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+    r = posix_spawnp(ret_pid, argv[0], &actions, &attributes, (char *const *)argv, others);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return -r;

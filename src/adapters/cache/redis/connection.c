@@ -1,29 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapters/cache/redis/connection.h"
 
-#include "base/clock.h"
+#include "adapters/cache/redis/socket.h"
+#include "base/crypto/tls.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "core/ports/cache.h"
 
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #define READ_SIZE 16384
 /* All replies to one call: the largest value and what stands around it. */
 #define REPLY_BYTES_MAX (CACHE_VALUE_LEN_MAX + (64u << 10))
 #define HANDSHAKE_MAX   3
 
+static void free_context(SSL_CTX **context) {
+    SSL_CTX_free(*context);
+}
+
 struct RedisConnection {
-    int fd;
+    RedisSocket socket;
     redisReader *reader;
     Buf out;
 };
+
+int redis_trust(const RedisUrl *url, const char *ca_file, SSL_CTX **ret_tls) {
+    _cleanup_(free_context) SSL_CTX *tls = url->tls ? SSL_CTX_new(TLS_client_method()) : NULL;
+    int r = url->tls && !tls ? -ENOMEM : 0;
+
+    if (tls) {
+        r = tls_trust(tls, ca_file, url->host, NULL);
+    }
+    if (r < 0) {
+        return err_trace(r);
+    }
+    *ret_tls = TAKE_PTR(tls);
+    return 0;
+}
 
 int redis_resolve(const RedisUrl *url, RedisAddresses *ret_addresses) {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -43,51 +58,21 @@ int redis_resolve(const RedisUrl *url, RedisAddresses *ret_addresses) {
     return 0;
 }
 
-/* 0, -ETIMEDOUT, or the system's fault. */
-static int wait_for(int fd, short events, uint64_t deadline_us) {
-    struct pollfd poll_fd = {.fd = fd, .events = events};
-    uint64_t now = clock_mono_us();
-    int r = -1;
+/* By the words that a server's errors begin with; it may also be one that is still loading. */
+static const char *refusal_reason(const char *error) {
+    static const char *const words[] = {"NOAUTH", "WRONGPASS", "ERR AUTH", "NOPERM"};
 
-    errno = EINTR;
-    while (r < 0 && errno == EINTR && now < deadline_us) {
-        /* Rounded up, so that it does not spin through the last millisecond. */
-        r = poll(&poll_fd, 1, (int)MIN((deadline_us - now + 999) / 1000, (uint64_t)60000));
-        now = clock_mono_us();
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (str_starts_with(str_from(error), str_from(words[i]))) {
+            return "it refuses the user or the password, or does not let the user do what is "
+                   "needed: look at cache";
+        }
     }
-    return r > 0 ? 0 : r == 0 || errno == EINTR ? -ETIMEDOUT : -errno;
+    return NULL;
 }
 
-static int dial(const struct sockaddr_storage *address, socklen_t len, uint64_t deadline_us,
-                int *ret_fd) {
-    _cleanup_(fd_closep) int fd =
-        socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int yes = 1;
-    int fault = 0, r;
-    socklen_t size = sizeof(fault);
-
-    if (fd < 0) {
-        return err_errno();
-    }
-    if (connect(fd, (const struct sockaddr *)address, len) < 0) {
-        if (errno != EINPROGRESS) {
-            return -errno;
-        }
-        r = wait_for(fd, POLLOUT, deadline_us);
-        if (r < 0) {
-            return r;
-        }
-        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &size) < 0 || fault != 0) {
-            return fault ? -fault : err_errno();
-        }
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof(yes));
-    *ret_fd = TAKE_FD(fd);
-    return 0;
-}
-
-static int shake_hands(RedisConnection *self, const RedisUrl *url, uint64_t deadline_us) {
+static int shake_hands(RedisConnection *self, const RedisUrl *url, uint64_t deadline_us,
+                       const char **ret_reason) {
     RedisCommand commands[HANDSHAKE_MAX];
     redisReply *replies[HANDSHAKE_MAX];
     char database[16];
@@ -112,6 +97,7 @@ static int shake_hands(RedisConnection *self, const RedisUrl *url, uint64_t dead
     for (size_t i = 0; i < n; i++) {
         if (replies[i]->type == REDIS_REPLY_ERROR) {
             log_debug("redis refused the connection", LOG_STR("error", replies[i]->str));
+            *ret_reason = *ret_reason ? *ret_reason : refusal_reason(replies[i]->str);
             r = -EACCES;
         }
         freeReplyObject(replies[i]);
@@ -119,24 +105,47 @@ static int shake_hands(RedisConnection *self, const RedisUrl *url, uint64_t dead
     return r;
 }
 
-int redis_connection_open(const RedisUrl *url, const RedisAddresses *addresses,
-                          uint64_t deadline_us, RedisConnection **ret_connection) {
-    _cleanup_(redis_connection_freep) RedisConnection *self = calloc(1, sizeof(*self));
-    int r = -EHOSTUNREACH;
+/* What to do when it was the TLS of it. */
+static const char *tls_reason(int r, int refusal) {
+    return r == -EACCES ? tls_refusal_text(refusal)
+           : r == -EPROTO || r == -ECONNRESET
+               ? "it does not speak TLS: give redis:// in cache, or the port where it does"
+               : NULL;
+}
 
+static int reach(RedisConnection *self, const RedisWay *way, uint64_t deadline_us,
+                 const char **ret_reason) {
+    const RedisAddresses *addresses = &way->addresses;
+    int r = -EHOSTUNREACH, refusal = 0;
+
+    for (size_t i = 0; i < addresses->n && self->socket.fd < 0; i++) {
+        r = redis_socket_dial(&self->socket, &addresses->each[i].address, addresses->each[i].len,
+                              deadline_us);
+    }
+    if (r == 0 && way->tls) {
+        r = redis_socket_secure(&self->socket, way->tls, way->url->host, deadline_us, &refusal);
+        *ret_reason = tls_reason(r, refusal);
+    }
+    return r;
+}
+
+int redis_connection_open(const RedisWay *way, uint64_t deadline_us,
+                          RedisConnection **ret_connection, const char **ret_reason) {
+    _cleanup_(redis_connection_freep) RedisConnection *self = calloc(1, sizeof(*self));
+    int r;
+
+    *ret_reason = NULL;
     if (!self) {
         return err_trace(-ENOMEM);
     }
-    self->fd = -1;
+    self->socket = REDIS_SOCKET_INIT;
     self->reader = redisReaderCreate();
     if (!self->reader) {
         return err_trace(-ENOMEM);
     }
-    for (size_t i = 0; i < addresses->n && self->fd < 0; i++) {
-        r = dial(&addresses->each[i].address, addresses->each[i].len, deadline_us, &self->fd);
-    }
+    r = reach(self, way, deadline_us, ret_reason);
     if (r == 0) {
-        r = shake_hands(self, url, deadline_us);
+        r = shake_hands(self, way->url, deadline_us, ret_reason);
     }
     if (r < 0) {
         return err_trace(r);
@@ -147,7 +156,7 @@ int redis_connection_open(const RedisUrl *url, const RedisAddresses *addresses,
 
 RedisConnection *redis_connection_free(RedisConnection *self) {
     if (self) {
-        fd_close(self->fd);
+        redis_socket_close(&self->socket);
         if (self->reader) {
             redisReaderFree(self->reader);
         }
@@ -158,10 +167,7 @@ RedisConnection *redis_connection_free(RedisConnection *self) {
 }
 
 bool redis_connection_fresh(const RedisConnection *self) {
-    char byte;
-
-    return recv(self->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           (errno == EAGAIN || errno == EWOULDBLOCK);
+    return redis_socket_is_quiet(&self->socket);
 }
 
 static int add_command(Buf *out, const RedisCommand *command) {
@@ -183,37 +189,13 @@ static int add_command(Buf *out, const RedisCommand *command) {
     return 0;
 }
 
-static int send_all(int fd, Str out, uint64_t deadline_us) {
-    while (out.len > 0) {
-        ssize_t n = send(fd, out.ptr, out.len, MSG_NOSIGNAL);
-        int r = 0;
-        if (n >= 0) {
-            out.ptr += n;
-            out.len -= (size_t)n;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            r = wait_for(fd, POLLOUT, deadline_us);
-        } else if (errno != EINTR) {
-            r = -errno;
-        }
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
-}
-
 /* Gives the parser what has come, waiting for it by the deadline. */
 static int feed(RedisConnection *self, uint64_t deadline_us, size_t *bytes) {
     char in[READ_SIZE];
-    ssize_t n = recv(self->fd, in, sizeof(in), 0);
+    ssize_t n = redis_socket_receive(&self->socket, in, sizeof(in), deadline_us);
 
-    if (n == 0) {
-        return -ECONNRESET;
-    }
     if (n < 0) {
-        return errno == EAGAIN || errno == EWOULDBLOCK ? wait_for(self->fd, POLLIN, deadline_us)
-               : errno == EINTR                        ? 0
-                                                       : -errno;
+        return (int)n;
     }
     *bytes += (size_t)n;
     if (*bytes > REPLY_BYTES_MAX) {
@@ -252,7 +234,7 @@ int redis_connection_call(RedisConnection *self, const RedisCommand *commands, s
         r = add_command(&self->out, &commands[i]);
     }
     if (r == 0) {
-        r = send_all(self->fd, buf_str(&self->out), deadline_us);
+        r = redis_socket_send(&self->socket, buf_str(&self->out), deadline_us);
     }
     if (self->out.capacity > READ_SIZE) {
         /* A large value is not kept for as long as the connection lives. */

@@ -10,6 +10,7 @@
 #include "adapters/cache/redis/url.h"
 
 #include <hiredis/hiredis.h>
+#include <openssl/types.h>
 #include <sys/socket.h>
 
 #define REDIS_ADDRESSES_MAX 4
@@ -34,12 +35,23 @@ typedef struct RedisCommand {
 /* Blocks for as long as the system's resolver does. 0 or -EHOSTUNREACH. */
 int redis_resolve(const RedisUrl *url, RedisAddresses *ret_addresses);
 
+/* What servers of the URL are trusted by; NULL when it asks for no TLS. The caller's to
+ * SSL_CTX_free(). 0; -EINVAL: `ca_file` (PEM, "": the system's) cannot be read; -ENOMEM. */
+int redis_trust(const RedisUrl *url, const char *ca_file, SSL_CTX **ret_tls);
+
+typedef struct RedisWay {
+    const RedisUrl *url;
+    RedisAddresses addresses;
+    SSL_CTX *tls; /* or NULL */
+} RedisWay;
+
 /*
  * Connects, signs in and chooses the database by the deadline (clock_mono_us()). 0; -ETIMEDOUT;
- * -EACCES (user, password or database were refused, or Redis is not ready); or the system's fault.
+ * -EACCES (certificate, user, password or database were refused, or Redis is not ready); or the
+ * system's fault. `ret_reason`: a static sentence when an operator has to mend it, else NULL.
  */
-int redis_connection_open(const RedisUrl *url, const RedisAddresses *addresses,
-                          uint64_t deadline_us, RedisConnection **ret_connection);
+int redis_connection_open(const RedisWay *way, uint64_t deadline_us,
+                          RedisConnection **ret_connection, const char **ret_reason);
 RedisConnection *redis_connection_free(RedisConnection *connection); /* accepts NULL */
 DEFINE_CLEANUP(RedisConnection *, redis_connection_free)
 

@@ -2,10 +2,12 @@
 #include "adapters/cache/redis/pool.h"
 
 #include "base/clock.h"
+#include "base/crypto/tls.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/wait.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -31,7 +33,7 @@ struct RedisPool {
 
     RedisConnection **idle; /* connections_max of room; the last is the one used last */
     unsigned n_idle, n_open;
-    RedisAddresses addresses;
+    RedisWay way; /* what led there last */
     bool up, tried, stopping;
     /* Counts how often the breaker opened, so that a fault of a connection from before does not
      * open it again. */
@@ -39,6 +41,7 @@ struct RedisPool {
     uint64_t up_since_ms;
     uint32_t retry_ms;
 
+    Trouble trouble;
     Metric *up_metric, *connections, *errors_down, *errors_busy, *errors_lost, *errors_refused;
 };
 
@@ -83,11 +86,13 @@ static void open_breaker(RedisPool *pool, uint64_t generation) {
     pthread_cond_signal(&pool->broken);
 }
 
-static void close_breaker(RedisPool *pool, RedisConnection *connection,
-                          const RedisAddresses *addresses) {
+static void close_breaker(RedisPool *pool, RedisConnection *connection, RedisWay *way) {
+    RedisWay before = pool->way;
+
     pool->up = true;
     pool->up_since_ms = clock_mono_ms();
-    pool->addresses = *addresses;
+    pool->way = *way;
+    *way = before;
     /* Those that were lent when it broke may still count. */
     if (pool->n_open < pool->options.connections_max) {
         pool->n_open++;
@@ -111,24 +116,36 @@ static void wait_to_retry(RedisPool *pool) {
 }
 
 static void try_to_reconnect(RedisPool *pool) {
+    const RedisUrl *url = &pool->options.url;
     RedisConnection *connection = NULL;
-    RedisAddresses addresses;
+    RedisWay way = {.url = url};
+    const char *reason = NULL;
     int r;
 
     pthread_mutex_unlock(&pool->mutex);
-    /* The name is looked up again, as it may lead elsewhere after a failover. */
-    r = redis_resolve(&pool->options.url, &addresses);
+    /* The file is read again, as it may be another by now; and the name is looked up again, as it
+     * may lead elsewhere after a failover. */
+    r = redis_trust(url, pool->options.ca_file, &way.tls);
+    if (r < 0) {
+        reason = TLS_CA_FILE_TEXT;
+    } else {
+        r = redis_resolve(url, &way.addresses);
+    }
     if (r == 0) {
-        r = redis_connection_open(&pool->options.url, &addresses, deadline_of(pool), &connection);
+        r = redis_connection_open(&way, deadline_of(pool), &connection, &reason);
     }
     log_debug("redis tried", LOG_INT("fault", r));
+    if (r == 0 || reason) {
+        trouble_set(&pool->trouble, reason);
+    }
     pthread_mutex_lock(&pool->mutex);
     pool->tried = true;
     if (r == 0) {
-        close_breaker(pool, connection, &addresses);
+        close_breaker(pool, connection, &way);
     } else {
         pthread_cond_broadcast(&pool->freed);
     }
+    SSL_CTX_free(way.tls);
 }
 
 static void *reconnect(void *userdata) {
@@ -167,8 +184,7 @@ static void give_back(RedisPool *pool, Lent lent, int r) {
 }
 
 /* A connection that lay idle or none, for which there is room; -EIO. */
-static int take(RedisPool *pool, uint64_t deadline_us, Lent *ret_lent,
-                RedisAddresses *ret_addresses) {
+static int take(RedisPool *pool, uint64_t deadline_us, Lent *ret_lent) {
     Metric *reason = NULL;
     bool late = false;
 
@@ -185,7 +201,6 @@ static int take(RedisPool *pool, uint64_t deadline_us, Lent *ret_lent,
         late = false;
     } else if (pool->n_open < pool->options.connections_max) {
         pool->n_open++;
-        *ret_addresses = pool->addresses;
         show_state(pool);
         late = false;
     } else {
@@ -197,24 +212,36 @@ static int take(RedisPool *pool, uint64_t deadline_us, Lent *ret_lent,
     return late ? -EIO : 0;
 }
 
+static int open_one(RedisPool *pool, uint64_t deadline_us, RedisConnection **ret_connection) {
+    const char *reason; /* is told by the thread that reconnects */
+    RedisWay way;
+    int r;
+
+    pthread_mutex_lock(&pool->mutex);
+    way = pool->way;
+    if (way.tls) {
+        SSL_CTX_up_ref(way.tls);
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    r = redis_connection_open(&way, deadline_us, ret_connection, &reason);
+    SSL_CTX_free(way.tls);
+    return r;
+}
+
 /* A connection that works as far as can be seen: one that Redis closed while it lay idle is opened
  * anew, and the call does not notice. */
 static int take_fresh(RedisPool *pool, uint64_t deadline_us, Lent *ret_lent) {
-    RedisAddresses addresses = {0};
     Lent lent;
-    int r = take(pool, deadline_us, &lent, &addresses);
+    int r = take(pool, deadline_us, &lent);
 
     if (r < 0) {
         return r;
     }
     if (lent.connection && !redis_connection_fresh(lent.connection)) {
         redis_connection_free(TAKE_PTR(lent.connection));
-        pthread_mutex_lock(&pool->mutex);
-        addresses = pool->addresses;
-        pthread_mutex_unlock(&pool->mutex);
     }
     if (!lent.connection) {
-        r = redis_connection_open(&pool->options.url, &addresses, deadline_us, &lent.connection);
+        r = open_one(pool, deadline_us, &lent.connection);
         if (r < 0) {
             give_back(pool, lent, r);
             fault(pool->errors_lost);
@@ -299,12 +326,17 @@ int redis_pool_new(const RedisPoolOptions *options, RedisPool **ret_pool) {
         return err_trace(-ENOMEM);
     }
     pool->options = *options;
+    pool->trouble = (Trouble){.server = "redis", .tell = options->tell};
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->freed, NULL);
     pthread_cond_init(&pool->broken, NULL);
     pool->idle = calloc(options->connections_max, sizeof(RedisConnection *));
     if (!pool->idle) {
         return err_trace(-ENOMEM);
+    }
+    r = redis_trust(&options->url, options->ca_file, &pool->way.tls); /* wrong from the beginning */
+    if (r < 0) {
+        return err_trace(r);
     }
     if (options->metrics) {
         register_metrics(pool, options->metrics);
@@ -335,6 +367,7 @@ RedisPool *redis_pool_free(RedisPool *pool) {
     }
     close_idle(pool);
     free(pool->idle);
+    SSL_CTX_free(pool->way.tls);
     pthread_cond_destroy(&pool->broken);
     pthread_cond_destroy(&pool->freed);
     pthread_mutex_destroy(&pool->mutex);

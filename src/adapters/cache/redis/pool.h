@@ -8,6 +8,7 @@
 
 #include "adapters/cache/redis/connection.h"
 #include "base/metrics.h"
+#include "core/ports/trouble.h"
 
 typedef struct RedisPool RedisPool;
 
@@ -15,10 +16,13 @@ typedef struct RedisPoolOptions {
     RedisUrl url; /* its strings outlive the pool */
     unsigned connections_max;
     uint32_t timeout_ms;
-    Metrics *metrics; /* or NULL */
+    const char *ca_file; /* outlives the pool; "": the system's authorities */
+    TroubleFn *tell;     /* or NULL */
+    Metrics *metrics;    /* or NULL */
 } RedisPoolOptions;
 
-/* 0; or -ENOMEM, -EAGAIN (no thread). Waits for timeout_ms at most for a first answer of Redis. */
+/* 0; or -EINVAL (ca_file cannot be read), -ENOMEM, -EAGAIN (no thread). Waits for timeout_ms at
+ * most for a first answer of Redis. */
 int redis_pool_new(const RedisPoolOptions *options, RedisPool **ret_pool);
 RedisPool *redis_pool_free(RedisPool *pool); /* accepts NULL; no call may be under way */
 DEFINE_CLEANUP(RedisPool *, redis_pool_free)

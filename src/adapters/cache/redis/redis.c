@@ -2,6 +2,7 @@
 #include "adapters/cache/redis/redis.h"
 
 #include "adapters/cache/redis/pool.h"
+#include "base/crypto/tls.h"
 #include "core/ports/cache_impl.h"
 
 #include <assert.h>
@@ -268,6 +269,7 @@ int cache_redis_new(const CacheRedisOptions *options, Cache **ret_cache, const c
     CacheRedis *self = calloc(1, sizeof(*self));
     RedisPoolOptions pool = {.connections_max = options->connections_max,
                              .timeout_ms = options->timeout_ms,
+                             .tell = options->tell,
                              .metrics = options->metrics};
     int r;
 
@@ -293,8 +295,10 @@ int cache_redis_new(const CacheRedisOptions *options, Cache **ret_cache, const c
         self->misses = metrics_counter(options->metrics, "imagesync_cache_misses_total", "",
                                        "Look-ups of what the cache did not have");
     }
+    pool.ca_file = arena_strdup(self->arena, str_from(options->ca_file ? options->ca_file : ""));
     r = redis_pool_new(&pool, &self->pool);
     if (r < 0) {
+        *reterr_text = r == -EINVAL ? TLS_CA_FILE_TEXT : "Redis cannot be set up";
         return err_trace(r);
     }
     *ret_cache = TAKE_PTR(cache);

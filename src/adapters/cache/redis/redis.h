@@ -10,6 +10,7 @@
 
 #include "base/metrics.h"
 #include "core/ports/cache.h"
+#include "core/ports/trouble.h"
 
 #define CACHE_REDIS_PREFIX_LEN_MAX 64
 
@@ -18,7 +19,9 @@ typedef struct CacheRedisOptions {
     const char *prefix;       /* of every key; at most CACHE_REDIS_PREFIX_LEN_MAX bytes */
     unsigned connections_max; /* at least 1; calls beyond it wait for a connection */
     uint32_t timeout_ms;      /* at least 1; of one call with all that it waits for */
-    Metrics *metrics;         /* outlives the cache; or NULL */
+    const char *ca_file; /* PEM: who is trusted with TLS; "" or NULL: the system's authorities */
+    TroubleFn *tell;     /* or NULL */
+    Metrics *metrics;    /* outlives the cache; or NULL */
 } CacheRedisOptions;
 
 /*

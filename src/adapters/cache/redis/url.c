@@ -5,7 +5,7 @@
 
 #include <ctype.h>
 
-#define EXPECTED "expected redis://[[user]:password@]host[:port][/database]"
+#define EXPECTED "expected redis://[[user]:password@]host[:port][/database], or rediss:// for TLS"
 
 static int hex_digit(char c) {
     return c >= '0' && c <= '9'                 ? c - '0'
@@ -101,18 +101,15 @@ static int fail(const char *text, const char **reterr_text) {
 }
 
 int redis_url_parse(const char *text, Arena *arena, RedisUrl *ret_url, const char **reterr_text) {
-    const Str scheme = str_lit("redis://");
-    Str rest = str_from(text), part;
+    Str scheme = str_lit("redis://"), rest = str_from(text), part;
     RedisUrl url = {.user = "", .password = {"", 0}};
     uint64_t database = 0;
     const char *slash;
 
     if (str_starts_with(rest, str_lit("rediss://"))) {
-        return fail("TLS to Redis is not possible with this build (its hiredis has none): give "
-                    "redis:// and a TLS tunnel on this machine, such as stunnel",
-                    reterr_text);
-    }
-    if (!str_starts_with(rest, scheme)) {
+        scheme = str_lit("rediss://");
+        url.tls = true;
+    } else if (!str_starts_with(rest, scheme)) {
         return fail(EXPECTED, reterr_text);
     }
     rest = (Str){rest.ptr + scheme.len, rest.len - scheme.len};

@@ -65,7 +65,7 @@ static void refuses_the_rest_and_repeats_no_secret(void **state) {
         "redis://u:hunter2%00@h",
         "redis://u:hunter2@h h",
         "redis://u:hunter2@",
-        "rediss://u:hunter2@h",
+        "rediss:/u:hunter2@h",
     };
     _cleanup_(arena_freep) Arena *arena = arena_new();
     RedisUrl url;
@@ -79,21 +79,25 @@ static void refuses_the_rest_and_repeats_no_secret(void **state) {
     }
 }
 
-static void says_that_there_is_no_tls(void **state) {
+static void the_scheme_says_whether_with_tls(void **state) {
     _cleanup_(arena_freep) Arena *arena = arena_new();
     const char *error = "";
     RedisUrl url;
 
     (void)state;
-    assert_int_equal(redis_url_parse("rediss://h", arena, &url, &error), -EINVAL);
-    assert_non_null(strstr(error, "TLS"));
+    assert_int_equal(redis_url_parse("rediss://u:p@h:1/2", arena, &url, &error), 0);
+    assert_true(url.tls);
+    assert_string_equal(url.host, "h");
+    assert_int_equal(url.database, 2);
+    assert_int_equal(redis_url_parse("redis://h", arena, &url, &error), 0);
+    assert_false(url.tls);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_all_parts),
         cmocka_unit_test(refuses_the_rest_and_repeats_no_secret),
-        cmocka_unit_test(says_that_there_is_no_tls),
+        cmocka_unit_test(the_scheme_says_whether_with_tls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

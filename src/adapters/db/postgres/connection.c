@@ -24,7 +24,36 @@ static void on_notice(void *userdata, const PGresult *notice) {
     }
 }
 
-int pg_connection_new(const Conninfo *conninfo, PgConnection **ret_connection) {
+/* What an operator has to mend, or NULL. libpq tells it in words alone, of each host that it tried;
+ * they are not translated, as this program chooses no language. */
+static const char *reason_of(const char *error) {
+    static const struct {
+        const char *says, *reason;
+    } reasons[] = {
+        {"certificate verify failed",
+         "its certificate has expired or is not of an authority that is trusted: name the "
+         "authority's PEM file with sslrootcert in the address, or with trusted-certificates"},
+        {"does not match host name",
+         "its certificate is for another host name: give the name that the certificate has"},
+        {"root certificate",
+         "there is no file of authorities to trust: name one with sslrootcert in the address, or "
+         "with trusted-certificates"},
+        {"does not support SSL", "it does not speak TLS, which sslmode in the address asks for"},
+        {"authentication failed", "it refuses the user or the password: look at database"},
+        {"no password supplied", "it wants a password: look at database"},
+        {"pg_hba.conf", "its pg_hba.conf does not let this user in, or not without TLS: look at "
+                        "sslmode in the address"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
+        if (strstr(error, reasons[i].says)) {
+            return reasons[i].reason;
+        }
+    }
+    return NULL;
+}
+
+int pg_connection_new(const Conninfo *conninfo, Trouble *trouble, PgConnection **ret_connection) {
     _cleanup_(pg_connection_freep) PgConnection *connection = calloc(1, sizeof(*connection));
 
     if (!connection) {
@@ -37,9 +66,14 @@ int pg_connection_new(const Conninfo *conninfo, PgConnection **ret_connection) {
     }
     if (PQstatus(connection->pg) != CONNECTION_OK) {
         /* libpq's message names hosts and users but no password. */
-        log_debug("database not reached", LOG_STR("error", PQerrorMessage(connection->pg)));
+        const char *error = PQerrorMessage(connection->pg), *reason = reason_of(error);
+        log_debug("database not reached", LOG_STR("error", error));
+        if (reason) {
+            trouble_set(trouble, reason);
+        }
         return -ENOTCONN;
     }
+    trouble_set(trouble, NULL);
     PQsetNoticeReceiver(connection->pg, on_notice, connection);
     if (PQsetnonblocking(connection->pg, 1) != 0 || !PQenterPipelineMode(connection->pg)) {
         return -ENOTCONN;

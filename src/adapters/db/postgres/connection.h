@@ -11,6 +11,7 @@
 
 #include "adapters/db/postgres/wal_position.h"
 #include "base/str.h"
+#include "core/ports/trouble.h"
 
 #include <libpq-fe.h>
 
@@ -24,6 +25,7 @@ typedef struct Conninfo {
 typedef struct ConninfoDefaults {
     unsigned connect_timeout_ms;
     unsigned statement_timeout_ms;
+    const char *ca_file; /* "" or NULL: none */
     bool replica;
 } ConninfoDefaults;
 
@@ -55,8 +57,9 @@ typedef struct PgConnection {
     WalPosition replayed;           /* it had replayed at least this; timeline 0: never asked */
 } PgConnection;
 
-/* -ENOTCONN when no host can be reached, or none that takes writes where that is wanted. */
-int pg_connection_new(const Conninfo *conninfo, PgConnection **ret_connection);
+/* -ENOTCONN when no host can be reached, or none that takes writes where that is wanted; told when
+ * an operator has to mend it. */
+int pg_connection_new(const Conninfo *conninfo, Trouble *trouble, PgConnection **ret_connection);
 PgConnection *pg_connection_free(PgConnection *connection);
 DEFINE_CLEANUP(PgConnection *, pg_connection_free)
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define OURS_MAX 12 /* keywords that conninfo_init() may add, and the end */
+#define OURS_MAX 13 /* keywords that conninfo_init() may add, and the end */
 
 static void add(Conninfo *conninfo, const char *keyword, const char *value) {
     char *keyword_copy = strdup(keyword), *value_copy = strdup(value);
@@ -74,6 +74,10 @@ static void set_defaults(Conninfo *conninfo, const ConninfoDefaults *defaults) {
     add_default(conninfo, "target_session_attrs", defaults->replica ? "any" : "read-write");
     add_default(conninfo, "application_name", "imagesync");
     add_default(conninfo, "client_encoding", "UTF8");
+    /* Only where TLS is asked for: else libpq would go on without when the chain does not hold. */
+    if (find(conninfo, "sslmode") && defaults->ca_file && defaults->ca_file[0]) {
+        add_default(conninfo, "sslrootcert", defaults->ca_file);
+    }
     set_options(conninfo, defaults);
 }
 

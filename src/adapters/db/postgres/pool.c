@@ -10,6 +10,7 @@
 struct PgPool {
     Conninfo conninfo;
     unsigned size;
+    Trouble trouble;
     pthread_mutex_t lock;
     pthread_cond_t freed;
     PgConnection *idle; /* the one used last comes first */
@@ -17,7 +18,7 @@ struct PgPool {
     uint64_t n_connects;
 };
 
-PgPool *pg_pool_new(Conninfo *conninfo, unsigned size) {
+PgPool *pg_pool_new(Conninfo *conninfo, unsigned size, const char *server, TroubleFn *tell) {
     PgPool *pool = calloc(1, sizeof(*pool));
 
     if (!pool) {
@@ -26,6 +27,7 @@ PgPool *pg_pool_new(Conninfo *conninfo, unsigned size) {
     pool->conninfo = *conninfo;
     *conninfo = (Conninfo){0};
     pool->size = size;
+    pool->trouble = (Trouble){.server = server, .tell = tell};
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->freed, NULL);
     return pool;
@@ -96,7 +98,7 @@ int pg_pool_take(PgPool *pool, unsigned wait_ms, PgConnection **ret_connection) 
             leave_place(pool);
             continue;
         }
-        r = pg_connection_new(&pool->conninfo, &connection);
+        r = pg_connection_new(&pool->conninfo, &pool->trouble, &connection);
         if (r < 0) {
             leave_place(pool);
             return r;

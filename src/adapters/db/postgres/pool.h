@@ -7,8 +7,8 @@
 
 typedef struct PgPool PgPool;
 
-/* Takes over `conninfo`. */
-PgPool *pg_pool_new(Conninfo *conninfo, unsigned size);
+/* Takes over `conninfo`; `server` is what it is called when something is told of it. */
+PgPool *pg_pool_new(Conninfo *conninfo, unsigned size, const char *server, TroubleFn *tell);
 PgPool *pg_pool_free(PgPool *pool); /* all connections must have been given back */
 DEFINE_CLEANUP(PgPool *, pg_pool_free)
 

@@ -242,12 +242,14 @@ static int new_pool(const DbPostgresOptions *options, const char *url, bool repl
     int r = conninfo_init(&conninfo, url,
                           &(ConninfoDefaults){.connect_timeout_ms = options->connect_timeout_ms,
                                               .statement_timeout_ms = options->statement_timeout_ms,
+                                              .ca_file = options->ca_file,
                                               .replica = replica});
 
     if (r < 0) {
         return r;
     }
-    *ret_pool = pg_pool_new(&conninfo, options->pool_size);
+    *ret_pool = pg_pool_new(&conninfo, options->pool_size,
+                            replica ? "postgresql replica" : "postgresql", options->tell);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/metrics.h"
 #include "core/ports/db.h"
+#include "core/ports/trouble.h"
 
 typedef struct DbPostgresOptions {
     /*
@@ -16,11 +17,14 @@ typedef struct DbPostgresOptions {
      * libpq's keyword form. With several hosts the one that takes writes is found, at the start and
      * after a failover. The password stands in it, in the file that PGPASSFILE names or in the file
      * that its `passfile` setting names; it is never logged. A proxy in between must keep a
-     * connection with one server for as long as it lives.
+     * connection with one server for as long as it lives. TLS is what `sslmode` says: verify-full
+     * looks at chain and name.
      */
     const char *url;
     const char *const *replica_urls; /* each one server that follows the primary; may be NULL */
     size_t n_replicas;               /* at most DB_POSTGRES_REPLICAS_MAX */
+    const char *ca_file; /* PEM: `sslrootcert` where an address names none; "" or NULL: libpq's */
+    TroubleFn *tell;     /* or NULL */
 
     /* 0 means the default. */
     unsigned pool_size;            /* connections at most, of the primary and of each replica: 10 */

@@ -4,24 +4,35 @@
 #include "adapters/events/kafka/address.h"
 #include "adapters/events/kafka/settings.h"
 #include "base/clock.h"
+#include "base/crypto/tls.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "core/events/envelope.h"
 
 #include <stdio.h>
 
 #define POLL_MS 100
+/* Before it, librdkafka sends a nonce that Kafka takes only until 3.9 (its pull request 4895). */
+#define SCRAM_VERSION 0x02060100
+#define AUTHENTICATION_TEXT                                                                        \
+    "it refuses the user or the password: look at sasl.mechanism, sasl.username and "              \
+    "sasl.password in the file that events-config names"
 /* How long a producer that is thrown away may take to tell of what it had. */
 #define FLUSH_MS 500
 
 typedef struct EventsKafka {
     EventSink sink;
-    Arena *arena;
-    rd_kafka_conf_t *conf;
-    rd_kafka_t *producer; /* NULL: to be made */
-    const char *prefix;
+    Arena *arena; /* of the options and what they say */
+    EventsKafkaOptions options;
+    const char *servers, *prefix;
     uint32_t timeout_ms;
-    size_t n_waiting; /* of the events of this publish */
+    rd_kafka_t *producer; /* NULL: to be made */
+    size_t n_waiting;     /* of the events of this publish */
     rd_kafka_resp_err_t error;
+    const char *reason; /* why a server was of no use since the producer was made, or NULL */
+    atomic_int
+        cert_refusal; /* of the last certificate that was refused; on the library's threads */
+    Trouble trouble;
 } EventsKafka;
 
 static int fault_of(rd_kafka_resp_err_t error) {
@@ -60,19 +71,87 @@ static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message
     }
 }
 
-static int make_producer(EventsKafka *self) {
-    rd_kafka_conf_t *conf = rd_kafka_conf_dup(self->conf);
-    char error[256];
+/* On the thread that publishes, in rd_kafka_poll(). The text is the library's, of what happened at
+ * one server of several. */
+static void on_error(rd_kafka_t *producer, int error, const char *text, void *opaque) {
+    EventsKafka *self = opaque;
+    int refusal = atomic_load(&self->cert_refusal);
 
+    (void)producer;
+    log_debug("kafka not reached", LOG_STR("error", text));
+    if (error == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
+        self->reason = strstr(text, "SCRAM") && rd_kafka_version() < SCRAM_VERSION
+                           ? AUTHENTICATION_TEXT "; by SCRAM this librdkafka, older than 2.6.1, is "
+                                                 "refused by Kafka 4 whatever they are: take PLAIN "
+                                                 "with TLS, or a newer library"
+                           : AUTHENTICATION_TEXT;
+    } else if (error == RD_KAFKA_RESP_ERR__SSL && refusal != 0) {
+        self->reason = tls_refusal_text(refusal);
+    } else if (error == RD_KAFKA_RESP_ERR__SSL || strstr(text, "security.protocol")) {
+        self->reason = "it and we do not agree on TLS: look at security.protocol and the settings "
+                       "that begin with ssl in the file that events-config names";
+    }
+}
+
+/* Refuses what OpenSSL refuses, and notes why; on threads of the library. */
+static int on_certificate(rd_kafka_t *producer, const char *name, int32_t id, int *x509_error,
+                          int depth, const char *der, size_t size, char *error, size_t error_size,
+                          void *opaque) {
+    EventsKafka *self = opaque;
+
+    (void)producer;
+    (void)name;
+    (void)id;
+    (void)depth;
+    (void)der;
+    (void)size;
+    if (*x509_error == 0) {
+        return 1;
+    }
+    atomic_store(&self->cert_refusal, *x509_error);
+    snprintf(error, error_size, "refused with %d", *x509_error);
+    return 0;
+}
+
+/* -EINVAL with a sentence in the arena, or a fault of reading the file. */
+static int make_producer(EventsKafka *self, Arena *arena, const char **reterr_text) {
+    rd_kafka_conf_t *conf;
+    char error[256];
+    int r = kafka_settings_new(&self->options, self->servers, self->timeout_ms, arena, &conf,
+                               reterr_text);
+
+    if (r < 0) {
+        return err_trace(r);
+    }
     rd_kafka_conf_set_opaque(conf, self);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_ssl_cert_verify_cb(conf, on_certificate);
     rd_kafka_conf_set_log_cb(conf, NULL);
+    self->reason = NULL;
+    atomic_store(&self->cert_refusal, 0);
     self->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
     if (!self->producer) {
         rd_kafka_conf_destroy(conf);
-        return err_trace(-EIO);
+        log_debug("kafka's client refused", LOG_STR("error", error));
+        *reterr_text = "Kafka's client cannot be set up so: look at trusted-certificates, the file "
+                       "that events-config names, and the files named there";
+        return err_trace(-EINVAL);
     }
     return 0;
+}
+
+static int remake_producer(EventsKafka *self) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    const char *text;
+    int r = make_producer(self, arena, &text);
+
+    if (r < 0) {
+        log_debug("kafka's settings refused", LOG_STR("error", text));
+        trouble_set(&self->trouble, "its settings cannot be used any more: look at the file that "
+                                    "events-config names and at the files named there");
+    }
+    return r;
 }
 
 /* What it has sent may still be written; nothing else of it will be. */
@@ -105,7 +184,7 @@ static int kafka_publish(EventSink *sink, const Event *events, size_t n) {
     EventsKafka *self = (EventsKafka *)sink;
     uint64_t until_ms = clock_mono_ms() + self->timeout_ms;
     _cleanup_(buf_done) Buf envelope = BUF_INIT;
-    int r = self->producer ? 0 : make_producer(self);
+    int r = self->producer ? 0 : remake_producer(self);
 
     if (r < 0) {
         return r;
@@ -129,7 +208,12 @@ static int kafka_publish(EventSink *sink, const Event *events, size_t n) {
     }
     r = fault_of(self->error);
     if (r < 0) {
+        rd_kafka_poll(self->producer, 0); /* what it has to say about it */
+        r = self->reason ? -EACCES : r;
         throw_producer_away(self);
+    }
+    if (r == 0 || self->reason) {
+        trouble_set(&self->trouble, r == 0 ? NULL : self->reason);
     }
     return err_trace(r);
 }
@@ -138,9 +222,6 @@ static EventSink *kafka_free(EventSink *sink) {
     EventsKafka *self = (EventsKafka *)sink;
 
     throw_producer_away(self);
-    if (self->conf) {
-        rd_kafka_conf_destroy(self->conf);
-    }
     arena_free(self->arena);
     free(self);
     return NULL;
@@ -148,11 +229,14 @@ static EventSink *kafka_free(EventSink *sink) {
 
 static const EventSinkImpl impl = {.publish = kafka_publish, .free = kafka_free};
 
+static const char *copy(Arena *arena, const char *text) {
+    return arena_strdup(arena, str_from(text ? text : ""));
+}
+
 int events_kafka_new(const EventsKafkaOptions *options, Arena *arena, EventSink **ret_sink,
                      const char **reterr_text) {
     _cleanup_(event_sink_freep) EventSink *sink = NULL;
     EventsKafka *self = calloc(1, sizeof(*self));
-    const char *servers;
     int r;
 
     if (!self) {
@@ -161,14 +245,13 @@ int events_kafka_new(const EventsKafkaOptions *options, Arena *arena, EventSink 
     self->sink.impl = &impl;
     sink = &self->sink;
     self->arena = arena_new();
+    self->options = (EventsKafkaOptions){.config_file = copy(self->arena, options->config_file),
+                                         .ca_file = copy(self->arena, options->ca_file)};
+    self->trouble = (Trouble){.server = "kafka", .tell = options->tell};
     self->timeout_ms =
         options->timeout_ms > 0 ? MIN(options->timeout_ms, EVENT_SINK_MS_MAX) : EVENT_SINK_MS_MAX;
-    r = kafka_address_parse(options->url, self->arena, &servers, &self->prefix, reterr_text);
-    if (r < 0) {
-        return r;
-    }
-    r = kafka_settings_new(servers, options->config_file, self->timeout_ms, arena, &self->conf,
-                           reterr_text);
+    r = kafka_address_parse(options->url, self->arena, &self->servers, &self->prefix, reterr_text);
+    r = r < 0 ? r : make_producer(self, arena, reterr_text);
     if (r < 0) {
         return r;
     }

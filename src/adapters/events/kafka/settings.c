@@ -65,12 +65,28 @@ static int read_file(rd_kafka_conf_t *conf, const char *path, Arena *arena,
     return 0;
 }
 
-int kafka_settings_new(const char *servers, const char *file, uint32_t timeout_ms, Arena *arena,
-                       rd_kafka_conf_t **ret_conf, const char **reterr_text) {
+typedef struct Setting {
+    const char *name, *value;
+} Setting;
+
+static int set_all(rd_kafka_conf_t *conf, const Setting *settings, size_t n, Arena *arena,
+                   const char **reterr_text) {
+    int r = 0;
+
+    for (size_t i = 0; i < n && r == 0; i++) {
+        r = set(conf, settings[i].name, settings[i].value, arena, reterr_text);
+    }
+    return r;
+}
+
+int kafka_settings_new(const EventsKafkaOptions *options, const char *servers, uint32_t timeout_ms,
+                       Arena *arena, rd_kafka_conf_t **ret_conf, const char **reterr_text) {
     _cleanup_(free_conf) rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    const struct {
-        const char *name, *value;
-    } ours[] = {
+    const char *file = options->config_file, *ca_file = options->ca_file;
+    /* Also where the library's own default is not to look at the name. */
+    const Setting before[] = {{"ssl.endpoint.identification.algorithm", "https"},
+                              {"ssl.ca.location", ca_file}};
+    const Setting ours[] = {
         {"bootstrap.servers", servers},
         {"client.id", "imagesync"},
         /* In order, once while it lives, and nothing after what was not written. */
@@ -85,11 +101,12 @@ int kafka_settings_new(const char *servers, const char *file, uint32_t timeout_m
         {"partitioner", "murmur2"},
         {"log_level", "0"},
     };
-    int r = file && file[0] ? read_file(conf, file, arena, reterr_text) : 0;
+    int r = set_all(conf, before, ca_file && ca_file[0] ? 2 : 1, arena, reterr_text);
 
-    for (size_t i = 0; i < ARRAY_LEN(ours) && r == 0; i++) {
-        r = set(conf, ours[i].name, ours[i].value, arena, reterr_text);
+    if (r == 0 && file && file[0]) {
+        r = read_file(conf, file, arena, reterr_text);
     }
+    r = r < 0 ? r : set_all(conf, ours, ARRAY_LEN(ours), arena, reterr_text);
     if (r < 0) {
         return r;
     }

@@ -8,12 +8,16 @@
  */
 
 #include "adapters/queue/rabbitmq/message.h"
+#include "core/ports/trouble.h"
 
 #define LINK_NAME_SIZE 128
 
 typedef struct LinkOptions {
     const char *host, *user, *password, *vhost;
     int port;
+    bool tls;
+    const char *ca_file; /* "": the system's authorities */
+    Trouble *trouble;
     const char *prefix;
     unsigned shards;
     uint16_t prefetch;
@@ -27,7 +31,7 @@ typedef struct Link {
     uint64_t last_number;
 } Link;
 
-/* Connected, and the dead letter declared. -ETIMEDOUT, -ENOTCONN or -EACCES. */
+/* Connected, and the dead letter declared. -ETIMEDOUT, -ENOTCONN or -EACCES, which is told. */
 int link_open(const LinkOptions *options, Link *ret_link);
 void link_close(Link *link, bool politely);
 int link_fd(const Link *link);

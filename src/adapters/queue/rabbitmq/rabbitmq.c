@@ -344,9 +344,9 @@ static int read_options(QueueRabbitmq *self, const QueueRabbitmqOptions *options
     char *url = arena_strdup(self->arena, str_from(options->url));
     struct amqp_connection_info parsed;
 
-    if (amqp_parse_url(url, &parsed) != AMQP_STATUS_OK || parsed.ssl) {
-        *reterr_text = "RabbitMQ's address is amqp://USER:PASSWORD@HOST:PORT/VHOST, with other "
-                       "than letters and digits written as %XX";
+    if (amqp_parse_url(url, &parsed) != AMQP_STATUS_OK) {
+        *reterr_text = "RabbitMQ's address is amqp://USER:PASSWORD@HOST:PORT/VHOST, or amqps:// "
+                       "for TLS, with other than letters and digits written as %XX";
         return -EINVAL;
     }
     if (strlen(prefix) == 0 || strlen(prefix) > QUEUE_RABBITMQ_PREFIX_LEN_MAX ||
@@ -361,9 +361,12 @@ static int read_options(QueueRabbitmq *self, const QueueRabbitmqOptions *options
     self->link_options = (LinkOptions){
         .host = parsed.host,
         .port = parsed.port,
+        .tls = parsed.ssl,
+        .ca_file = arena_strdup(self->arena, str_from(options->ca_file ? options->ca_file : "")),
         .user = parsed.user,
         .password = parsed.password,
         .vhost = parsed.vhost[0] ? parsed.vhost : "/",
+        .trouble = &self->trouble,
         .prefix = arena_strdup(self->arena, str_from(prefix)),
         .shards = options->shards > 0 ? options->shards : SHARDS_DEFAULT,
         .prefetch = options->prefetch > 0 ? options->prefetch : PREFETCH_DEFAULT,
@@ -397,6 +400,7 @@ int queue_rabbitmq_new(const QueueRabbitmqOptions *options, Queue **ret_queue,
     }
     self->queue.impl = &rabbitmq_impl;
     self->policy = options->policy;
+    self->trouble = (Trouble){.server = "rabbitmq", .tell = options->tell};
     self->arena = arena_new();
     self->fd = -1;
     self->last_token = (uint64_t)arc4random() << 31;

@@ -17,15 +17,19 @@
  */
 
 #include "core/ports/queue_impl.h"
+#include "core/ports/trouble.h"
 
 #define QUEUE_RABBITMQ_PREFIX_LEN_MAX 64
 #define QUEUE_RABBITMQ_SHARDS_MAX     16
 #define QUEUE_RABBITMQ_CRASHES_MAX    20
 
 typedef struct QueueRabbitmqOptions {
-    /* amqp://user:password@host:port/vhost, by RabbitMQ's URI specification, but for an empty
-     * vhost, which is the default one */
+    /* amqp://user:password@host:port/vhost, or amqps:// with TLS, by RabbitMQ's URI specification,
+     * but for an empty vhost, which is the default one */
     const char *url;
+    const char *ca_file; /* PEM: who is trusted with TLS, read at each connection; "" or NULL: the
+                            system's authorities */
+    TroubleFn *tell;     /* or NULL */
     const char *prefix;  /* of the queues' names: [a-z0-9_], NULL: imagesync */
     unsigned shards;     /* of each lane and kind, the same in all processes; 0: 3 */
     unsigned burst;      /* jobs of a user at once that are few; 0: 32 */

@@ -57,6 +57,7 @@ typedef struct QueueRabbitmq {
     unsigned burst;
     uint32_t idle_ms;
     QueueCounters counters;
+    Trouble trouble;
     Waiters waiters;
     pthread_t thread;
     bool started;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/crypto/tls.h"
+
+#include "base/error.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+static int on_verify(int good, X509_STORE_CTX *chain) {
+    const SSL *tls = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+    int *refusal = SSL_CTX_get_app_data(SSL_get_SSL_CTX(tls));
+
+    if (!good && refusal) {
+        *refusal = X509_STORE_CTX_get_error(chain);
+    }
+    return good;
+}
+
+int tls_trust(SSL_CTX *context, const char *ca_file, const char *host, int *ret_refusal) {
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
+    int good = ca_file[0] ? SSL_CTX_load_verify_file(context, ca_file)
+                          : SSL_CTX_set_default_verify_paths(context);
+
+    if (good && !X509_VERIFY_PARAM_set1_ip_asc(param, host)) {
+        X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        good = X509_VERIFY_PARAM_set1_host(param, host, 0);
+    }
+    good = good && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    ERR_clear_error();
+    SSL_CTX_set_app_data(context, ret_refusal);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, on_verify);
+    return good ? 0 : err_trace(-EINVAL);
+}
+
+const char *tls_refusal_text(int refusal) {
+    switch (refusal) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "its certificate is for another host name: give the name that the certificate "
+               "has, or give the server a certificate for this one";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return "its certificate has expired: give the server a new one";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return "its certificate is not valid yet: look at the clocks of both machines";
+    default:
+        return "its certificate is not of an authority that is trusted: name the authority's PEM "
+               "file with trusted-certificates";
+    }
+}
