@@ -197,10 +197,11 @@ static void directories_without_end(void **state) {
         {'0', 0x010f, TEST_ASCII, .text = "Canon"},
     };
     Buf file = test_exif(tags, ARRAY_LEN(tags), false);
+    size_t n = ARRAY_LEN(tags) + 2; /* EXIF's and GPS's besides */
     RawScan scan;
 
     (void)state;
-    memcpy(file.data + 8 + 2 + 12 * 4, &(uint32_t){8}, 4); /* the next one is the first */
+    memcpy(file.data + 8 + 2 + 12 * n, &(uint32_t){8}, 4); /* the next one is the first */
     raw_scan(buf_str(&file), PHOTO_TYPE_NEF, &scan);
     assert_int_equal(scan.n_previews, 0);
     buf_done(&file);

@@ -53,13 +53,13 @@ int setting_set(DbTx *tx, const char *name, const char *value) {
 
 /* Times of so many digits sort as text. */
 int setting_lease(DbTx *tx, const char *name, int64_t lease_us, bool *ret_taken) {
-    int64_t now_us = clock_unix_us();
+    int64_t now_us = clock_unix_us(), until_us = now_us + lease_us;
     char now[21], until[21];
     uint64_t changed = 0;
     int r;
 
     snprintf(now, sizeof(now), "%020lld", (long long)now_us);
-    snprintf(until, sizeof(until), "%020lld", (long long)(now_us + lease_us));
+    snprintf(until, sizeof(until), "%020lld", (long long)until_us);
     r = db_exec(
         tx, &lease_statement,
         (DbValue[]){DB_TEXT(str_from(name)), DB_TEXT(str_from(until)), DB_TEXT(str_from(now))},
