@@ -131,6 +131,36 @@ def test_nothing_is_lost_that_a_device_still_has(server, tmp_path):
     done(run(server, "check", "--deep"))
 
 
+def test_a_folder_that_is_only_sent_gives_back_what_was_lost(server, tmp_path):
+    ada = Person(server)
+    folder, other = (Device(ada, tmp_path / name) for name in ("folder", "other"))
+    for name, seed in (("kept", 1), ("deleted", 2)):
+        folder.put(f"{name}.png", picture(seed))
+    folder.sync("--push-only")
+    ids = {state["name"]: photo for photo, state in folder.library().items()}
+    backup = Backup(server, tmp_path)
+    folder.put("lost.png", picture(3))
+    assert "restored" not in folder.sync("--push-only")
+    before = folder.files()
+    backup.restore()
+    # So that its log is as long as the lost one, and has what is not to come here.
+    for seed in range(10, 13):
+        other.put(f"other {seed}.png", picture(seed))
+    other.sync()
+    assert other.call("DELETE", f"/v1/photos/{ids['deleted.png']}").status_code < 300
+
+    said = folder.sync("--push-only")
+    assert "restored from a backup" in said and "lost.png" in said
+    assert "restored" not in folder.sync("--push-only")
+    assert folder.files() == before
+    assert sorted(state["name"] for state in folder.library().values()) == [
+        "kept.png", "lost.png", *(f"other {seed}.png" for seed in range(10, 13))]
+    # In both directions it goes on from where it was before, which was nowhere.
+    folder.sync()
+    assert set(folder.files()) == {"kept.png", "lost.png", *(f"other {n}.png" for n in range(10, 13))}
+    done(run(server, "check", "--deep"))
+
+
 def test_a_database_that_others_restored_is_another_epoch(tmp_path):
     with running("servers", tmp_path, **CHEAP) as server:
         ada = Person(server)

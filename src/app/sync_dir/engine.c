@@ -56,8 +56,11 @@ static int round_trip(Engine *engine) {
     if (r == 0 && !sync->pull_only) {
         r = push_folders(sync, &engine->link);
     }
-    if (sync->push_only || (r != 0 && r != SYNC_LINK_E_AWAY && r != SYNC_DIR_E_OWN)) {
+    if (r != 0 && (sync->push_only || (r != SYNC_LINK_E_AWAY && r != SYNC_DIR_E_OWN))) {
         return r;
+    }
+    if (sync->push_only) {
+        return look_back(sync, &engine->link);
     }
     error = engine->link.error ? arena_strdup(sync->arena, str_from(engine->link.error)) : NULL;
     wait_ms = engine->link.wait_ms;

@@ -15,6 +15,7 @@
 
 /* Set until a state from an older version has learnt of the library's albums. */
 #define STATE_ALBUMS_UNKNOWN "albums_unknown"
+#define STATE_SEEN           "seen" /* look_back.c */
 
 typedef enum MoveDue {
     MOVE_NONE,

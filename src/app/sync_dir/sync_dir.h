@@ -5,7 +5,7 @@
  * A folder in sync with a library: what its parts share.
  *
  * - engine: rounds of what is here (scan, reconcile), then up (push, upload, push_folders), then
- *   down (pull, apply, arrange, download)
+ *   down (pull, list_anew, apply, arrange, download; or look_back)
  * - listen: a thread that rings when the server has news
  * - crew: several uploads or downloads at once
  *
@@ -68,6 +68,9 @@ int push(SyncDir *sync, SyncLink *link);
 int push_folders(SyncDir *sync, SyncLink *link);
 /* Down: changes first, then the photos that are wanted. The same. */
 int pull(SyncDir *sync, SyncLink *link);
+/* Instead of pull() when nothing is to come down: whether the server was restored from a backup,
+ * so that it has to be sent again what it lost. The same. */
+int look_back(SyncDir *sync, SyncLink *link);
 
 /*
  * Does what objects of the library say (a page of changes; `anew`: of the list of all). What is to
