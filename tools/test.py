@@ -23,6 +23,8 @@ REPORTS = ROOT / "build" / "reports"
 PYTHON = sys.executable
 PROCESSES = min(os.cpu_count() + 1, 8)
 BINARY = {"IMAGESYNC_BIN": str(ROOT / "build" / "imagesync")}
+ADDRESS = ["-Db_sanitize=address,undefined", "-Db_lundef=false"]
+THREAD = ["-Db_sanitize=thread", "-Db_lundef=false"]
 
 
 @dataclass
@@ -58,7 +60,17 @@ def pytest_suite(folder, full_only=False, arguments=(), note="", files=(), envir
                  environment={**BINARY, **(environment or {})})
 
 
+def sanitized_suite(note, folder, options, names):
+    """Some of tests/integration with a binary that reports what it does wrong: see sanitizer.py."""
+    suite = pytest_suite("tests/integration", full_only=True, note=note, shared_out=True,
+                         files=[f"test_{name}.py" for name in names],
+                         environment={"IMAGESYNC_BIN": str(ROOT / folder / "imagesync")})
+    suite.command[:0] = ["sh", "-ec", f'tools/build.sh {folder} {" ".join(options)}; exec "$@"', "sh"]
+    return suite
+
+
 def suites():
+    """Those that always run, and behind them those of --full."""
     sanitizers = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1",
                   "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
     races = {"TSAN_OPTIONS": "halt_on_error=1:ignore_noninstrumented_modules=1"}
@@ -70,15 +82,29 @@ def suites():
         Suite("clang-tidy", [PYTHON, "tools/clang_tidy.py"], kind="lint"),
         meson_suite("unit tests", "build"),
         meson_suite("unit tests, address and undefined behaviour sanitizers", "build-asan",
-                    ["-Db_sanitize=address,undefined", "-Db_lundef=false"],
-                    environment=sanitizers),
-        meson_suite("unit tests, thread sanitizer", "build-tsan",
-                    ["-Db_sanitize=thread", "-Db_lundef=false"], full_only=True,
-                    environment=races),
+                    ADDRESS, environment=sanitizers),
         Suite("model preparation", [PYTHON, "-m", "unittest", "discover", "-s", "models"]),
         pytest_suite("tests/contract", shared_out=True),
         pytest_suite("tests/cli", shared_out=True),
         pytest_suite("tests/integration", shared_out=True),
+        pytest_suite("tests/clients"),
+        Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
+                            f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
+              junit=REPORTS / "tests-e2e.xml", environment=BINARY),
+        pytest_suite("tests/simulation"),  # 20 seeds
+
+        # Before a release.
+        meson_suite("unit tests, thread sanitizer", "build-tsan", THREAD, full_only=True,
+                    environment=races),
+        # The parsers of what strangers send, in the server, the workers and the commands.
+        sanitized_suite("address sanitizer", "build-asan", ADDRESS, (
+            "backup", "bad_input", "cutout_api", "form_uploads", "ingest", "ingest_crashes",
+            "login", "pairs", "photos", "uploads", "zip")),
+        # All that waits for others: streams, uploads, jobs, the folder that is watched. Neither suite
+        # has test_crashes, which counts what is done within seconds.
+        sanitized_suite("thread sanitizer", "build-tsan", THREAD, (
+            "change_stream", "changes", "ingest", "ingest_crashes", "library", "login", "relay",
+            "sync_dir", "upload_cuts", "uploads", "zip")),
         # All that is about what a caller sees. test_split.py and the API keys run always, and the
         # others cannot: test_admin_clients and test_two_servers have two servers on one database as
         # it is; test_audit tampers with a file of SQLite; test_replicas and test_encrypted have
@@ -107,15 +133,10 @@ def suites():
         pytest_suite("tests/integration", full_only=True, note="files of 2 and 4 GB",
                      arguments=["-k", "large"], files=["test_upload_cuts.py", "test_large_film.py"],
                      environment={"IMAGESYNC_LARGE": "1"}),
-        pytest_suite("tests/clients"),
-        Suite("tests/e2e", ["tests/e2e/run", "--test-reporter=junit",
-                            f"--test-reporter-destination={REPORTS}/tests-e2e.xml"],
-              junit=REPORTS / "tests-e2e.xml", environment=BINARY),
         # Gathers Kafka, which the simulation uses where it is there.
         pytest_suite("tests/kafka", full_only=True, arguments=["-rP"]),
-        # 20 seeds always; before a release as many of 500 as fit into 20 minutes altogether: most of
-        # a run is waiting, so several go side by side.
-        pytest_suite("tests/simulation"),
+        # As many of 500 seeds as fit into 20 minutes altogether: most of a run is waiting, so several
+        # go side by side.
         *(Suite(f"tests/simulation, {name}",
                 [PYTHON, "tests/simulation/run.py", "--seeds", "1-500", "--minutes", minutes,
                  "--jobs", jobs, "--backend", name], full_only=True, environment=BINARY)
