@@ -61,6 +61,8 @@ class Link:
             raise NoAnswer("offline")
         fault = self.chance.choices(("none", "refused", "half", "lost"), (80, 5, 5, 10))[0] \
             if self.faulty else "none"
+        if fault != "none":
+            self.machine.counts[f"request: {fault}"] += 1
         troubled = self.machine.troubled()
         try:
             if fault == "refused":
@@ -78,6 +80,7 @@ class Link:
         self.trace(f"  {method} {path} {reply.status_code}"
                    f"{' (lost)' if fault == 'lost' else ''} {content[:160]!r}")
         if reply.status_code >= 500:
+            self.machine.counts[f"answer: {reply.status_code}"] += 1
             if reply.status_code == 500 and not troubled and not self.machine.troubled():
                 raise Broken(f"{method} {path}: {reply.text}")
             time.sleep(0.01)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -49,6 +50,7 @@ class Machine:
     def __init__(self, folder, backend):
         self.folder, self.wires, self.full, self.cut_off = folder, {}, False, {}
         self.closing, self.kafka, self.topic = contextlib.ExitStack(), None, None
+        self.counts = Counter()  # of all that was done, went wrong and was answered
         self.disk = folder / "disk"
         self.disk.mkdir(parents=True)
         self.mounted = may_mount(self.disk)

@@ -112,6 +112,7 @@ class Result:
     error: str | None = None
     counts: dict = field(default_factory=dict)
     without: list = field(default_factory=list)
+    possible: set = field(default_factory=set)
     seconds: float = 0
 
 
@@ -119,7 +120,8 @@ def one(seed, arguments, folder, backend):
     started = time.monotonic()
     try:
         simulation = simulate(seed, arguments.steps, folder, backend, arguments.keep)
-        return Result(seed, None, simulation.counts, simulation.without(), time.monotonic() - started)
+        return Result(seed, None, simulation.counts, simulation.without(), simulation.possible(),
+                      time.monotonic() - started)
     except Exception:
         return Result(seed, f"see {folder}/trace; again: "
                       f"{replay(seed, arguments.steps, arguments.backend)}\n"
@@ -171,6 +173,14 @@ def side_by_side(arguments, folder):
             worker.join()
 
 
+def print_counts(counts):
+    """What was done and what went wrong, in three columns."""
+    texts = [f"{name:30}{n:7}" for name, n in sorted(counts.items()) if n]
+    rows = -(-len(texts) // 3)
+    for row in range(rows):
+        print("   ".join(texts[row::rows]))
+
+
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers and disks go too
     parser = argparse.ArgumentParser(description=__doc__)
@@ -185,16 +195,21 @@ def main():
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp(prefix="imagesync-simulation-"))
     failed, done, counts, without, began = [], 0, Counter(), set(), time.monotonic()
+    possible = set()
     with side_by_side(arguments, folder) as results:
         for result in results:
             done += result.seed is not None
             counts.update(result.counts)
             without.update(result.without)
+            possible |= result.possible
             if result.error:
                 failed.append(result.seed)
             print(f"seed {result.seed}: {result.error and 'FAILED, ' + result.error or 'ok'} "
                   f"({result.seconds:.1f} s)", flush=True)
-    print(f"{done} seeds, {len(failed)} failed: {failed}; {time.monotonic() - began:.0f} s; {dict(counts)}")
+    print(f"{done} seeds, {len(failed)} failed: {failed}; {time.monotonic() - began:.0f} s")
+    print_counts(counts)
+    if done >= 20 and (never := possible - counts.keys()):
+        print(f"never done: {', '.join(sorted(never))}")
     for reason in sorted(without):
         print(reason)
     if not failed and not arguments.folder:

@@ -8,12 +8,11 @@ import random
 import threading
 import time
 import traceback
-from collections import Counter
 from functools import partial
 
 import machine as machines
 from device import Device, uuid7
-from folder import Folder
+from folder import ACTS, Folder
 from ledger import Ledger
 from link import Broken, Link, NoAnswer
 from machine import Machine
@@ -45,14 +44,21 @@ class Simulation:
         folder.mkdir(parents=True)
         self.trace_file = open(folder / "trace", "w", encoding="utf-8")
         self.marks = itertools.count(1)
-        self.counts = Counter()
         self.pending_heals = []
         self.ms = 1_760_000_000_000
         self.machine = Machine(folder, backend)
+        self.counts = self.machine.counts
         self.forgets = self.machine.jumps and random.Random(f"{seed}/forgets").random() < 0.4
         if self.forgets:
             self.machine.change_settings(**FORGETTING)
         self.files, self.devices_of, self.devices, self.folders = [], [], [], []
+
+    def possible(self):
+        """All that is counted when it is done, or goes wrong."""
+        return {*ACTIONS, *(f"fault: {name}" for name in self.faults()),
+                *(f"at a folder: {act}" for act in ACTS),
+                *(f"cut: {part} {way}" for part in self.machine.wires for way in WAYS),
+                *(f"request: {name}" for name in ("refused", "half", "lost"))}
 
     def without(self):
         """What cannot go wrong here, and why."""
@@ -326,16 +332,19 @@ class Simulation:
     def at_a_folder(self, _, chance, __):
         folder = chance.choice(self.folders)
         for _ in range(chance.randint(1, 3)):
-            self.count(f"folder: {folder.act(chance, self.files, next(self.marks))}")
+            self.count(f"at a folder: {folder.act(chance, self.files, next(self.marks))}")
 
     # What goes wrong.
 
+    def faults(self):
+        can = {"kill a part": self.machine.proxy, "clock": self.machine.jumps,
+               "disk": self.machine.mounted, "cut": self.machine.wires, "days": self.forgets}
+        return [name for name in FAULTS if can.get(name, True)]
+
     def fault(self, device, chance, step):
-        can = {"kill": True, "kill a part": self.machine.proxy, "kill in between": True, "clock": self.machine.jumps,
-               "disk": self.machine.mounted, "cut": bool(self.machine.wires), "days": self.forgets}
-        names = [name for name in FAULTS if can[name]]
+        names = self.faults()
         name = chance.choices(names, [FAULTS[name] for name in names])[0]
-        self.count(name)
+        self.count(f"fault: {name}")
         self.trace(f"  {name}")
         until = step + chance.randint(3, 12)
         if name == "kill":
@@ -362,7 +371,7 @@ class Simulation:
         else:
             part, way = chance.choice(sorted(self.machine.wires)), chance.choice(WAYS)
             self.trace(f"  without {part}: {way}")
-            self.count(f"cut {part}, {way}")
+            self.count(f"cut: {part} {way}")
             self.machine.cut(part, way)
             self.later(until, name, lambda: self.machine.mend(part))
 
