@@ -136,6 +136,27 @@ def test_nobody_is_erased_while_the_sync_part_is_away(backend, tmp_path):
         assert left(server, ada) == {}
 
 
+def test_nobody_is_erased_while_it_is_not_known_where_the_sync_part_is(backend, tmp_path):
+    if backend != "split":
+        pytest.skip("it is in the same process")
+    with running(backend, tmp_path, erasure_grace_days=0, housekeeping_s=1, **CHEAP) as server:
+        where = server.user.environment.pop("IMAGESYNC_SYNC_SERVICE")
+        server.user.stop()
+        server.user.start()
+        ada = with_library(server)  # so that the sync part has asked for her key
+        ask(ada)
+        failed = 'imagesync_chores_total{chore="erasure",result="failed"}'
+        assert eventually(lambda: server.user.metric(failed) >= 1)
+        assert no_receipt(server, ada) and left(server, ada).keys() >= LIBRARY
+        assert "--sync-service" in server.user.log_text()
+        server.user.environment["IMAGESYNC_SYNC_SERVICE"] = where
+        server.user.stop()
+        server.user.start()
+        execute(server, "UPDATE user_chore SET due_us = 0 WHERE until_us = 0")
+        erased_mail(server, ada.address)
+        assert left(server, ada) == {}
+
+
 def test_the_sync_part_is_asked_again_without_harm(backend, server):
     if backend != "split":
         pytest.skip("one process has nothing internal")
