@@ -44,6 +44,10 @@ int tls_trust(SSL_CTX *context, const TlsFiles *files, const char *host, int *re
     return good ? 0 : err_trace(-EINVAL);
 }
 
+void tls_forget_refusal(SSL_CTX *context) {
+    SSL_CTX_set_app_data(context, NULL);
+}
+
 const char *tls_refusal_text(int refusal) {
     switch (refusal) {
     case X509_V_ERR_HOSTNAME_MISMATCH:

@@ -18,12 +18,15 @@ TlsFiles tls_files_copy(const TlsFiles *files, Arena *arena);
 
 /*
  * Has every connection of the context refuse a server whose certificate does not lead to one of the
- * authorities, or is not for `host` (a name, RFC 9525, or an
- * address of IPv4 or IPv6), and anything older than TLS 1.2. Where a certificate is refused the
- * reason (X509_V_ERR_...) is written to `ret_refusal`, which outlives the context; or NULL. 0; or
- * -EINVAL: a file cannot be read, or does not hold that.
+ * authorities, or is not for `host` (a name, RFC 9525, or an address of IPv4 or IPv6), and anything
+ * older than TLS 1.2. Where a certificate is refused the reason (X509_V_ERR_...) is written to
+ * `ret_refusal`, which outlives the context or is forgotten; or NULL. 0; or -EINVAL: a file cannot
+ * be read, or does not hold that.
  */
 int tls_trust(SSL_CTX *context, const TlsFiles *files, const char *host, int *ret_refusal);
+
+/* Nothing is written to `ret_refusal` from here on, so it may end before the context. */
+void tls_forget_refusal(SSL_CTX *context);
 
 /* What to do about a certificate that was refused so: a static sentence that names the setting.
  * Thread-safe. */

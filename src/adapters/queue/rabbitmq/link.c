@@ -150,6 +150,9 @@ static int dial(const Link *link, const char **ret_reason) {
         return r < 0 ? r : -ENOMEM;
     }
     status = amqp_socket_open_noblock(socket, options->host, options->port, &timeout);
+    if (options->tls) {
+        tls_forget_refusal(amqp_ssl_socket_get_context(socket));
+    }
     if (status == AMQP_STATUS_OK) {
         return 0;
     }
