@@ -292,6 +292,11 @@ PoolOptions registry_pool_options(const Settings *settings) {
     };
 }
 
+TlsFiles registry_tls_files(const Settings *settings) {
+    return (TlsFiles){.authorities = settings->trusted_certificates,
+                      .own = settings->client_certificate};
+}
+
 bool registry_cache_is_shared(const Settings *settings) {
     return strcmp(settings->cache, "memory") != 0;
 }
@@ -303,7 +308,7 @@ int registry_open_cache(const Settings *settings, Metrics *metrics, Cache **ret_
                                .prefix = settings->cache_prefix,
                                .connections_max = (unsigned)settings->cache_connections_max,
                                .timeout_ms = (uint32_t)settings->cache_timeout_ms,
-                               .ca_file = settings->trusted_certificates,
+                               .files = registry_tls_files(settings),
                                .tell = trouble_log,
                                .metrics = metrics};
     Str choice = str_from(settings->cache);

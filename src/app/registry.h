@@ -5,6 +5,7 @@
 
 #include "adapters/renderer/pool.h"
 #include "app/settings.h"
+#include "base/crypto/tls.h"
 #include "core/ports/blobs.h"
 #include "core/ports/cache.h"
 #include "core/ports/db.h"
@@ -59,6 +60,9 @@ int registry_prepare_database(const Settings *settings, Db *db, Arena *arena, si
 
 /* What the settings say of the renderer; strings are the settings'. */
 PoolOptions registry_pool_options(const Settings *settings);
+
+/* Files for servers that are spoken to by OpenSSL; strings are the settings'. */
+TlsFiles registry_tls_files(const Settings *settings);
 
 /* Whether the cache that the settings choose is one that processes share. */
 bool registry_cache_is_shared(const Settings *settings);

@@ -69,7 +69,7 @@ int registry_open_queue(const Settings *settings, Db *db, QueueUse use, Metrics 
                            .policy = policy,
                            .metrics = metrics};
     QueueRabbitmqOptions rabbitmq = {.url = settings->queue,
-                                     .ca_file = settings->trusted_certificates,
+                                     .files = registry_tls_files(settings),
                                      .tell = trouble_log,
                                      .policy = policy,
                                      .metrics = metrics};

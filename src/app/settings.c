@@ -106,6 +106,9 @@ static const ConfigField server_fields[] = {
          "A PEM file of the authorities that the certificates of the servers that this one talks "
          "to may come from: database, cache, queue, events, S3, mail and the other parts. Default: "
          "the system's."),
+    TEXT("client-certificate", client_certificate, "",
+         "A PEM file of a certificate, those that lead to its root, and its private key, for a "
+         "Redis or RabbitMQ that asks for one."),
     TEXT("trusted-proxies", trusted_proxies, "",
          "Ranges of addresses whose X-Forwarded-For is believed: 127.0.0.2/32,10.0.0.0/8. Only "
          "proxies may have addresses in them."),

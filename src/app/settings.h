@@ -50,7 +50,7 @@ typedef struct Settings {
     const char *sync_service;                   /* "": it runs here, or nowhere */
     uint64_t user_service_timeout_ms;
     const char *service_key; /* "" until chosen */
-    const char *trusted_certificates;
+    const char *trusted_certificates, *client_certificate;
     const char *trusted_proxies;
     uint64_t http_threads, connections_max, connections_per_address_max;
     uint64_t body_memory_mib, idle_timeout_s, receive_timeout_s, drain_timeout_s;

@@ -363,7 +363,7 @@ static void what_is_not_redis_is_given_up_in_time(void **state) {
 static void wrong_options_are_explained(void **state) {
     static const CacheRedisOptions wrong[] = {
         {.url = "rediss://h",
-         .ca_file = "/nonexistent",
+         .files = {.authorities = "/nonexistent"},
          .prefix = "",
          .connections_max = 1,
          .timeout_ms = 1},

@@ -440,7 +440,7 @@ static int run_on(const char *url, const char *ca_file) {
     CacheRedisOptions options = {.url = url,
                                  .prefix = "contract/",
                                  .connections_max = THREADS / 2,
-                                 .ca_file = ca_file,
+                                 .files = {.authorities = ca_file},
                                  .timeout_ms = PATIENCE_MS};
     const char *error;
     int failed = 1;

@@ -32,6 +32,13 @@ class Pair:
         """Both in one."""
         return self.key.read_text() + self.chain.read_text()
 
+    def both(self):
+        """A file of that."""
+        path = self.key.with_name(f"{self.key.stem}-both.pem")
+        path.touch(0o600)
+        path.write_text(self.pem())
+        return path
+
 
 def _name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])

@@ -35,13 +35,14 @@ static void say(const char *server, const char *reason) {
     fprintf(stderr, "%s: %s\n", server, reason ? reason : "usable again");
 }
 
-/* Whom it trusts says QUEUE_CA_FILE. */
+/* Whom it trusts says QUEUE_CA_FILE, what it shows QUEUE_CLIENT_FILE. */
 static int open_rabbitmq(const char *url, const QueuePolicy *policy, QueueEngine *engine) {
-    QueueRabbitmqOptions options = {.url = url,
-                                    .ca_file = getenv("QUEUE_CA_FILE"),
-                                    .tell = say,
-                                    .policy = *policy,
-                                    .idle_ms = 1500};
+    QueueRabbitmqOptions options = {
+        .url = url,
+        .files = {.authorities = getenv("QUEUE_CA_FILE"), .own = getenv("QUEUE_CLIENT_FILE")},
+        .tell = say,
+        .policy = *policy,
+        .idle_ms = 1500};
     const char *error = "";
     int r = queue_rabbitmq_new(&options, &engine->queue, &error);
 

@@ -3,7 +3,7 @@
 
     with Broker() as broker:
         broker.url
-        broker.tls_url()  # for 127.0.0.1, by broker.authority
+        broker.tls_url()  # for 127.0.0.1, by broker.authority, and so must clients be
         broker.kill(); broker.start()  # what was confirmed is there again
         with broker.host("other") as url: ...  # queues of its own
 
@@ -32,8 +32,8 @@ listeners.ssl.local = 127.0.0.1:{tls_port}
 ssl_options.cacertfile = {authority}
 ssl_options.certfile = {chain}
 ssl_options.keyfile = {key}
-ssl_options.verify = verify_none
-ssl_options.fail_if_no_peer_cert = false
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
 log.file.level = warning
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 50MB

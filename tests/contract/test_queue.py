@@ -39,10 +39,11 @@ def url(request, tmp_path):
     return request.getfixturevalue("broker").url
 
 
-def run(program, *arguments, trusted=""):
+def run(program, *arguments, trusted="", shown=""):
     done = subprocess.run([BUILD / program, *map(str, arguments)], capture_output=True, text=True,
                           timeout=120, check=False,
-                          env={**os.environ, "QUEUE_CA_FILE": str(trusted)})
+                          env={**os.environ, "QUEUE_CA_FILE": str(trusted),
+                               "QUEUE_CLIENT_FILE": str(shown)})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -90,7 +91,8 @@ def test_suite_on_rabbitmq(broker):
 
 
 def test_suite_on_rabbitmq_with_tls(broker):
-    run("queue_contract", broker.tls_url(), trusted=broker.authority.file)
+    run("queue_contract", broker.tls_url(), trusted=broker.authority.file,
+        shown=broker.authority.issue("client").both())
 
 
 @pytest.mark.parametrize("wrong,word", [
@@ -101,21 +103,23 @@ def test_suite_on_rabbitmq_with_tls(broker):
 ])
 def test_what_has_to_be_mended_is_told(broker, tmp_path, wrong, word):
     trusted, url = broker.authority.file, broker.tls_url()
+    shown = broker.authority.issue("client").both()
     if wrong == "authority":
         trusted = Authority(tmp_path, "stranger").file
     elif wrong == "name":
         url = broker.tls_url(host="localhost")
     elif wrong == "password":
-        url = broker.tls_url(password="not%2Fthis")
+        url = broker.tls_url(password="zebra%2F")
     else:
         url = url.replace(str(broker.tls_port), str(broker.port))
     with subprocess.Popen([BUILD / "queue_client", url, "put", "told", "1"], text=True,
                           stderr=subprocess.PIPE, stdout=subprocess.PIPE,
-                          env={**os.environ, "QUEUE_CA_FILE": str(trusted)}) as putter:
+                          env={**os.environ, "QUEUE_CA_FILE": str(trusted),
+                               "QUEUE_CLIENT_FILE": str(shown)}) as putter:
         said = putter.stderr.readline() if select.select([putter.stderr], [], [], 60)[0] else ""
         assert kill(putter) == ""
     assert said.startswith("rabbitmq: ") and word in said
-    assert "guest" not in said and "this" not in said
+    assert "guest" not in said and "zebra" not in said
 
 
 def test_what_a_killed_worker_had_is_taken_again(url):

@@ -44,14 +44,19 @@ class Redis:
         self.authority = authority
         self.start(**kind)
 
+    def want_certificates(self):
+        """Of clients, from the same authority; from now on."""
+        self.stop()
+        self.start(clients="yes")
+
     def url(self, host="localhost", password=PASSWORD):
         return f"rediss://cache:{password}@{host}:{self.port}/1"
 
-    def start(self, **kind):
+    def start(self, clients="no", **kind):
         pair = self.authority.issue("redis", **kind)
         config = self.folder / "redis.conf"
         config.write_text(
-            f"bind 127.0.0.1\nport 0\ntls-port {self.port}\ntls-auth-clients no\nsave \"\"\n"
+            f"bind 127.0.0.1\nport 0\ntls-port {self.port}\ntls-auth-clients {clients}\nsave \"\"\n"
             f"appendonly no\ndir {self.folder}\ntls-cert-file {pair.chain}\n"
             f"tls-key-file {pair.key}\ntls-ca-cert-file {self.authority.file}\n"
             f"user default off\nuser cache on >{PASSWORD} ~imagesync/* +@all\n")
@@ -64,6 +69,8 @@ class Redis:
     def answers(self):
         context = ssl.create_default_context(cafile=str(self.authority.file))
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client = self.authority.issue("tester")
+        context.load_cert_chain(client.chain, client.key)
         with contextlib.suppress(OSError), socket.create_connection(
                 ("127.0.0.1", self.port)) as plain, context.wrap_socket(plain) as to:
             to.sendall(b"PING\r\n")
@@ -191,7 +198,7 @@ def test_a_redis_with_a_wrong_certificate_is_done_without(serve, tmp_path, autho
         redis.start()
         assert eventually(lambda: server.metric("imagesync_cache_up") == 1)
         assert len(complaints(server, "redis")) == 1
-        assert any(line["event"] == "server can be used again" for line in server.log())
+        assert eventually(lambda: "server can be used again" in server.log_text())
     finally:
         redis.stop()
 
@@ -211,6 +218,16 @@ def test_a_redis_that_refuses_the_password_is_named(serve, redis, authority):
     assert eventually(lambda: complaints(server, "redis"))
     assert "password" in complaints(server, "redis")[0]
     assert PASSWORD not in server.log_text()
+
+
+def test_a_redis_that_wants_a_certificate_of_ours(serve, redis, authority):
+    redis.want_certificates()
+    server = serve(trusted_certificates=authority.file, cache=redis.url())
+    assert eventually(lambda: complaints(server, "redis"))
+    assert "client-certificate" in complaints(server, "redis")[0]
+    server = serve(trusted_certificates=authority.file, cache=redis.url(),
+                   client_certificate=authority.issue("client").both())
+    assert server.metric("imagesync_cache_up") == 1
 
 
 def test_a_file_of_authorities_that_is_none_is_refused(tmp_path, redis):

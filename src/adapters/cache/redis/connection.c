@@ -2,7 +2,6 @@
 #include "adapters/cache/redis/connection.h"
 
 #include "adapters/cache/redis/socket.h"
-#include "base/crypto/tls.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "core/ports/cache.h"
@@ -26,12 +25,12 @@ struct RedisConnection {
     Buf out;
 };
 
-int redis_trust(const RedisUrl *url, const char *ca_file, SSL_CTX **ret_tls) {
+int redis_trust(const RedisUrl *url, const TlsFiles *files, SSL_CTX **ret_tls) {
     _cleanup_(free_context) SSL_CTX *tls = url->tls ? SSL_CTX_new(TLS_client_method()) : NULL;
     int r = url->tls && !tls ? -ENOMEM : 0;
 
     if (tls) {
-        r = tls_trust(tls, ca_file, url->host, NULL);
+        r = tls_trust(tls, files, url->host, NULL);
     }
     if (r < 0) {
         return err_trace(r);
@@ -146,6 +145,11 @@ int redis_connection_open(const RedisWay *way, uint64_t deadline_us,
     r = reach(self, way, deadline_us, ret_reason);
     if (r == 0) {
         r = shake_hands(self, way->url, deadline_us, ret_reason);
+        if (way->tls && r == -EPROTO) {
+            /* By TLS 1.3 it is told only now. */
+            *ret_reason = "it breaks TLS off as soon as it can be used: it may want a certificate "
+                          "of ours; name one with client-certificate";
+        }
     }
     if (r < 0) {
         return err_trace(r);

@@ -8,6 +8,7 @@
  */
 
 #include "adapters/cache/redis/url.h"
+#include "base/crypto/tls.h"
 
 #include <hiredis/hiredis.h>
 #include <openssl/types.h>
@@ -36,8 +37,8 @@ typedef struct RedisCommand {
 int redis_resolve(const RedisUrl *url, RedisAddresses *ret_addresses);
 
 /* What servers of the URL are trusted by; NULL when it asks for no TLS. The caller's to
- * SSL_CTX_free(). 0; -EINVAL: `ca_file` (PEM, "": the system's) cannot be read; -ENOMEM. */
-int redis_trust(const RedisUrl *url, const char *ca_file, SSL_CTX **ret_tls);
+ * SSL_CTX_free(). 0; -EINVAL: a file cannot be used; -ENOMEM. */
+int redis_trust(const RedisUrl *url, const TlsFiles *files, SSL_CTX **ret_tls);
 
 typedef struct RedisWay {
     const RedisUrl *url;

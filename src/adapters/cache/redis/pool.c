@@ -125,9 +125,9 @@ static void try_to_reconnect(RedisPool *pool) {
     pthread_mutex_unlock(&pool->mutex);
     /* The file is read again, as it may be another by now; and the name is looked up again, as it
      * may lead elsewhere after a failover. */
-    r = redis_trust(url, pool->options.ca_file, &way.tls);
+    r = redis_trust(url, &pool->options.files, &way.tls);
     if (r < 0) {
-        reason = TLS_CA_FILE_TEXT;
+        reason = TLS_FILES_TEXT;
     } else {
         r = redis_resolve(url, &way.addresses);
     }
@@ -334,7 +334,7 @@ int redis_pool_new(const RedisPoolOptions *options, RedisPool **ret_pool) {
     if (!pool->idle) {
         return err_trace(-ENOMEM);
     }
-    r = redis_trust(&options->url, options->ca_file, &pool->way.tls); /* wrong from the beginning */
+    r = redis_trust(&options->url, &options->files, &pool->way.tls); /* wrong from the beginning */
     if (r < 0) {
         return err_trace(r);
     }

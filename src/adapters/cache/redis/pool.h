@@ -16,12 +16,12 @@ typedef struct RedisPoolOptions {
     RedisUrl url; /* its strings outlive the pool */
     unsigned connections_max;
     uint32_t timeout_ms;
-    const char *ca_file; /* outlives the pool; "": the system's authorities */
-    TroubleFn *tell;     /* or NULL */
-    Metrics *metrics;    /* or NULL */
+    TlsFiles files;   /* outlive the pool */
+    TroubleFn *tell;  /* or NULL */
+    Metrics *metrics; /* or NULL */
 } RedisPoolOptions;
 
-/* 0; or -EINVAL (ca_file cannot be read), -ENOMEM, -EAGAIN (no thread). Waits for timeout_ms at
+/* 0; or -EINVAL (a file cannot be used), -ENOMEM, -EAGAIN (no thread). Waits for timeout_ms at
  * most for a first answer of Redis. */
 int redis_pool_new(const RedisPoolOptions *options, RedisPool **ret_pool);
 RedisPool *redis_pool_free(RedisPool *pool); /* accepts NULL; no call may be under way */

@@ -2,7 +2,6 @@
 #include "adapters/cache/redis/redis.h"
 
 #include "adapters/cache/redis/pool.h"
-#include "base/crypto/tls.h"
 #include "core/ports/cache_impl.h"
 
 #include <assert.h>
@@ -295,10 +294,10 @@ int cache_redis_new(const CacheRedisOptions *options, Cache **ret_cache, const c
         self->misses = metrics_counter(options->metrics, "imagesync_cache_misses_total", "",
                                        "Look-ups of what the cache did not have");
     }
-    pool.ca_file = arena_strdup(self->arena, str_from(options->ca_file ? options->ca_file : ""));
+    pool.files = tls_files_copy(&options->files, self->arena);
     r = redis_pool_new(&pool, &self->pool);
     if (r < 0) {
-        *reterr_text = r == -EINVAL ? TLS_CA_FILE_TEXT : "Redis cannot be set up";
+        *reterr_text = r == -EINVAL ? TLS_FILES_TEXT : "Redis cannot be set up";
         return err_trace(r);
     }
     *ret_cache = TAKE_PTR(cache);

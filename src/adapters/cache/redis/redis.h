@@ -8,6 +8,7 @@
  * Redis again; when it answers, calls go through again.
  */
 
+#include "base/crypto/tls.h"
 #include "base/metrics.h"
 #include "core/ports/cache.h"
 #include "core/ports/trouble.h"
@@ -19,9 +20,9 @@ typedef struct CacheRedisOptions {
     const char *prefix;       /* of every key; at most CACHE_REDIS_PREFIX_LEN_MAX bytes */
     unsigned connections_max; /* at least 1; calls beyond it wait for a connection */
     uint32_t timeout_ms;      /* at least 1; of one call with all that it waits for */
-    const char *ca_file; /* PEM: who is trusted with TLS; "" or NULL: the system's authorities */
-    TroubleFn *tell;     /* or NULL */
-    Metrics *metrics;    /* outlives the cache; or NULL */
+    TlsFiles files;           /* with TLS; read again when Redis was away */
+    TroubleFn *tell;          /* or NULL */
+    Metrics *metrics;         /* outlives the cache; or NULL */
 } CacheRedisOptions;
 
 /*

@@ -2,7 +2,6 @@
 #include "adapters/queue/rabbitmq/link.h"
 
 #include "adapters/queue/rabbitmq/rabbitmq.h"
-#include "base/crypto/tls.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -125,10 +124,10 @@ static int new_tls_socket(const Link *link, int *refusal, amqp_socket_t **ret_so
     if (!socket) {
         return -ENOMEM;
     }
-    r = tls_trust(amqp_ssl_socket_get_context(socket), link->options->ca_file, link->options->host,
+    r = tls_trust(amqp_ssl_socket_get_context(socket), &link->options->files, link->options->host,
                   refusal);
     if (r < 0) {
-        *ret_reason = TLS_CA_FILE_TEXT;
+        *ret_reason = TLS_FILES_TEXT;
         return -EACCES;
     }
     amqp_ssl_socket_set_verify_hostname(socket, 0);
@@ -151,6 +150,9 @@ static int dial(const Link *link, const char **ret_reason) {
         return r < 0 ? r : -ENOMEM;
     }
     status = amqp_socket_open_noblock(socket, options->host, options->port, &timeout);
+    if (options->tls) {
+        tls_forget_refusal(amqp_ssl_socket_get_context(socket));
+    }
     if (status == AMQP_STATUS_OK) {
         return 0;
     }

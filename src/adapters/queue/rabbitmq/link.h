@@ -8,6 +8,7 @@
  */
 
 #include "adapters/queue/rabbitmq/message.h"
+#include "base/crypto/tls.h"
 #include "core/ports/trouble.h"
 
 #define LINK_NAME_SIZE 128
@@ -16,7 +17,7 @@ typedef struct LinkOptions {
     const char *host, *user, *password, *vhost;
     int port;
     bool tls;
-    const char *ca_file; /* "": the system's authorities */
+    TlsFiles files;
     Trouble *trouble;
     const char *prefix;
     unsigned shards;

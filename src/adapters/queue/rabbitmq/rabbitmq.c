@@ -362,7 +362,7 @@ static int read_options(QueueRabbitmq *self, const QueueRabbitmqOptions *options
         .host = parsed.host,
         .port = parsed.port,
         .tls = parsed.ssl,
-        .ca_file = arena_strdup(self->arena, str_from(options->ca_file ? options->ca_file : "")),
+        .files = tls_files_copy(&options->files, self->arena),
         .user = parsed.user,
         .password = parsed.password,
         .vhost = parsed.vhost[0] ? parsed.vhost : "/",

@@ -16,6 +16,7 @@
  * have been taken QUEUE_RABBITMQ_CRASHES_MAX times; then they are in the dead letter.
  */
 
+#include "base/crypto/tls.h"
 #include "core/ports/queue_impl.h"
 #include "core/ports/trouble.h"
 
@@ -27,8 +28,7 @@ typedef struct QueueRabbitmqOptions {
     /* amqp://user:password@host:port/vhost, or amqps:// with TLS, by RabbitMQ's URI specification,
      * but for an empty vhost, which is the default one */
     const char *url;
-    const char *ca_file; /* PEM: who is trusted with TLS, read at each connection; "" or NULL: the
-                            system's authorities */
+    TlsFiles files;      /* with TLS; read at each connection */
     TroubleFn *tell;     /* or NULL */
     const char *prefix;  /* of the queues' names: [a-z0-9_], NULL: imagesync */
     unsigned shards;     /* of each lane and kind, the same in all processes; 0: 3 */
