@@ -35,6 +35,11 @@ def watch(binary):
             os.environ[name] = f"{options}:log_path={_folder.name}/report"
 
 
+def kept_mib():
+    """What a process may have besides: memory that was freed stays, so that its use is noticed."""
+    return 400 if _folder else 0
+
+
 def follow(log):
     """A server is about to write that file anew."""
     if _folder:
