@@ -18,6 +18,7 @@ from stores import place, store_of
 from test_accounts import CHEAP
 from test_changes import all_objects, changes, made
 from test_rebuild import library_of, settle, told
+from uploading import created
 
 BACKENDS = ["embedded", "servers"]
 
@@ -249,6 +250,10 @@ def test_check_finds_what_is_wrong(server):
         os.utime(Path(server.blobs) / "blobs" / orphan, (1, 1))
         result = run(server, "check")
         assert result.returncode == 1 and "nobody's: the file" in result.stdout
+        # What a crash leaves of an upload is that upload's until its time is over.
+        created(ada, 9)
+        rows(server, f"UPDATE sync_upload SET blob_name = '{orphan}' WHERE size = 9")
+        done(run(server, "check"))
     store.remove(orphan)
 
     # Tables that are not what the log comes to, which a rebuild mends.

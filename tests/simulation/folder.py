@@ -175,5 +175,7 @@ class Folder:
             return False
         deleted, halves = self.ledger.purging | self.ledger.trashed.keys(), self.ledger.halves()
         deleted |= {halves[photo] for photo in deleted & halves.keys()}
+        if self.put_here[digest] in self.ledger.paired:  # which half it was may be long forgotten
+            return bool(deleted)
         return any(photo not in self.ledger.photos or
                    digest_of(self.ledger.photos[photo]) == digest for photo in deleted)

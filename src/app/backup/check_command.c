@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "core/blobs/sealed_blob.h"
 #include "services/sync/check/library_check.h"
+#include "services/sync/upload/orphans.h"
 
 #define LIST_MAX 1000
 /* A file is there a moment before its row: what is so young may be an upload's. */
@@ -114,18 +115,36 @@ static int visit_library(const Uuid *user_id, const UserKey *key, void *userdata
     return r < 0 ? err_trace(r) : libraries_each_blob(&check->libraries, key, visit_blob, check);
 }
 
-static void look_for_row(Check *check, const BlobEntry *entry, int64_t start_us) {
+typedef struct Owner {
+    Str name;
+    Arena *arena;
+    bool is_upload;
+} Owner;
+
+static int find_upload(DbTx *tx, void *userdata) {
+    Owner *owner = userdata;
+
+    return orphans_is_uploads(tx, owner->name, owner->arena, &owner->is_upload);
+}
+
+static int look_for_row(Check *check, const BlobEntry *entry, int64_t start_us, Arena *arena) {
+    Owner owner = {.name = entry->name, .arena = arena};
     char text[BLOB_NAME_LEN_MAX + 1];
     uint64_t name;
+    int r;
 
     snprintf(text, sizeof(text), "%.*s", (int)entry->name.len, entry->name.ptr);
     name = short_name(text);
-    if (entry->changed_us < start_us - YOUNG_US &&
-        !bsearch(&name, check->names.data, check->names.len / sizeof(name), sizeof(name),
-                 compare)) {
+    if (entry->changed_us >= start_us - YOUNG_US ||
+        bsearch(&name, check->names.data, check->names.len / sizeof(name), sizeof(name), compare)) {
+        return 0;
+    }
+    r = db_read(check->libraries.access.db, NULL, find_upload, &owner);
+    if (r == 0 && !owner.is_upload) {
         printf("nobody's: the file %s\n", text);
         check->n_orphans++;
     }
+    return err_trace(r);
 }
 
 static int find_orphans(Check *check, int64_t start_us) {
@@ -141,8 +160,11 @@ static int find_orphans(Check *check, int64_t start_us) {
         if (r < 0) {
             return err_trace(r);
         }
-        for (size_t i = 0; i < n; i++) {
-            look_for_row(check, &entries[i], start_us);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+            r = look_for_row(check, &entries[i], start_us, arena);
+        }
+        if (r < 0) {
+            return err_trace(r);
         }
         if (n > 0) {
             snprintf(after, sizeof(after), "%.*s", (int)entries[n - 1].name.len,

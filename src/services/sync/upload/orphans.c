@@ -109,6 +109,22 @@ static int find_owners(DbTx *tx, void *userdata) {
     return 0;
 }
 
+int orphans_is_uploads(DbTx *tx, Str name, Arena *arena, bool *ret_is) {
+    DbValue params[NAMES];
+    DbRows rows;
+    int r;
+
+    for (size_t i = 0; i < NAMES; i++) {
+        params[i] = DB_TEXT(name);
+    }
+    r = db_query(tx, &orphan_statements[NAMES_OF_UPLOADS], params, NAMES, arena, &rows);
+    if (r != 0) {
+        return err_trace(r < 0 ? r : -EIO);
+    }
+    *ret_is = rows.n_rows > 0;
+    return 0;
+}
+
 static uint64_t suspected_since(const Look *look, const Suspect *suspect, uint64_t now_ms) {
     const Suspect *known = look->before.n > 0 ? bsearch(suspect, look->before.all, look->before.n,
                                                         sizeof(*suspect), compare)

@@ -19,6 +19,10 @@ Orphans *orphans_free(Orphans *orphans); /* accepts NULL */
 extern const DbStatement orphan_statements[];
 extern const size_t orphan_statements_len;
 
+/* Whether that is the name of an upload, of which a crash may have left the blob: it goes when the
+ * upload's time is over, or becomes a photo's. In a transaction that only reads. 0 or a fault. */
+int orphans_is_uploads(DbTx *tx, Str name, Arena *arena, bool *ret_is);
+
 /* Looks through a whole area of the store and removes what is due. `goes_on` is asked between its
  * steps and may end it. 0 or a fault. */
 typedef bool OrphansGoOn(void *userdata);
