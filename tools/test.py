@@ -117,18 +117,18 @@ def suites():
                      files=[f"test_{name}.py" for name in (
                          "accounts", "attacks", "attempts", "avatar", "backup", "bad_input",
                          "change_stream", "changes", "consents", "cutout_api", "device_grant",
-                         "erasure", "exports", "films", "form_uploads", "hostile_issuers",
+                         "erased_library", "erasure", "exports", "films", "form_uploads", "hostile_issuers",
                          "hostile_strings", "issuers", "keys", "library", "login", "oidc",
                          "oidc_tokens", "openapi", "pairs", "passkeys", "passwords", "photos",
-                         "profile_cache", "quota", "rebuild", "removebg", "schemathesis",
-                         "segment", "shares", "stolen", "sync_dir", "upload_cuts", "uploads",
+                         "profile_cache", "quota", "raws", "rebuild", "removebg",
+                         "schemathesis", "segment", "shares", "stolen", "sync_dir", "upload_cuts", "uploads",
                          "urls", "ways", "zip")]),
         # All that brings, keeps or reads files.
         pytest_suite("tests/integration", full_only=True, note="RabbitMQ and S3",
                      shared_out=True, arguments=["--backend", "stores"],
                      files=[f"test_{name}.py" for name in (
-                         "backup", "changes", "form_uploads", "ingest", "ingest_crashes",
-                         "library", "photos", "rebuild", "shares", "upload_cuts", "upload_sweep",
+                         "backup", "changes", "dead_jobs", "form_uploads", "ingest",
+                         "ingest_crashes", "library", "photos", "rebuild", "reingest", "shares", "upload_cuts", "upload_sweep",
                          "uploads", "zip")]),
         pytest_suite("tests/integration", full_only=True, note="files of 2 and 4 GB",
                      arguments=["-k", "large"], files=["test_upload_cuts.py", "test_large_film.py"],
