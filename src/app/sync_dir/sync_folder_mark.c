@@ -94,18 +94,20 @@ int sync_folder_mark_check(SyncFolder *folder, bool is_new, Arena *arena,
     return 0;
 }
 
-static int write_id(int dir_fd, const char *path, const char *id) {
+/* Under another name first: a half-written id would be one that is not known. */
+static int write_id(int dir_fd, const char *path, const char *id, Arena *arena) {
+    const char *fresh = arena_printf(arena, "%s.new", path);
     _cleanup_(fd_closep) int fd = -1;
     char text[UUID_TEXT_SIZE + 2];
     int r;
 
-    fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = openat(dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return err_errno();
     }
     snprintf(text, sizeof(text), "%s\n", id);
     r = fd_write_all(fd, text, strlen(text));
-    if (r == 0 && fsync(fd) < 0) {
+    if (r == 0 && (fsync(fd) < 0 || renameat(dir_fd, fresh, dir_fd, path) < 0)) {
         r = err_errno();
     }
     return r;
@@ -118,14 +120,10 @@ int sync_folder_mark_make(SyncFolder *folder, bool is_new, Arena *arena) {
     if (r == 0 && is_new) {
         Uuid id = uuid_new();
         uuid_text(&id, folder->id);
-        /* Under another name first: a half-written id would be one that is not known. */
-        r = write_id(folder->own_fd, "id.new", folder->id);
-        if (r == 0 && renameat(folder->own_fd, "id.new", folder->own_fd, "id") < 0) {
-            r = err_errno();
-        }
+        r = write_id(folder->own_fd, "id", folder->id, arena);
         if (r == 0) {
             fsync(folder->own_fd);
         }
     }
-    return r < 0 ? r : write_id(AT_FDCWD, mark_path(folder, in, arena), folder->id);
+    return r < 0 ? r : write_id(AT_FDCWD, mark_path(folder, in, arena), folder->id, arena);
 }
