@@ -468,6 +468,13 @@ def test_what_was_left_out_by_a_mistake_in_the_command_line(device):
     assert status == 3 and "No such file" in text
 
 
+def test_a_start_that_comes_to_nothing_does_not_forget_which_folder_it_was(device, library):
+    device.put("a.jpg", b"photo")
+    device.sync()
+    device.sync(status=3, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    assert "0 sent" in device.sync().err and len(library.living()) == 1
+
+
 LIMIT = "/proc/sys/user/max_inotify_instances"  # of the user namespace of who writes it
 
 

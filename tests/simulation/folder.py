@@ -170,12 +170,13 @@ class Folder:
         self.ledger.photo(photo, reply.content)
 
     def _may_stay(self, digest):
-        """Whether it was deleted in the library: what is put here then is left alone."""
-        if digest not in self.put_here:
-            return False
+        """Whether it was deleted in the library: what is put here then is left alone, and what is here
+        already when all photos are listed anew."""
         deleted, halves = self.ledger.purging | self.ledger.trashed.keys(), self.ledger.halves()
         deleted |= {halves[photo] for photo in deleted & halves.keys()}
-        if self.put_here[digest] in self.ledger.paired:  # which half it was may be long forgotten
-            return bool(deleted)
-        return any(photo not in self.ledger.photos or
-                   digest_of(self.ledger.photos[photo]) == digest for photo in deleted)
+        if deleted and digest in map(digest_of, self.ledger.paired):
+            return True  # which half it was may be long forgotten
+        photos = [self.ledger.photos.get(photo) for photo in deleted]
+        if None in photos and digest in self.put_here:
+            return True  # of what came from here nobody else knows which file it was
+        return digest in {digest_of(photo) for photo in photos if photo}

@@ -96,21 +96,18 @@ int sync_folder_mark_check(SyncFolder *folder, bool is_new, Arena *arena,
 
 /* Under another name first: a half-written id would be one that is not known. */
 static int write_id(int dir_fd, const char *path, const char *id, Arena *arena) {
-    const char *unfinished = arena_printf(arena, "%s.new", path);
+    const char *fresh = arena_printf(arena, "%s.new", path);
     _cleanup_(fd_closep) int fd = -1;
     char text[UUID_TEXT_SIZE + 2];
     int r;
 
-    fd = openat(dir_fd, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = openat(dir_fd, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return err_errno();
     }
     snprintf(text, sizeof(text), "%s\n", id);
     r = fd_write_all(fd, text, strlen(text));
-    if (r == 0 && fsync(fd) < 0) {
-        r = err_errno();
-    }
-    if (r == 0 && renameat(dir_fd, unfinished, dir_fd, path) < 0) {
+    if (r == 0 && (fsync(fd) < 0 || renameat(dir_fd, fresh, dir_fd, path) < 0)) {
         r = err_errno();
     }
     return r;
