@@ -13,15 +13,25 @@
 
 #define LONG_MIN_USUAL ((uint64_t)16 << 20)
 
-void body_size_buffers(const HttpRequest *request, uint64_t announced, BodyStream *body) {
+static bool is_long(const HttpRequest *request, uint64_t announced) {
     const HttpOptions *options = &request->server->options;
     uint64_t long_min = options->body_long_min ? options->body_long_min : LONG_MIN_USUAL;
 
     /* Of TLS the library has the keys. */
-    body->is_long = announced >= long_min && announced != UINT64_MAX && !options->tls;
+    return announced >= long_min && announced != UINT64_MAX && !options->tls;
+}
+
+uint64_t body_held_max(const HttpRequest *request, uint64_t announced) {
+    return MIN(announced, (uint64_t)(is_long(request, announced) ? HTTP_BODY_HELD_LONG_MAX
+                                                                 : HTTP_BODY_HELD_MAX));
+}
+
+void body_size_buffers(const HttpRequest *request, uint64_t announced, BodyStream *body) {
+    size_t held = is_long(request, announced) ? HTTP_BODY_HELD_LONG_MAX : HTTP_BODY_HELD_MAX;
+
+    body->is_long = is_long(request, announced);
     body->left = announced;
-    body->size = body->is_long ? HTTP_BODY_PIECE_MAX
-                               : (size_t)MIN(announced, (uint64_t)HTTP_BODY_PIECE_MAX / 2);
+    body->size = (size_t)MIN(announced, (uint64_t)held / BODY_BUFFERS);
 }
 
 static char *filling(BodyStream *body) {

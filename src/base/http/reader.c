@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 
-#define READ_SIZE  (HTTP_BODY_PIECE_MAX / 8 * 3) /* of each of two blocks of ours */
-#define BLOCK_SIZE (HTTP_BODY_PIECE_MAX / 4)     /* of the library's */
+#define READ_SIZE  ((size_t)96 * 1024) /* of each of two blocks of ours */
+#define BLOCK_SIZE ((size_t)64 * 1024) /* of the library's */
 
 struct Reader {
     atomic_uint refs; /* of the request, the response and the reading under way */

@@ -73,7 +73,7 @@ static bool has_ambiguous_length(const HttpRequest *request) {
 /* Of a body of that length; what only its end will tell is booked as it comes. */
 static uint64_t held_at_once(const HttpRequest *request, uint64_t announced) {
     if (request->route->body) {
-        return MIN(announced, (uint64_t)HTTP_BODY_HELD_MAX);
+        return body_held_max(request, announced);
     }
     return announced == UINT64_MAX ? 0 : announced;
 }

@@ -168,6 +168,9 @@ void request_refuse_too_large(HttpRequest *request);
 /* respond.c: the head of an answer that ends with its connection. */
 void respond_raw_head(const HttpRequest *request, const HttpResponse *from, Buf *out);
 
+/* body_bytes.c: what is held at most of a body of that length, which is taken in pieces. */
+uint64_t body_held_max(const HttpRequest *request, uint64_t announced);
+
 /* body_stream.c: all but the first with the request's lock held. */
 /* Submits the call of `begin` and suspends the connection; false when too much waits already, or
  * the server stops. */

@@ -9,15 +9,17 @@
 
 #include "base/http/server.h"
 
-/* Most in a piece; and most that is held of a body under way. */
-#define HTTP_BODY_PIECE_MAX ((size_t)256 * 1024)
-#define HTTP_BODY_HELD_MAX  (3 * HTTP_BODY_PIECE_MAX)
+/* Most in a piece of a body, and most that is held of one that arrives: of a long one
+ * (HttpOptions.body_long_min), and of another. */
+#define HTTP_BODY_PIECE_MAX     ((size_t)1 << 20)
+#define HTTP_BODY_HELD_LONG_MAX (3 * HTTP_BODY_PIECE_MAX)
+#define HTTP_BODY_HELD_MAX      ((size_t)3 * 128 * 1024)
 
 /*
  * A body that is taken in pieces, by a route that names one; its `handle` and `quick` are NULL. All
  * three run on the route's executor, one at a time for a request; while none runs, no thread is
  * held. HttpOptions.receive_timeout_s is the limit on the client's silence, and body_memory_max
- * counts HTTP_BODY_HELD_MAX of each. When the executor is full a request gets 503 before it
+ * counts what is held of each. When the executor is full a request gets 503 before it
  * begins, and waits once it has.
  */
 typedef enum HttpBodyEnd {

@@ -3,11 +3,21 @@
 #include "base/error.h"
 #include "core/blobs/sealed_blob.h"
 
-/* What goes to the store at once. A file takes whole blocks at their places without copying them.
+/*
+ * What goes to the store at once: whole blocks at their places, which a file can take without
+ * copying them. A photo's are written as they are sealed, from little memory, as many come at once;
+ * of what is longer than LONG_FROM more is written by another thread meanwhile.
  */
-#define BATCH ((size_t)1 << 20)
-#define BLOCK ((size_t)4096)
-#define SPACE ((BATCH + SEGMENT_SEALED_LEN + BLOCK - 1) / BLOCK * BLOCK)
+#define BATCH      ((size_t)256 << 10)
+#define BATCH_LONG ((size_t)1 << 20)
+#define LONG_FROM  ((uint64_t)16 << 20)
+#define BLOCK      ((size_t)4096)
+
+/* Of a batch, and of the segment that fills it. */
+typedef struct Space {
+    uint8_t *bytes;
+    size_t batch;
+} Space;
 
 struct SealedStage {
     BlobStage *stage;
@@ -15,24 +25,27 @@ struct SealedStage {
     uint8_t key[AEAD_KEY_LEN];
     size_t tail_len;
     uint8_t tail[SEGMENT_LEN];
-    uint8_t *sealed; /* SPACE bytes, as the next */
+    Space sealed;
     size_t sealed_len;
     uint64_t sealed_at; /* where in the store they will begin */
 
     /* Written while more is sealed. */
     Aside *writing;
-    uint8_t *leaving; /* NULL until the first time */
+    Space leaving;
     size_t leaving_len;
     int result; /* of all so far */
 };
 
-static uint8_t *space_new(void) {
-    uint8_t *space = aligned_alloc(BLOCK, SPACE);
+static void space_make(Space *space, size_t batch) {
+    size_t len = (batch + SEGMENT_SEALED_LEN + BLOCK - 1) / BLOCK * BLOCK;
 
-    if (!space) {
-        abort();
+    if (space->batch < batch) {
+        free(space->bytes);
+        *space = (Space){aligned_alloc(BLOCK, len), batch};
+        if (!space->bytes) {
+            abort();
+        }
     }
-    return space;
 }
 
 int sealed_stage_open(Blobs *blobs, Str name, const uint8_t key[AEAD_KEY_LEN], uint64_t offset,
@@ -60,7 +73,7 @@ int sealed_stage_open(Blobs *blobs, Str name, const uint8_t key[AEAD_KEY_LEN], u
     if (tail.len > 0) {
         memcpy(stage->tail, tail.ptr, tail.len);
     }
-    stage->sealed = space_new();
+    space_make(&stage->sealed, BATCH);
     stage->sealed_at = at;
     stage->writing = aside_new(executor);
     *ret_stage = stage;
@@ -70,24 +83,38 @@ int sealed_stage_open(Blobs *blobs, Str name, const uint8_t key[AEAD_KEY_LEN], u
 static void write_leaving(void *userdata) {
     SealedStage *stage = userdata;
 
-    stage->result =
-        blob_stage_write(stage->stage, (Str){(const char *)stage->leaving, stage->leaving_len});
+    stage->result = blob_stage_write(stage->stage,
+                                     (Str){(const char *)stage->leaving.bytes, stage->leaving_len});
+}
+
+static int write_now(SealedStage *stage, size_t n) {
+    uint8_t *sealed = stage->sealed.bytes;
+    int r = blob_stage_write(stage->stage, (Str){(const char *)sealed, n});
+
+    stage->sealed_len -= n;
+    stage->sealed_at += n;
+    memmove(sealed, sealed + n, stage->sealed_len);
+    return err_trace(r);
 }
 
 /* The first `n` bytes of what is sealed go to the store; a fault may show only with the next. */
 static int send_off(SealedStage *stage, size_t n) {
-    uint8_t *sealed = stage->sealed;
+    Space sealed = stage->sealed;
 
+    if (stage->sealed_at + n <= LONG_FROM) {
+        return write_now(stage, n);
+    }
     aside_join(stage->writing);
     if (stage->result < 0) {
         return err_trace(stage->result);
     }
-    stage->sealed = stage->leaving ? stage->leaving : space_new();
+    stage->sealed = stage->leaving;
+    space_make(&stage->sealed, BATCH_LONG);
     stage->leaving = sealed;
     stage->leaving_len = n;
     stage->sealed_len -= n;
     stage->sealed_at += n;
-    memcpy(stage->sealed, sealed + n, stage->sealed_len);
+    memcpy(stage->sealed.bytes, sealed.bytes + n, stage->sealed_len);
     aside_start(stage->writing, write_leaving, stage);
     return 0;
 }
@@ -101,9 +128,9 @@ static int flush(SealedStage *stage) {
 }
 
 static int seal(SealedStage *stage, uint64_t offset, bool last, Str plain) {
-    size_t batch = BATCH - (size_t)(stage->sealed_at % BATCH);
+    size_t batch = stage->sealed.batch - (size_t)(stage->sealed_at % stage->sealed.batch);
     int r = segment_seal(stage->key, offset / SEGMENT_LEN, last, plain,
-                         stage->sealed + stage->sealed_len);
+                         stage->sealed.bytes + stage->sealed_len);
 
     if (r < 0) {
         return err_trace(r);
@@ -176,8 +203,8 @@ SealedStage *sealed_stage_free(SealedStage *stage) {
     if (stage) {
         aside_free(stage->writing);
         blob_stage_free(stage->stage);
-        free(stage->sealed);
-        free(stage->leaving);
+        free(stage->sealed.bytes);
+        free(stage->leaving.bytes);
         explicit_bzero(stage->key, sizeof(stage->key));
         explicit_bzero(stage->tail, sizeof(stage->tail));
         free(stage);

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-#define ASIDE_MIN ((size_t)64 << 10) /* below, another thread is not worth waking */
+#define ASIDE_MIN ((size_t)256 << 10) /* below, another thread is not worth waking */
 #define RENEW_MS  (UPLOAD_LEASE_US / 1000 / 3)
 
 struct UploadWriter {
@@ -21,8 +21,9 @@ struct UploadWriter {
     Arena *arena;
     Upload upload;
     SealedStage *stage; /* NULL: nothing is written any more */
-    Aside *hashing;     /* of `piece`, into the upload's hash */
+    Aside *sealing;     /* of `piece`, onto the stage */
     Str piece;
+    int sealed;   /* how that went */
     bool is_ours; /* the lease, as far as is known */
     bool not_in_part;
     uint64_t noted; /* the offset in the table */
@@ -75,7 +76,7 @@ static void unref(UploadWriter *writer) {
     last = --writer->refs == 0;
     pthread_mutex_unlock(&writers->lock);
     if (last) {
-        aside_free(writer->hashing);
+        aside_free(writer->sealing);
         sealed_stage_free(writer->stage);
         upload_done(&writer->upload);
         user_key_done(&writer->key);
@@ -138,12 +139,20 @@ static int note_progress(UploadWriter *writer, Str tail, bool is_over) {
     return r == UPLOAD_E_LOST ? UPLOAD_WRITER_E_TAKEN : err_trace(r);
 }
 
+/* What was added is on the stage, or a fault. */
+static int await_sealing(UploadWriter *writer) {
+    aside_join(writer->sealing);
+    return err_trace(writer->sealed);
+}
+
 /* Durable, then noted. */
 static int checkpoint(UploadWriter *writer, bool is_over) {
     Str tail;
-    int r = sealed_stage_sync(writer->stage, &tail);
+    int r = await_sealing(writer);
 
-    aside_join(writer->hashing);
+    if (r == 0) {
+        r = sealed_stage_sync(writer->stage, &tail);
+    }
     return r < 0 ? err_trace(r) : note_progress(writer, tail, is_over);
 }
 
@@ -166,16 +175,15 @@ static int keep_lease(UploadWriter *writer) {
 static int shut(UploadWriter *writer, bool keep) {
     Work work = {.writer = writer, .lease_us = 0};
     bool is_ours = writer->is_ours;
-    int r = 0;
+    int r = await_sealing(writer);
 
-    aside_join(writer->hashing);
     writer->is_ours = false;
-    if (keep && writer->stage && is_ours) {
+    if (r == 0 && keep && writer->stage && is_ours) {
         if (writer->upload.progress.offset > writer->noted) {
             r = checkpoint(writer, true);
             is_ours = r < 0;
         }
-    } else if (keep) {
+    } else if (r == 0 && keep) {
         r = UPLOAD_WRITER_E_TAKEN;
     }
     if (is_ours) {
@@ -289,7 +297,7 @@ static UploadWriter *writer_new(const UploadWriterOptions *options) {
     writer->id = options->id;
     writer->not_in_part = options->not_in_part;
     writer->arena = arena_new();
-    writer->hashing = aside_new(options->service->options.upload_executor);
+    writer->sealing = aside_new(options->service->options.upload_executor);
     pthread_mutex_init(&writer->lock, NULL);
     return writer;
 }
@@ -352,27 +360,22 @@ static int keep_room(UploadWriter *writer, size_t n) {
                                      : err_trace(r);
 }
 
-static void hash_piece(void *userdata) {
+static void seal_piece(void *userdata) {
     UploadWriter *writer = userdata;
 
-    running_digest_add(&writer->upload.progress.hash, writer->piece);
+    writer->sealed = sealed_stage_write(writer->stage, writer->piece);
 }
 
-/* While the caller seals it, and with `stays` until the next. */
+/* Sealed while it is hashed, and with `stays` while more comes: then a fault shows later. */
 static int seal_and_hash(UploadWriter *writer, Str bytes, bool stays) {
-    int r;
-
     writer->piece = bytes;
     if (bytes.len < ASIDE_MIN) {
-        hash_piece(writer);
+        seal_piece(writer);
     } else {
-        aside_start(writer->hashing, hash_piece, writer);
+        aside_start(writer->sealing, seal_piece, writer);
     }
-    r = sealed_stage_write(writer->stage, bytes);
-    if (!stays) {
-        aside_join(writer->hashing);
-    }
-    return r < 0 ? err_trace(r) : 0;
+    running_digest_add(&writer->upload.progress.hash, bytes);
+    return bytes.len < ASIDE_MIN || !stays ? await_sealing(writer) : 0;
 }
 
 static int add(UploadWriter *writer, Str bytes, bool stays) {
@@ -405,10 +408,12 @@ int upload_writer_add(UploadWriter *writer, Str bytes, bool stays) {
     int r;
 
     pthread_mutex_lock(&writer->lock);
-    aside_join(writer->hashing);
-    r = writer->is_ours && writer->stage ? add(writer, bytes, stays) : UPLOAD_WRITER_E_TAKEN;
+    r = await_sealing(writer);
+    if (r == 0) {
+        r = writer->is_ours && writer->stage ? add(writer, bytes, stays) : UPLOAD_WRITER_E_TAKEN;
+    }
     if (r < 0) {
-        aside_join(writer->hashing);
+        aside_join(writer->sealing);
         writer->stage = sealed_stage_free(writer->stage);
     }
     pthread_mutex_unlock(&writer->lock);
@@ -417,12 +422,14 @@ int upload_writer_add(UploadWriter *writer, Str bytes, bool stays) {
 
 static int commit(UploadWriter *writer) {
     Upload *upload = &writer->upload;
-    int r = 0;
+    int r = await_sealing(writer);
 
+    if (r < 0) {
+        return err_trace(r);
+    }
     if (!writer->stage) {
         return 0; /* it is the blob already */
     }
-    aside_join(writer->hashing);
     upload->length = upload->progress.offset;
     /* What came at once needs no note on its way: after a crash before it is settled it comes
      * again. A part is never settled, its note is all there is. */
@@ -470,7 +477,6 @@ void upload_writer_closep(UploadWriter **writer) {
 }
 
 const Upload *upload_writer_upload(const UploadWriter *writer) {
-    aside_join(writer->hashing);
     return &writer->upload;
 }
 

@@ -49,7 +49,7 @@ int upload_writer_open(const UploadWriterOptions *options, Upload *ret_upload,
                        UploadWriter **ret_writer);
 /* 0, TAKEN, LONG or QUOTA (nothing of these bytes was taken), or a fault; then only closing is
  * left. `stays`: the bytes will not change until the next call here has returned, so that they may
- * be hashed while more comes. */
+ * be sealed while more comes; a fault of that shows in that call. */
 int upload_writer_add(UploadWriter *writer, Str bytes, bool stays);
 /* All bytes are there: they become the blob. The upload is still the writer's, to settle. 0, TAKEN
  * or a fault. */
