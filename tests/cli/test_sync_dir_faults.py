@@ -447,6 +447,10 @@ def test_a_stream_that_is_refused_is_no_error(device, library):
     try:
         device.put("a.jpg", b"photo")
         device.wait_for(process, library.living, "nothing was sent")
+        # Long after it was first refused: of what others bring it hears all the same, if later.
+        device.wait_for(process, lambda: library.count("GET", "/v1/changes/stream") >= 3, "no try")
+        library.add("theirs.jpg", b"theirs")
+        device.wait_for(process, lambda: b"theirs.jpg" in device.files(), "nothing came")
     finally:
         process.terminate()
         _, err = process.communicate(timeout=30)

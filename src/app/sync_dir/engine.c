@@ -16,6 +16,7 @@
 #define ONCE_UNSETTLED_MAX 15   /* rounds that wait for files to be finished */
 #define RESCAN_S           3600 /* whatever inotify says */
 #define UNWATCHED_S        30   /* where it cannot say it */
+#define DEAF_S             20   /* where a server or a proxy lets no stream of changes through */
 #define CALM_MS            300  /* after a first event: more are to come */
 #define FULL_DISK_S        30
 
@@ -154,9 +155,17 @@ static void say_unwatched(Engine *engine) {
     engine->said_unwatched = watch->error != 0;
 }
 
+/* When it looks without being told of anything, in milliseconds. */
+static uint64_t next_look_ms(Engine *engine) {
+    if (atomic_load(&engine->listener.deaf)) {
+        return DEAF_S * 1000;
+    }
+    return (uint64_t)(engine->sync->watch.error == 0 ? RESCAN_S : UNWATCHED_S) * 1000;
+}
+
 static bool next_round(Engine *engine, int r, int *ret_status) {
     SyncDir *sync = engine->sync;
-    uint64_t timeout_ms = (uint64_t)(sync->watch.error == 0 ? RESCAN_S : UNWATCHED_S) * 1000;
+    uint64_t timeout_ms = next_look_ms(engine);
 
     say_unwatched(engine);
     if (r == SYNC_LINK_E_AWAY) {

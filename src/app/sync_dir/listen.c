@@ -48,6 +48,7 @@ static int hear(void *userdata, unsigned status, Str bytes) {
         is_news = is_news || (!ear->within_line && c != ':' && c != '\r' && c != '\n');
         ear->within_line = c != '\r' && c != '\n';
     }
+    atomic_store(&ear->listener->deaf, false);
     if (is_news) {
         ring(ear->listener);
     }
@@ -80,6 +81,9 @@ static void *listen_thread(void *userdata) {
         r = sync_link_call(&link, &call, &answer);
         if (r == SYNC_LINK_E_SIGNED_OUT || (r == 0 && answer.status == 410)) {
             ring(listener); /* or a cursor that is too old: whoever asks for changes sees to it */
+        }
+        if (r >= 0 && !ear.heard && !atomic_exchange(&listener->deaf, true)) {
+            ring(listener); /* from now on it has to look by itself */
         }
         sync_link_answer_done(&answer);
         n_tries = ear.heard ? 1 : n_tries + 1;

@@ -14,6 +14,7 @@ typedef struct Listener {
     SyncLinkServer *server;
     int bell_fd; /* an eventfd: readable when there is news, and when the server is back */
     int stop_fd;
+    atomic_bool deaf;    /* the last try was given no stream */
     atomic_llong cursor; /* set by whoever asks for changes: from there on the stream tells */
     pthread_t thread;
     bool runs;
