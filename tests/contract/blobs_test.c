@@ -230,6 +230,32 @@ static void many_syncs_of_one_stage(void **state) {
     assert_blob(name, all);
 }
 
+/* As when a process stood still until its lease was another's, and goes on in the middle of a
+ * write. */
+static void a_stage_that_was_taken_harms_nobody(void **state) {
+    _cleanup_(arena_freep) Arena *arena = arena_new();
+    static const size_t kept[] = {0, 300000};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kept); i++) {
+        _cleanup_(blob_stage_freep) BlobStage *first = NULL, *second = NULL;
+        Str name = str_from(arena_printf(arena, "stages/taken/%zu", i));
+        Str all = pattern(arena, 900000, 11), other = pattern(arena, 700000, 12);
+        assert_int_equal(blobs_stage_open(blobs, name, 0, &first), 0);
+        assert_int_equal(blob_stage_write(first, (Str){all.ptr, kept[i]}), 0);
+        assert_int_equal(blob_stage_sync(first), 0);
+        assert_int_equal(blobs_stage_open(blobs, name, kept[i], &second), 0);
+        (void)blob_stage_write(first, other);
+        assert_int_equal(blob_stage_write(second, (Str){all.ptr + kept[i], 500000 - kept[i]}), 0);
+        assert_int_equal(blob_stage_sync(second), 0);
+        (void)blob_stage_write(first, other);
+        assert_int_equal(blob_stage_write(second, (Str){all.ptr + 500000, 400000}), 0);
+        assert_int_equal(blob_stage_commit(second), 0);
+        assert_int_not_equal(blob_stage_commit(first), 0);
+        assert_blob(name, all);
+    }
+}
+
 static void an_empty_stage_is_an_empty_blob(void **state) {
     (void)state;
     assert_int_equal(commit(str_lit("stages/empty"), 0), 0);
@@ -405,6 +431,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_stage_begins_again),
         cmocka_unit_test(a_stage_never_skips),
         cmocka_unit_test(many_syncs_of_one_stage),
+        cmocka_unit_test(a_stage_that_was_taken_harms_nobody),
         cmocka_unit_test(an_empty_stage_is_an_empty_blob),
         cmocka_unit_test(a_removed_stage_is_gone),
         cmocka_unit_test(a_blob_that_is_there_keeps_a_stage_out),

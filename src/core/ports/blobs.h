@@ -107,7 +107,9 @@ static inline int blobs_list(Blobs *self, BlobArea area, Str after, size_t max, 
  * Goes on at `offset`, which is 0 or one of the last two that were synced (the caller notes an
  * offset before it syncs the next); what is there beyond it is dropped, of 0 all. Makes the stage
  * when `offset` is 0 and there is none; a store need not list it before it was synced.
- * BLOBS_E_SHORT: less than that is durable, or it is not one of those. BLOBS_E_EXISTS.
+ * BLOBS_E_SHORT: less than that is durable, or it is not one of those. BLOBS_E_EXISTS. It is taken
+ * from whoever has it open, in this process or another: what that one writes from now on, even in
+ * the middle of a call, is no part of it.
  */
 static inline int blobs_stage_open(Blobs *self, Str name, uint64_t offset, BlobStage **ret_stage) {
     return self->impl->stage_open(self, name, offset, ret_stage);
@@ -125,7 +127,7 @@ static inline int blob_stage_sync(BlobStage *stage) {
 }
 
 /* It becomes the blob of its name, durable, and the stage is gone. BLOBS_E_EXISTS: so is the stage.
- * Only blob_stage_free() may follow. */
+ * Only blob_stage_free() may follow. A fault when it was taken by another (a folder: -ESTALE). */
 static inline int blob_stage_commit(BlobStage *stage) {
     return stage->impl->stage_commit(stage);
 }

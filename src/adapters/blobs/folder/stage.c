@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A stage is a file that grows; how much of it is durable its caller keeps. */
+/*
+ * A stage is a file that grows; how much of it is durable its caller keeps. Whoever writes to it
+ * holds a lock on it (flock(2)), which goes with its process. Who finds it locked has a right to it
+ * all the same, as the other one stood still for too long and may go on at any moment, in the
+ * middle of a write: so a copy takes the stage's place, and what the other one writes is no part of
+ * it.
+ */
 
 #include "adapters/blobs/folder/folder_private.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/uuid.h"
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,8 +31,7 @@ typedef struct Stage {
     BlobStage base; /* first */
     const BlobsFolder *folder;
     int fd;
-    int direct; /* the same file past the page cache; -1: not opened yet, or not to be had */
-    bool no_direct;
+    bool direct, no_direct;   /* it is written past the page cache now; it cannot be */
     uint64_t end, on_its_way; /* of the file; up to where the disk was asked to write it */
     bool named;               /* durably: what is committed at once never needs it */
     size_t name_len;
@@ -56,6 +63,52 @@ static int open_file(const BlobsFolder *folder, const char *path, bool make, int
     return make ? make_file(folder, path, ret_fd) : BLOBS_E_SHORT;
 }
 
+/* What is durable of it, in a file of our own. */
+static int copy_file(const BlobsFolder *folder, const char *from, const char *to, uint64_t len,
+                     int *ret_fd) {
+    _cleanup_(fd_closep) int source = openat(folder->root, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_(fd_closep) int fd =
+        openat(folder->root, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (source < 0 || fd < 0) {
+        return err_trace(err_errno());
+    }
+    while (len > 0) {
+        ssize_t n = copy_file_range(source, NULL, fd, NULL, MIN(len, (uint64_t)1 << 30), 0);
+        if (n <= 0) {
+            return err_trace(n < 0 ? err_errno() : -EIO);
+        }
+        len -= (uint64_t)n;
+    }
+    if (fsync(fd) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        return err_trace(err_errno());
+    }
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int take_place(const BlobsFolder *folder, const char *path, uint64_t len, int *fd) {
+    Uuid id = uuid_new();
+    char text[UUID_TEXT_SIZE], temporary[UUID_TEXT_SIZE + 4];
+    int r, copy = -1;
+
+    uuid_text(&id, text);
+    snprintf(temporary, sizeof(temporary), "tmp/%s", text);
+    r = copy_file(folder, path, temporary, len, &copy);
+    if (r == 0 && renameat(folder->root, temporary, folder->root, path) < 0) {
+        r = err_errno();
+    }
+    if (r == 0) {
+        r = folder_sync_parent(folder->root, path);
+    }
+    fd_close(*fd);
+    *fd = copy;
+    if (r < 0) {
+        unlinkat(folder->root, temporary, 0);
+    }
+    return err_trace(r);
+}
+
 int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_stage) {
     const BlobsFolder *folder = (BlobsFolder *)blobs;
     _cleanup_(fd_closep) int fd = -1;
@@ -84,6 +137,9 @@ int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_s
     if ((uint64_t)status.st_size < offset) {
         return BLOBS_E_SHORT;
     }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && (r = take_place(folder, path, offset, &fd)) < 0) {
+        return err_trace(r);
+    }
     if (ftruncate(fd, (off_t)offset) < 0) {
         return err_trace(err_errno());
     }
@@ -94,7 +150,6 @@ int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_s
     stage->base.impl = folder->base.impl;
     stage->folder = folder;
     stage->fd = TAKE_FD(fd);
-    stage->direct = -1;
     stage->end = stage->on_its_way = offset;
     stage->named = offset > 0;
     memcpy(stage->name, name.ptr, name.len);
@@ -118,9 +173,9 @@ static void send_off(Stage *stage) {
 }
 
 /* What was written is taken off `bytes`. */
-static int write_at_end(Stage *stage, int fd, Str *bytes) {
+static int write_at_end(Stage *stage, Str *bytes) {
     while (bytes->len > 0) {
-        ssize_t n = pwrite(fd, bytes->ptr, bytes->len, (off_t)stage->end);
+        ssize_t n = pwrite(stage->fd, bytes->ptr, bytes->len, (off_t)stage->end);
         if (n < 0 && errno != EINTR) {
             return err_errno();
         }
@@ -131,34 +186,33 @@ static int write_at_end(Stage *stage, int fd, Str *bytes) {
     return 0;
 }
 
+/* Whether what follows is written past the page cache. */
+static void set_direct(Stage *stage, bool direct) {
+    if (direct != stage->direct && !stage->no_direct) {
+        stage->no_direct = fcntl(stage->fd, F_SETFL, O_WRONLY | (direct ? O_DIRECT : 0)) < 0;
+        stage->direct = direct && !stage->no_direct;
+    }
+}
+
 /* Only whole blocks from memory that begins with one can be written so. */
-static bool may_go_directly(Stage *stage, Str bytes) {
-    if (stage->no_direct || stage->end < DIRECT_FROM || stage->end % DIRECT_BLOCK != 0 ||
-        bytes.len % DIRECT_BLOCK != 0 || (uintptr_t)bytes.ptr % DIRECT_BLOCK != 0) {
-        return false;
-    }
-    if (stage->direct < 0) {
-        stage->direct =
-            openat(stage->folder->root, stage->path, O_WRONLY | O_DIRECT | O_CLOEXEC | O_NOFOLLOW);
-        stage->no_direct = stage->direct < 0;
-    }
-    return !stage->no_direct;
+static bool may_go_directly(const Stage *stage, Str bytes) {
+    return stage->end >= DIRECT_FROM && stage->end % DIRECT_BLOCK == 0 &&
+           bytes.len % DIRECT_BLOCK == 0 && (uintptr_t)bytes.ptr % DIRECT_BLOCK == 0;
 }
 
 int folder_stage_write(BlobStage *base, Str bytes) {
     Stage *stage = (Stage *)base;
-    int r = 0;
+    int r;
 
-    if (may_go_directly(stage, bytes)) {
-        r = write_at_end(stage, stage->direct, &bytes);
+    set_direct(stage, may_go_directly(stage, bytes));
+    r = write_at_end(stage, &bytes);
+    if (stage->direct) {
         stage->on_its_way = stage->end;
-        if (r == -EINVAL) { /* larger blocks are asked for here */
-            stage->no_direct = true;
-            r = 0;
-        }
     }
-    if (r == 0) {
-        r = write_at_end(stage, stage->fd, &bytes);
+    if (r == -EINVAL && stage->direct) { /* larger blocks are asked for here */
+        set_direct(stage, false);
+        stage->no_direct = true;
+        r = write_at_end(stage, &bytes);
     }
     if (r < 0) {
         return err_trace(r);
@@ -178,6 +232,15 @@ int folder_stage_sync(BlobStage *base) {
     return err_trace(r);
 }
 
+/* Nobody has taken its place. */
+static bool is_ours(const Stage *stage) {
+    struct stat ours, there;
+
+    return fstat(stage->fd, &ours) == 0 &&
+           fstatat(stage->folder->root, stage->path, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 int folder_stage_commit(BlobStage *base) {
     Stage *stage = (Stage *)base;
     int r;
@@ -185,12 +248,14 @@ int folder_stage_commit(BlobStage *base) {
     if (fsync(stage->fd) < 0) {
         return err_trace(err_errno());
     }
+    if (!is_ours(stage)) {
+        return err_trace(-ESTALE);
+    }
     r = folder_publish(stage->folder, stage->path, (Str){stage->name, stage->name_len});
     return r < 0 ? err_trace(r) : r;
 }
 
 BlobStage *folder_stage_free(BlobStage *base) {
-    fd_close(((Stage *)base)->direct);
     fd_close(((Stage *)base)->fd);
     free(base);
     return NULL;
