@@ -158,7 +158,7 @@ static void say_unwatched(Engine *engine) {
 /* When it looks without being told of anything, in milliseconds. */
 static uint64_t next_look_ms(Engine *engine) {
     if (atomic_load(&engine->listener.deaf)) {
-        return DEAF_S * 1000;
+        return (uint64_t)DEAF_S * 1000;
     }
     return (uint64_t)(engine->sync->watch.error == 0 ? RESCAN_S : UNWATCHED_S) * 1000;
 }

@@ -71,7 +71,7 @@ static void on_done(const RenderResult *result, void *userdata) {
 
 /* Until it is done, or the time of a tick has come: false. */
 static bool wait(Renders *renders) {
-    uint64_t until_ms = clock_mono_ms() + RENDERS_TICK_S * 1000;
+    uint64_t until_ms = clock_mono_ms() + (uint64_t)RENDERS_TICK_S * 1000;
     bool done;
 
     pthread_mutex_lock(&renders->lock);
