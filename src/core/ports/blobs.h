@@ -127,7 +127,7 @@ static inline int blob_stage_sync(BlobStage *stage) {
 }
 
 /* It becomes the blob of its name, durable, and the stage is gone. BLOBS_E_EXISTS: so is the stage.
- * Only blob_stage_free() may follow. A fault when it was taken by another (a folder: -ESTALE). */
+ * Only blob_stage_free() may follow. Of one that was taken nothing becomes of it. */
 static inline int blob_stage_commit(BlobStage *stage) {
     return stage->impl->stage_commit(stage);
 }
