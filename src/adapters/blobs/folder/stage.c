@@ -80,9 +80,11 @@ static int copy_file(const BlobsFolder *folder, const char *from, const char *to
         }
         len -= (uint64_t)n;
     }
-    if (fsync(fd) < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (fsync(fd) < 0) {
         return err_trace(err_errno());
     }
+    /* Nobody else has it. Where there are no locks each who comes makes a copy. */
+    (void)flock(fd, LOCK_EX | LOCK_NB);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
@@ -109,25 +111,12 @@ static int take_place(const BlobsFolder *folder, const char *path, uint64_t len,
     return err_trace(r);
 }
 
-int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_stage) {
-    const BlobsFolder *folder = (BlobsFolder *)blobs;
+/* Locked: nobody else writes to it from here on. */
+static int take_file(const BlobsFolder *folder, const char *path, uint64_t offset, int *ret_fd) {
     _cleanup_(fd_closep) int fd = -1;
-    char path[FOLDER_PATH_MAX];
     struct stat status;
-    Stage *stage;
-    int r = folder_path(BLOB_AREA_BLOBS, name, path);
+    int r = open_file(folder, path, offset == 0, &fd);
 
-    if (r < 0 || offset > INT64_MAX) {
-        return err_trace(r < 0 ? r : -EINVAL);
-    }
-    if ((r = folder_check(folder)) < 0) {
-        return err_trace(r);
-    }
-    if (fstatat(folder->root, path, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        return BLOBS_E_EXISTS;
-    }
-    (void)folder_path(BLOB_AREA_STAGES, name, path);
-    r = open_file(folder, path, offset == 0, &fd);
     if (r != 0) {
         return r < 0 ? err_trace(r) : r;
     }
@@ -139,6 +128,36 @@ int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_s
     }
     if (flock(fd, LOCK_EX | LOCK_NB) < 0 && (r = take_place(folder, path, offset, &fd)) < 0) {
         return err_trace(r);
+    }
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int folder_stage_open(Blobs *blobs, Str name, uint64_t offset, BlobStage **ret_stage) {
+    const BlobsFolder *folder = (BlobsFolder *)blobs;
+    _cleanup_(fd_closep) int fd = -1;
+    char path[FOLDER_PATH_MAX], blob[FOLDER_PATH_MAX];
+    struct stat status;
+    Stage *stage;
+    int r = folder_path(BLOB_AREA_BLOBS, name, blob);
+
+    if (r < 0 || offset > INT64_MAX) {
+        return err_trace(r < 0 ? r : -EINVAL);
+    }
+    if ((r = folder_check(folder)) < 0) {
+        return err_trace(r);
+    }
+    if (fstatat(folder->root, blob, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        return BLOBS_E_EXISTS;
+    }
+    (void)folder_path(BLOB_AREA_STAGES, name, path);
+    r = take_file(folder, path, offset, &fd);
+    if (r != 0) {
+        return r < 0 ? err_trace(r) : r;
+    }
+    /* Who had it may have made it the blob until it was locked: nothing is to be cut off that. */
+    if (fstatat(folder->root, blob, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+        return BLOBS_E_EXISTS;
     }
     if (ftruncate(fd, (off_t)offset) < 0) {
         return err_trace(err_errno());

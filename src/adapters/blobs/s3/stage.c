@@ -88,6 +88,7 @@ static int keep_two(Stage *stage, const uint64_t *offsets, size_t n, size_t at) 
 }
 
 static int go_on(Stage *stage, uint64_t offset, const uint64_t *offsets, size_t n) {
+    S3State own = stage->state;
     size_t at = 0;
     int r;
 
@@ -100,6 +101,10 @@ static int go_on(Stage *stage, uint64_t offset, const uint64_t *offsets, size_t 
     r = s3_state_get(stage->self, stage->name, offset, stage->arena, &stage->state);
     if (r != 0) {
         return r < 0 ? err_trace(r) : BLOBS_E_SHORT;
+    }
+    if (stage->state.upload[0] == '\0') {
+        /* What becomes of it is our doing, and not that of whoever it is taken from. */
+        memcpy(stage->state.writer, own.writer, sizeof(own.writer));
     }
     stage->offset = offset;
     stage->capacity = stage->state.n_parts;
