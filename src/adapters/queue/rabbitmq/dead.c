@@ -17,41 +17,67 @@ static void end_link(Link *link) {
     link_close(link, true);
 }
 
-int queue_rabbitmq_dead_list(Queue *queue, size_t max, Arena *arena, QueueDead **ret_dead,
-                             size_t *ret_n) {
+/* What is done with one of them; 0 to go on, positive when that was all, or a fault. */
+typedef int Visit(void *userdata, Link *link, Message *message);
+
+/* In their order, at most `max`. What is not acknowledged goes back. */
+static int visit_dead(Queue *queue, size_t max, Visit *visit, void *userdata) {
     const LinkOptions *options = &queue_rabbitmq_of(queue)->link_options;
-    QueueDead *dead = arena_alloc(arena, max * sizeof(*dead));
     _cleanup_(end_link) Link link = {0};
     char name[LINK_NAME_SIZE];
-    size_t n = 0;
     int r = link_open(options, &link);
 
     link_dead_name(options, name);
     for (size_t i = 0; i < max && r == 0; i++) {
         _cleanup_(message_freep) Message *message = NULL;
         r = link_get(&link, name, &message);
+        if (r == -EBADMSG) {
+            r = 0; /* none of ours */
+            continue;
+        }
         if (r == 0 && !message) {
             break;
         }
         if (r == 0) {
-            bool crashed = message->died_us == 0;
-            dead[n++] = (QueueDead){
-                .id = message->job.id,
-                .user_id = message->job.user_id,
-                .kind = arena_strdup(arena, str_from(message->kind)),
-                .reason = crashed ? CRASHED : arena_strdup(arena, str_from(message->reason)),
-                .lane = message->job.lane,
-                .attempts = message->attempts + (crashed ? QUEUE_RABBITMQ_CRASHES_MAX : 0),
-                .died_us = message->died_us};
+            r = visit(userdata, &link, message);
         }
-        r = r == -EBADMSG ? 0 : r;
     }
     r = r < 0 ? r : link_give_back(&link);
+    return err_trace(MIN(r, 0));
+}
+
+typedef struct Listing {
+    Arena *arena;
+    QueueDead *dead;
+    size_t n;
+} Listing;
+
+static int list_one(void *userdata, Link *link, Message *message) {
+    Listing *listing = userdata;
+    bool crashed = message->died_us == 0;
+
+    (void)link;
+    listing->dead[listing->n++] = (QueueDead){
+        .id = message->job.id,
+        .user_id = message->job.user_id,
+        .kind = arena_strdup(listing->arena, str_from(message->kind)),
+        .reason = crashed ? CRASHED : arena_strdup(listing->arena, str_from(message->reason)),
+        .lane = message->job.lane,
+        .attempts = message->attempts + (crashed ? QUEUE_RABBITMQ_CRASHES_MAX : 0),
+        .died_us = message->died_us};
+    return 0;
+}
+
+int queue_rabbitmq_dead_list(Queue *queue, size_t max, Arena *arena, QueueDead **ret_dead,
+                             size_t *ret_n) {
+    Listing listing = {.arena = arena, .dead = arena_alloc(arena, max * sizeof(QueueDead))};
+    int r = visit_dead(queue, max, list_one, &listing);
+
     if (r < 0) {
         return err_trace(r);
     }
-    *ret_dead = dead;
-    *ret_n = n;
+    *ret_dead = listing.dead;
+    *ret_n = listing.n;
     return 0;
 }
 
@@ -82,40 +108,42 @@ static int publish_alone(Link *link, const Message *message) {
     return r;
 }
 
+typedef struct TakingOut {
+    const Uuid *user_id, *id; /* no id: all of that user */
+    bool requeue;
+    unsigned shards;
+    uint64_t n; /* that were taken out */
+} TakingOut;
+
+static int take_one(void *userdata, Link *link, Message *message) {
+    TakingOut *taking = userdata;
+    int r = 0;
+
+    if (!uuid_equal(&message->job.user_id, taking->user_id) ||
+        (taking->id && !uuid_equal(&message->job.id, taking->id))) {
+        return 0;
+    }
+    if (taking->requeue) {
+        message->attempts = 0;
+        message->died_us = 0;
+        message->put_us = clock_unix_us();
+        message->shard %= taking->shards;
+        r = publish_alone(link, message);
+    }
+    r = r < 0 ? r : link_ack(link, message->tag);
+    taking->n += r >= 0;
+    return r < 0 ? r : taking->id ? 1 : 0;
+}
+
 /* Takes one out of the dead letter, back to its queue or for good. */
 static int take_out(Queue *queue, const Uuid *user_id, const Uuid *id, bool requeue) {
-    const LinkOptions *options = &queue_rabbitmq_of(queue)->link_options;
-    _cleanup_(end_link) Link link = {0};
-    char name[LINK_NAME_SIZE];
-    bool found = false;
-    int r = link_open(options, &link);
+    TakingOut taking = {.user_id = user_id,
+                        .id = id,
+                        .requeue = requeue,
+                        .shards = queue_rabbitmq_of(queue)->link_options.shards};
+    int r = visit_dead(queue, QUEUE_LIST_MAX, take_one, &taking);
 
-    link_dead_name(options, name);
-    for (size_t i = 0; i < QUEUE_LIST_MAX && r == 0 && !found; i++) {
-        _cleanup_(message_freep) Message *message = NULL;
-        r = link_get(&link, name, &message);
-        if (r == 0 && !message) {
-            break;
-        }
-        if (r == 0 && uuid_equal(&message->job.id, id) &&
-            uuid_equal(&message->job.user_id, user_id)) {
-            found = true;
-            if (requeue) {
-                message->attempts = 0;
-                message->died_us = 0;
-                message->put_us = clock_unix_us();
-                message->shard %= options->shards;
-                r = publish_alone(&link, message);
-            }
-            r = r < 0 ? r : link_ack(&link, message->tag);
-        }
-        r = r == -EBADMSG ? 0 : r;
-    }
-    r = r < 0 ? r : link_give_back(&link);
-    if (r < 0) {
-        return err_trace(r);
-    }
-    return found ? 0 : QUEUE_E_NONE;
+    return r < 0 ? err_trace(r) : taking.n > 0 ? 0 : QUEUE_E_NONE;
 }
 
 int queue_rabbitmq_dead_requeue(Queue *queue, const Uuid *user_id, const Uuid *id) {
@@ -127,30 +155,13 @@ int queue_rabbitmq_dead_remove(Queue *queue, const Uuid *user_id, const Uuid *id
 }
 
 int queue_rabbitmq_erase_user(Queue *queue, const Uuid *user_id, uint64_t *ret_n) {
-    const LinkOptions *options = &queue_rabbitmq_of(queue)->link_options;
-    _cleanup_(end_link) Link link = {0};
-    char name[LINK_NAME_SIZE];
-    uint64_t n = 0;
-    int r = link_open(options, &link);
+    TakingOut taking = {.user_id = user_id};
+    int r = visit_dead(queue, SIZE_MAX, take_one, &taking);
 
-    link_dead_name(options, name);
-    for (size_t i = 0; i < QUEUE_LIST_MAX && r == 0; i++) {
-        _cleanup_(message_freep) Message *message = NULL;
-        r = link_get(&link, name, &message);
-        if (r == 0 && !message) {
-            break;
-        }
-        if (r == 0 && uuid_equal(&message->job.user_id, user_id)) {
-            r = link_ack(&link, message->tag);
-            n++;
-        }
-        r = r == -EBADMSG ? 0 : r;
-    }
-    r = r < 0 ? r : link_give_back(&link);
     if (r < 0) {
         return err_trace(r);
     }
-    *ret_n = n;
+    *ret_n = taking.n;
     return 0;
 }
 
