@@ -127,12 +127,12 @@ def test_new_photos_come_first_and_a_kill_loses_none(ada, server):
     for _ in range(2):
         age(server)
         before = len(with_a_place())
-        assert eventually(lambda: older(server) < len(ids) or len(with_a_place()) > before, 120)
+        assert eventually(lambda: older(server) < len(ids) or len(with_a_place()) > before, 60)
         server.kill()
         server.start()
     new, _ = send(ada, picture(50))
     assert settled(ada, new)["state"]["status"] == "ready"
-    assert eventually(lambda: done(server), 120)
+    assert eventually(lambda: done(server), 60)
     assert sorted(with_a_place()) == sorted(ids)
     assert all(change["state"]["status"] == "ready" for change in changes(ada, last)
                if change["id"] != new)
