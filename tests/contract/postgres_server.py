@@ -25,15 +25,25 @@ ON_STANDBYS_TOO = r"-c default_transaction_isolation=read\ committed"
 START_S = 60
 STOP_S = 30
 PORTS = random.SystemRandom()
+TAKEN = []  # sockets whose names say which ports are ours, until this process ends
 
 
 def free_port():
     """A port that nobody listens on, from below those that the system gives by itself: nobody
-    who connects, or listens on port 0, gets it before the server that it is meant for is up."""
+    who connects, or listens on port 0, gets it before the server that it is meant for is up, and
+    no other process of the tests while that server is being started again. Its name among abstract
+    sockets (unix(7)) is what tells them, and goes with this process."""
     while True:
         port = PORTS.randrange(10_000, 32_000)
-        with contextlib.suppress(OSError), socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
+        taken = socket.socket(socket.AF_UNIX)
+        try:
+            taken.bind(f"\0imagesync-test-port-{port}")
+            with socket.socket() as listener:
+                listener.bind(("127.0.0.1", port))
+        except OSError:
+            taken.close()
+        else:
+            TAKEN.append(taken)
             return port
 
 
