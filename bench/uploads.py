@@ -8,9 +8,9 @@ The peers are the npm package @tus/server with its file store, and tusd when TUS
 sends a file of MIB MiB to each by one PATCH over loopback, from its first byte to the last answer.
 Ours seals what it writes, hashes it, and answers when it is durable; the peers write it as it is, and
 leave it to the system when that reaches the disk: so the rounds come again with their files synced before
-the clock stops. `CPU` is processor time a GiB, of which a busy machine
-shows more than of the other. Then PHOTOS photos of 2 MiB are sent to each over four connections, each by the
-one request that makes it and brings its bytes.
+the clock stops. Before each starts, the disk has written what the one before left. `CPU` is processor time
+a GiB, of which a busy machine shows more than of the other. Then PHOTOS photos of 2 MiB are sent to each
+over four connections, each by the one request that makes it and brings its bytes.
 """
 
 import contextlib
@@ -170,6 +170,7 @@ def in_turns(running, rounds, work, size, unit, of):
     began = {name: processor_s(target.pid) for name, target in running.items()}
     for _ in range(rounds):
         for name, target in running.items():
+            os.sync()
             speeds[name].append(work(target))
     for name, each in speeds.items():
         ratios = [ours / theirs for ours, theirs in zip(speeds["imagesync"], each)]
