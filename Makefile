@@ -6,7 +6,7 @@
 #   make run ONCE=1 the same without serving
 #   make test       set up and run every test that ends within minutes
 #   make test-full  the slow ones too
-#   make bench      side by side with OpenSSL, libmicrohttpd, oidc-provider, dd, @tus/server, tusd and rembg
+#   make bench      side by side with OpenSSL, libmicrohttpd, Argon2id, oidc-provider, dd, tus servers and rembg
 #   make help       this list
 
 MAKEFLAGS += --no-print-directory
