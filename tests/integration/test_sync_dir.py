@@ -203,7 +203,7 @@ def test_what_is_put_into_one_folder_comes_into_the_other(devices):
         one.put("first.png", picture("first"))
         first = eventually(lambda: "first.png" in two.files())
         two.put("in/second.png", picture("second"))
-        second = eventually(lambda: "second.png" in one.files())
+        second = eventually(lambda: "in/second.png" in one.files())
     finally:
         for process in watching:
             process.send_signal(signal.SIGINT)
