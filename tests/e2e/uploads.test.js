@@ -164,23 +164,97 @@ test('what is no photo is told, and not tried again', real, async () => {
   assert.match(await ended(), /415.*unsupported_type/s);
 });
 
+/* Starts Uppy: the page's `uppy`, and `ended` with how many succeeded and what the others said. */
+const startUppy = (seeds, more = {}) => page.evaluate(({ numbers, options }) => {
+  const { Uppy, file } = globalThis;
+  globalThis.sent = 0;
+  globalThis.uppy = new Uppy.Uppy().use(Uppy.Tus, { endpoint: '/v1/uploads', chunkSize: 256 * 1024,
+    retryDelays: [0, 100, 200, 400, 800, 1000, 1000, 1000], ...options });
+  const ids = numbers.map((number) => globalThis.uppy.addFile({ name: `Strand ${number}.jpg`,
+    type: 'image/jpeg', data: file(number) }));
+  globalThis.uppy.on('upload-progress', (one, progress) => { globalThis.sent = progress.bytesUploaded; });
+  globalThis.ended = globalThis.uppy.upload().then(({ successful, failed }) => (
+    { successful: successful.length, failed: failed.map((one) => String(one.error)) }));
+  return ids;
+}, { numbers: seeds, options: more });
+
+/* What is asked from now on: `POST`, or `PATCH` and the offset from which bytes are sent. */
+function watchUploads() {
+  const asked = [];
+  page.on('request', (request) => {
+    if (new URL(request.url()).pathname.startsWith('/v1/uploads')) {
+      asked.push({ method: request.method(), offset: Number(request.headers()['upload-offset'] ?? 0) });
+    }
+  });
+  return { created: () => asked.filter((one) => one.method === 'POST').length,
+    offsets: () => asked.filter((one) => one.method === 'PATCH').map((one) => one.offset) };
+}
+
 test('Uppy sends files, paused and resumed', real, async () => {
   await register();
   await openClients();
   await slowly();
-  const result = await page.evaluate(async () => {
-    const { Uppy, file } = globalThis;
-    const uppy = new Uppy.Uppy().use(Uppy.Tus, { endpoint: '/v1/uploads', chunkSize: 512 * 1024 });
-    const id = uppy.addFile({ name: 'Strand.jpg', type: 'image/jpeg', data: file(5) });
-    uppy.addFile({ name: 'Meer.jpg', type: 'image/jpeg', data: file(6) });
-    uppy.once('upload-progress', () => {
-      uppy.pauseResume(id);
-      setTimeout(() => uppy.pauseResume(id), 200);
+  const [paused] = await startUppy([5, 6]);
+  await page.evaluate((id) => new Promise((resolve) => {
+    globalThis.uppy.once('upload-progress', () => {
+      globalThis.uppy.pauseResume(id);
+      setTimeout(() => resolve(globalThis.uppy.pauseResume(id)), 200);
     });
-    const { successful, failed } = await uppy.upload();
-    return { successful: successful.length, failed: failed.map((one) => String(one.error)) };
-  });
-  assert.deepEqual(result, { successful: 2, failed: [] });
+  }), paused);
+  assert.deepEqual(await ended(), { successful: 2, failed: [] });
   await inLibrary(5);
   await inLibrary(6);
+});
+
+test('Uppy goes on after a reload where it was', real, async () => {
+  await register();
+  await openClients();
+  await slowly();
+  const before = watchUploads();
+  await startUppy([7]);
+  await someSent();
+  await page.reload();
+  await defineFile();
+  assert.equal(before.created(), 1);
+  const afterwards = watchUploads();
+  await startUppy([7]);
+  assert.deepEqual(await ended(), { successful: 1, failed: [] });
+  assert.equal(afterwards.created(), 0);
+  assert.ok(Math.min(...afterwards.offsets()) >= 256 * 1024, String(afterwards.offsets()));
+  await inLibrary(7);
+});
+
+test('Uppy goes on after the network was cut', real, async () => {
+  await register();
+  await openClients();
+  await slowly();
+  const { created } = watchUploads();
+  await startUppy([8]);
+  await someSent();
+  let cut = 0;
+  await page.context().route(url('/v1/uploads/**'), (route) => {
+    cut += 1;
+    return cut > 3 ? route.fallback() : route.abort('connectionreset');
+  });
+  assert.deepEqual(await ended(), { successful: 1, failed: [] });
+  assert.ok(cut > 3);
+  assert.equal(created(), 1);
+  await inLibrary(8);
+});
+
+test('Uppy waits while the browser is offline', real, async () => {
+  await register();
+  await openClients();
+  await slowly();
+  const { created } = watchUploads();
+  await startUppy([9]);
+  await someSent();
+  const failed = page.waitForEvent('requestfailed');
+  await page.context().setOffline(true);
+  await failed;
+  assert.ok(await page.evaluate((size) => !navigator.onLine && globalThis.sent < size, SIZE));
+  await page.context().setOffline(false);
+  assert.deepEqual(await ended(), { successful: 1, failed: [] });
+  assert.equal(created(), 1);
+  await inLibrary(9);
 });
