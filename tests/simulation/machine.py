@@ -42,6 +42,13 @@ def migrate(database):
                    env={**settings, "IMAGESYNC_DATABASE": f"{database.rsplit('/', 1)[0]}/{MIGRATED}"})
 
 
+def remove_what_faketime_left():
+    """Shared memory and semaphores named after processes that are gone, also workers that were killed."""
+    for left in (*Path("/dev/shm").glob("faketime_shm_*"), *Path("/dev/shm").glob("sem.faketime_sem_*")):
+        if not Path("/proc", left.name.rsplit("_", 1)[1]).exists():
+            left.unlink(missing_ok=True)
+
+
 class Machine:
     """`backend`: what many runs share: nothing, or URLs of a `database` and a `cache`, perhaps of
     a `queue`, a `store` of S3, and Kafka for `events` with the `events_line` that leads to it. With
@@ -227,5 +234,7 @@ class Machine:
     def close(self):
         self.kill()
         self.closing.close()
+        if self.jumps:
+            remove_what_faketime_left()
         if self.mounted:
             subprocess.run(["umount", "-l", self.disk], check=False)

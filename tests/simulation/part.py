@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A process of the server: all of it, or one of the parts that it can be run as."""
 
-from pathlib import Path
-
 from harness import Server
 
 
@@ -35,5 +33,3 @@ class Part(Server):
     def kill(self):
         if self.alive():
             super().kill()
-            for left in (f"faketime_shm_{self.process.pid}", f"sem.faketime_sem_{self.process.pid}"):
-                (Path("/dev/shm") / left).unlink(missing_ok=True)  # of libfaketime
