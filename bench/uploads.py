@@ -120,8 +120,10 @@ def tus_server(folder):
     with tempfile.TemporaryDirectory(dir=folder) as files, subprocess.Popen(
             [find_node(), ROOT / "bench" / "tus_server.mjs", files], text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        yield Target(int(process.stdout.readline()), "/files", process.pid, files=Path(files))
-        process.stdin.close()
+        try:
+            yield Target(int(process.stdout.readline()), "/files", process.pid, files=Path(files))
+        finally:
+            process.stdin.close()
 
 
 @contextlib.contextmanager
@@ -134,8 +136,10 @@ def tusd(folder):
             if found and found[1] != "0":
                 break
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield Target(int(found[1]), "/files/", process.pid, files=Path(files))
-        process.terminate()
+        try:
+            yield Target(int(found[1]), "/files/", process.pid, files=Path(files))
+        finally:
+            process.terminate()
 
 
 def pss_mib(pid):

@@ -4,20 +4,20 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-typedef enum AsideState {
-    ASIDE_IDLE,
-    ASIDE_STARTED, /* by nobody begun */
-    ASIDE_RUNNING,
-} AsideState;
+typedef struct Piece {
+    AsideWork *work;
+    void *userdata;
+} Piece;
 
 struct Aside {
     Executor *executor;
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t ended;
-    unsigned refs; /* of its owner, and of all that the executor was given and has not called */
-    AsideState state;
-    AsideWork *work;
-    void *userdata;
+    unsigned refs;             /* of its owner, and of all that the executor was given */
+    Piece pieces[ASIDE_AHEAD]; /* a ring: those that have not ended */
+    unsigned first, n;
+    bool running; /* the first of them */
+    bool called;  /* the executor will look, or looks, after each */
 };
 
 Aside *aside_new(Executor *executor) {
@@ -46,51 +46,64 @@ static void unref(Aside *aside) {
 }
 
 /* With the lock, which it leaves meanwhile. */
-static void run_now(Aside *aside) {
-    aside->state = ASIDE_RUNNING;
+static void run_first(Aside *aside) {
+    Piece piece = aside->pieces[aside->first];
+
+    aside->running = true;
     pthread_mutex_unlock(&aside->lock);
-    aside->work(aside->userdata);
+    piece.work(piece.userdata);
     pthread_mutex_lock(&aside->lock);
-    aside->state = ASIDE_IDLE;
+    aside->running = false;
+    aside->first = (aside->first + 1) % ASIDE_AHEAD;
+    aside->n--;
     pthread_cond_broadcast(&aside->ended);
 }
 
-/* A call may come late, for work that its owner has done: then it does what was started since, or
- * nothing. */
+/* A call may come late, when who waits has done all. */
 static void run(void *userdata, bool cancelled) {
     Aside *aside = userdata;
 
     pthread_mutex_lock(&aside->lock);
-    if (aside->state == ASIDE_STARTED && !cancelled) {
-        run_now(aside);
+    while (aside->n > 0 && !aside->running && !cancelled) {
+        run_first(aside);
     }
+    aside->called = false;
     unref(aside);
 }
 
+/* With the lock. */
+static void await(Aside *aside, unsigned most) {
+    while (aside->n > most) {
+        if (aside->running) {
+            pthread_cond_wait(&aside->ended, &aside->lock);
+        } else {
+            run_first(aside);
+        }
+    }
+}
+
 void aside_start(Aside *aside, AsideWork *work, void *userdata) {
-    aside_join(aside);
+    bool call;
+
     pthread_mutex_lock(&aside->lock);
-    aside->work = work;
-    aside->userdata = userdata;
-    aside->state = ASIDE_STARTED;
-    if (aside->executor) {
+    await(aside, ASIDE_AHEAD - 1);
+    aside->pieces[(aside->first + aside->n++) % ASIDE_AHEAD] = (Piece){work, userdata};
+    call = aside->executor && !aside->called;
+    if (call) {
+        aside->called = true;
         aside->refs++;
     }
     pthread_mutex_unlock(&aside->lock);
-    if (aside->executor && executor_submit(aside->executor, run, aside) != 0) {
+    if (call && executor_submit(aside->executor, run, aside) != 0) {
         pthread_mutex_lock(&aside->lock);
+        aside->called = false;
         unref(aside);
     }
 }
 
 void aside_join(Aside *aside) {
     pthread_mutex_lock(&aside->lock);
-    while (aside->state == ASIDE_RUNNING) {
-        pthread_cond_wait(&aside->ended, &aside->lock);
-    }
-    if (aside->state == ASIDE_STARTED) {
-        run_now(aside);
-    }
+    await(aside, 0);
     pthread_mutex_unlock(&aside->lock);
 }
 

@@ -115,6 +115,28 @@ static void runs_beside_its_owner(void **state) {
     wait_for_gate(&gate, false); /* for ever, if it only ran when joined */
 }
 
+static void wait_for_gate_aside(void *userdata) {
+    wait_for_gate(userdata, false);
+}
+
+static void holds_one_ready_behind_what_runs(void **state) {
+    _cleanup_(executor_freep) Executor *executor = executor_with(1, 1);
+    _cleanup_(aside_freep) Aside *aside = aside_new(executor);
+    Gate gate = {0};
+    Sum sum = {0};
+
+    (void)state;
+    aside_start(aside, wait_for_gate_aside, &gate);
+    while (!atomic_load(&gate.began)) {
+        sched_yield();
+    }
+    aside_start(aside, add_one, &sum); /* for ever, if it waited for the gate */
+    assert_int_equal(sum.n, 0);
+    open_gate(&gate);
+    aside_join(aside);
+    assert_int_equal(sum.n, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(does_each_once_and_in_order),
@@ -122,6 +144,7 @@ int main(void) {
         cmocka_unit_test(works_without_an_executor),
         cmocka_unit_test(waits_for_no_thread_that_is_busy),
         cmocka_unit_test(runs_beside_its_owner),
+        cmocka_unit_test(holds_one_ready_behind_what_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

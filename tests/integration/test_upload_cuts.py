@@ -155,9 +155,15 @@ def test_a_server_that_is_killed(backend, tmp_path):
         where = created(ada, len(data), {"Upload-Concat": "partial"})
         at = 0
         for _ in range(2):
-            to = begin_patch(ada, where, at, len(data) - at, data[at:at + 70 * MIB])
-            noted = f"SELECT received FROM sync_upload WHERE received > {at}"
-            assert eventually(lambda q=noted: rows(server, q)), server.log_tail()
+            sent = at + 70 * MIB
+            to = begin_patch(ada, where, at, len(data) - at, data[at:sent])
+            more = iter(data[sent:])  # for what comes within a second is not noted
+
+            def is_noted(to=to, more=more, at=at):
+                to.sendall(bytes([next(more)]))
+                return rows(server, f"SELECT received FROM sync_upload WHERE received > {at}")
+
+            assert eventually(is_noted), server.log_tail()
             server.kill()
             to.close()
             server.start()

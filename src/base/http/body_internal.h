@@ -5,8 +5,8 @@
 
 #include "base/http/server_internal.h"
 
-/* One is filled, one given, and the last one given stays as it is (stream.h). */
-#define BODY_BUFFERS 3
+/* One is filled, one given, and the last two given stay as they are (stream.h). */
+#define BODY_BUFFERS 4
 
 struct BodyStream {
     const HttpBodyStream *calls;
@@ -40,5 +40,5 @@ bool body_more_is_here(const HttpRequest *request);
 void body_fill(HttpRequest *request);
 /* It is read past the library, and more is to come. */
 bool body_is_coming(const HttpRequest *request);
-/* What was filled; the buffer stays until two more were. */
+/* What was filled; the buffer stays until three more were. */
 Str body_take(BodyStream *body);

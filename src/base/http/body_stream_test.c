@@ -19,6 +19,8 @@ typedef struct Taking {
     uint64_t len, sum;
     unsigned pieces;
     size_t piece_max;
+    Str stay[2]; /* the last two pieces, which have not changed yet */
+    uint64_t stay_sums[2];
     atomic_bool inside; /* one of its calls runs */
 } Taking;
 
@@ -67,6 +69,12 @@ static void *take_begin(HttpRequest *request, void *context) {
     return taking;
 }
 
+static void expect_unchanged(const Taking *taking) {
+    for (size_t i = 0; i < ARRAY_LEN(taking->stay); i++) {
+        assert_int_equal(add_up(0, taking->stay[i]), taking->stay_sums[i]);
+    }
+}
+
 static bool take_piece(HttpRequest *request, void *state, Str bytes) {
     Taking *taking = state;
     const char *limit = http_request_query(request, "limit");
@@ -78,6 +86,9 @@ static bool take_piece(HttpRequest *request, void *state, Str bytes) {
     }
     taking->len += bytes.len;
     taking->sum = add_up(taking->sum, bytes);
+    expect_unchanged(taking);
+    taking->stay[taking->pieces % 2] = bytes;
+    taking->stay_sums[taking->pieces % 2] = add_up(0, bytes);
     taking->pieces++;
     taking->piece_max = MAX(taking->piece_max, bytes.len);
     atomic_fetch_add(&pieces_given, 1);

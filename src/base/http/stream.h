@@ -12,8 +12,8 @@
 /* Most in a piece of a body, and most that is held of one that arrives: of a long one
  * (HttpOptions.body_long_min), and of another. */
 #define HTTP_BODY_PIECE_MAX     ((size_t)1 << 20)
-#define HTTP_BODY_HELD_LONG_MAX (3 * HTTP_BODY_PIECE_MAX)
-#define HTTP_BODY_HELD_MAX      ((size_t)3 * 128 * 1024)
+#define HTTP_BODY_HELD_LONG_MAX (4 * HTTP_BODY_PIECE_MAX)
+#define HTTP_BODY_HELD_MAX      ((size_t)4 * 128 * 1024)
 
 /*
  * A body that is taken in pieces, by a route that names one; its `handle` and `quick` are NULL. All
@@ -34,8 +34,8 @@ typedef struct HttpBodyStream {
      * there is one).
      */
     void *(*begin)(HttpRequest *request, void *context);
-    /* The next bytes (at least 1), borrowed: they stay as they are until the next call has
-     * returned. false: it has answered, has freed its state, and no more is read. */
+    /* The next bytes (at least 1), borrowed: they stay as they are until the call after the next
+     * has returned. false: it has answered, has freed its state, and no more is read. */
     bool (*piece)(HttpRequest *request, void *state, Str bytes);
     /*
      * The last call. Must answer, now or later from any thread (nobody reads it after

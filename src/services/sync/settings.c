@@ -19,8 +19,8 @@ const ConfigField sync_settings_fields[] = {
     {"upload-keep-h", CONFIG_U64, AT(upload_keep_h), "168", 1, 8760, "h",
      "How long an upload can be gone on with."},
     {"uploads-at-once", CONFIG_U64, AT(uploads_at_once), "256", 1, 100000, NULL,
-     "Uploads that bytes are taken for at the same time in this process, each with 1.1 MB of "
-     "memory; more are told to come back."},
+     "Uploads that bytes are taken for at the same time in this process, each with 0.9 MB of "
+     "memory, or 6.3 MB when it has 16 MiB or more; more are told to come back."},
     {"blob-grace-s", CONFIG_U64, AT(blob_grace_s), "86400", 1, 31536000, "s",
      "How long a file in the store that belongs to nobody stays there."},
     {"trash-days", CONFIG_U64, AT(trash_days), "30", 0, 3650, "d",

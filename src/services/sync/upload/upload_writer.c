@@ -9,7 +9,14 @@
 #include <pthread.h>
 
 #define ASIDE_MIN ((size_t)256 << 10) /* below, another thread is not worth waking */
+#define PIECES    (ASIDE_AHEAD + 1)   /* one is made while two are worked on */
 #define RENEW_MS  (UPLOAD_LEASE_US / 1000 / 3)
+
+/* Of what came. */
+typedef struct Piece {
+    UploadWriter *writer;
+    Str bytes;
+} Piece;
 
 struct UploadWriter {
     UploadWriter *next; /* with the registry's lock */
@@ -21,10 +28,12 @@ struct UploadWriter {
     Arena *arena;
     Upload upload;
     SealedStage *stage; /* NULL: nothing is written any more */
-    Aside *sealing;     /* of `piece`, onto the stage */
-    Str piece;
-    int sealed;   /* how that went */
-    bool is_ours; /* the lease, as far as is known */
+    Aside *sealing;     /* of pieces, onto the stage */
+    Aside *hashing;     /* of the same */
+    Piece pieces[PIECES];
+    unsigned piece;
+    atomic_int sealed; /* 0, or the first fault of sealing */
+    bool is_ours;      /* the lease, as far as is known */
     bool not_in_part;
     uint64_t noted; /* the offset in the table */
     uint64_t renewed_ms;
@@ -77,6 +86,7 @@ static void unref(UploadWriter *writer) {
     pthread_mutex_unlock(&writers->lock);
     if (last) {
         aside_free(writer->sealing);
+        aside_free(writer->hashing);
         sealed_stage_free(writer->stage);
         upload_done(&writer->upload);
         user_key_done(&writer->key);
@@ -139,16 +149,17 @@ static int note_progress(UploadWriter *writer, Str tail, bool is_over) {
     return r == UPLOAD_E_LOST ? UPLOAD_WRITER_E_TAKEN : err_trace(r);
 }
 
-/* What was added is on the stage, or a fault. */
-static int await_sealing(UploadWriter *writer) {
+/* What was added is hashed, and on the stage; or a fault. */
+static int await_pieces(UploadWriter *writer) {
+    aside_join(writer->hashing);
     aside_join(writer->sealing);
-    return err_trace(writer->sealed);
+    return err_trace(atomic_load(&writer->sealed));
 }
 
 /* Durable, then noted. */
 static int checkpoint(UploadWriter *writer, bool is_over) {
     Str tail;
-    int r = await_sealing(writer);
+    int r = await_pieces(writer);
 
     if (r == 0) {
         r = sealed_stage_sync(writer->stage, &tail);
@@ -175,7 +186,7 @@ static int keep_lease(UploadWriter *writer) {
 static int shut(UploadWriter *writer, bool keep) {
     Work work = {.writer = writer, .lease_us = 0};
     bool is_ours = writer->is_ours;
-    int r = await_sealing(writer);
+    int r = await_pieces(writer);
 
     writer->is_ours = false;
     if (r == 0 && keep && writer->stage && is_ours) {
@@ -298,6 +309,7 @@ static UploadWriter *writer_new(const UploadWriterOptions *options) {
     writer->not_in_part = options->not_in_part;
     writer->arena = arena_new();
     writer->sealing = aside_new(options->service->options.upload_executor);
+    writer->hashing = aside_new(options->service->options.upload_executor);
     pthread_mutex_init(&writer->lock, NULL);
     return writer;
 }
@@ -361,21 +373,47 @@ static int keep_room(UploadWriter *writer, size_t n) {
 }
 
 static void seal_piece(void *userdata) {
-    UploadWriter *writer = userdata;
+    Piece *piece = userdata;
+    UploadWriter *writer = piece->writer;
 
-    writer->sealed = sealed_stage_write(writer->stage, writer->piece);
+    if (atomic_load(&writer->sealed) == 0) {
+        atomic_store(&writer->sealed, sealed_stage_write(writer->stage, piece->bytes));
+    }
 }
 
-/* Sealed while it is hashed, and with `stays` while more comes: then a fault shows later. */
+static void hash_piece(void *userdata) {
+    Piece *piece = userdata;
+
+    running_digest_add(&piece->writer->upload.progress.hash, piece->bytes);
+}
+
+/* Both beside what brings the next bytes, when these stay. */
 static int seal_and_hash(UploadWriter *writer, Str bytes, bool stays) {
-    writer->piece = bytes;
-    if (bytes.len < ASIDE_MIN) {
-        seal_piece(writer);
-    } else {
-        aside_start(writer->sealing, seal_piece, writer);
+    Piece *piece = &writer->pieces[writer->piece];
+    int r = 0;
+
+    if (bytes.len < ASIDE_MIN || !stays) {
+        r = await_pieces(writer);
     }
-    running_digest_add(&writer->upload.progress.hash, bytes);
-    return bytes.len < ASIDE_MIN || !stays ? await_sealing(writer) : 0;
+    if (r < 0) {
+        return r;
+    }
+    writer->piece = (writer->piece + 1) % PIECES;
+    *piece = (Piece){writer, bytes};
+    if (bytes.len < ASIDE_MIN) {
+        hash_piece(piece);
+        seal_piece(piece);
+    } else {
+        aside_start(writer->hashing, hash_piece, piece);
+        aside_start(writer->sealing, seal_piece, piece);
+    }
+    return stays ? err_trace(atomic_load(&writer->sealed)) : await_pieces(writer);
+}
+
+static bool is_note_due(const UploadWriter *writer) {
+    return !writer->not_in_part &&
+           writer->upload.progress.offset - writer->noted >= UPLOAD_NOTE_EVERY &&
+           clock_mono_ms() - writer->renewed_ms >= UPLOAD_NOTE_MS;
 }
 
 static int add(UploadWriter *writer, Str bytes, bool stays) {
@@ -399,21 +437,16 @@ static int add(UploadWriter *writer, Str bytes, bool stays) {
     memcpy(progress->head + progress->head_len, bytes.ptr, n);
     progress->head_len += n;
     progress->offset += bytes.len;
-    return writer->not_in_part || progress->offset - writer->noted < UPLOAD_NOTE_EVERY
-               ? 0
-               : checkpoint(writer, false);
+    return is_note_due(writer) ? checkpoint(writer, false) : 0;
 }
 
 int upload_writer_add(UploadWriter *writer, Str bytes, bool stays) {
     int r;
 
     pthread_mutex_lock(&writer->lock);
-    r = await_sealing(writer);
-    if (r == 0) {
-        r = writer->is_ours && writer->stage ? add(writer, bytes, stays) : UPLOAD_WRITER_E_TAKEN;
-    }
+    r = writer->is_ours && writer->stage ? add(writer, bytes, stays) : UPLOAD_WRITER_E_TAKEN;
     if (r < 0) {
-        aside_join(writer->sealing);
+        (void)await_pieces(writer);
         writer->stage = sealed_stage_free(writer->stage);
     }
     pthread_mutex_unlock(&writer->lock);
@@ -422,7 +455,7 @@ int upload_writer_add(UploadWriter *writer, Str bytes, bool stays) {
 
 static int commit(UploadWriter *writer) {
     Upload *upload = &writer->upload;
-    int r = await_sealing(writer);
+    int r = await_pieces(writer);
 
     if (r < 0) {
         return err_trace(r);

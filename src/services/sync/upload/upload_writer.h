@@ -6,15 +6,18 @@
  * since that one's client has likely gone without a word; what came until then is kept. Another
  * process' lease is waited for.
  *
- * Bytes are made durable, and how far they go is noted, every UPLOAD_NOTE_EVERY bytes and when
- * they end before the upload does; so after a crash an upload goes on from the last note. The calls
- * block, and are made by one thread at a time for a writer; being taken from comes from others.
+ * Bytes are made durable, and how far they go is noted, every UPLOAD_NOTE_EVERY bytes, but at most
+ * once in UPLOAD_NOTE_MS, and when they end before the upload does. After a crash an upload goes on
+ * from the last note: what is sent again is less than the one, or has come within the other. The
+ * calls block, and are made by one thread at a time for a writer; being taken from comes from
+ * others.
  */
 
 #include "services/sync/internal.h"
 #include "services/sync/upload/upload_store.h"
 
 #define UPLOAD_NOTE_EVERY ((uint64_t)64 << 20)
+#define UPLOAD_NOTE_MS    1000
 
 typedef struct UploadWriters UploadWriters; /* those of this process */
 typedef struct UploadWriter UploadWriter;
@@ -48,8 +51,8 @@ typedef struct UploadWriterOptions {
 int upload_writer_open(const UploadWriterOptions *options, Upload *ret_upload,
                        UploadWriter **ret_writer);
 /* 0, TAKEN, LONG or QUOTA (nothing of these bytes was taken), or a fault; then only closing is
- * left. `stays`: the bytes will not change until the next call here has returned, so that they may
- * be sealed while more comes; a fault of that shows in that call. */
+ * left. `stays`: the bytes will not change until the call after the next has returned, so that they
+ * may be sealed and hashed while more comes; a fault of that shows in a later call. */
 int upload_writer_add(UploadWriter *writer, Str bytes, bool stays);
 /* All bytes are there: they become the blob. The upload is still the writer's, to settle. 0, TAKEN
  * or a fault. */
