@@ -14,7 +14,7 @@ from stores import store_of
 from test_accounts import CHEAP
 from uploading import (
     JPEG, OCTETS, PATH, TUS, begin_patch, check, create, created, head, is_read, jpeg, offset,
-    original, patch)
+    original, patch, send_until)
 
 BACKENDS = ["embedded", "servers"]
 SETTINGS = {"services": "user,sync", **CHEAP}
@@ -157,13 +157,8 @@ def test_a_server_that_is_killed(backend, tmp_path):
         for _ in range(2):
             sent = at + 70 * MIB
             to = begin_patch(ada, where, at, len(data) - at, data[at:sent])
-            more = iter(data[sent:])  # for what comes within a second is not noted
-
-            def is_noted(to=to, more=more, at=at):
-                to.sendall(bytes([next(more)]))
-                return rows(server, f"SELECT received FROM sync_upload WHERE received > {at}")
-
-            assert eventually(is_noted), server.log_tail()
+            noted = f"SELECT received FROM sync_upload WHERE received > {at}"
+            assert send_until(to, data[sent:], lambda q=noted: rows(server, q)), server.log_tail()
             server.kill()
             to.close()
             server.start()
