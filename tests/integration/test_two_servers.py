@@ -14,8 +14,7 @@ from harness import Server, descendants, eventually
 from people import Person, problem
 from test_accounts import CHEAP
 from uploading import (
-    TUS, begin_patch, check, created, head, is_read, jpeg, offset, original, patch,
-    send_until)
+    TUS, begin_patch, check, created, head, is_read, jpeg, offset, original, patch)
 
 BACKENDS = ["servers", "stores"]
 MIB = 1 << 20
@@ -129,7 +128,7 @@ def test_one_is_killed_and_the_other_goes_on(pair):
     cut = NOTED_EVERY + 4 * MIB
     writing = begin_patch(pair[1], where, 0, len(data), data[:cut])
     noted = f"SELECT received FROM sync_upload WHERE received >= {NOTED_EVERY} AND outcome = 0"
-    assert send_until(writing, data[cut:], lambda: rows(pair[0].server, noted))
+    assert eventually(lambda: rows(pair[0].server, noted), 60)
     pair[1].server.kill()
     writing.close()
     durable = offset(pair[0], where)

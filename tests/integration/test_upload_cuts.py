@@ -14,7 +14,7 @@ from stores import store_of
 from test_accounts import CHEAP
 from uploading import (
     JPEG, OCTETS, PATH, TUS, begin_patch, check, create, created, head, is_read, jpeg, offset,
-    original, patch, send_until)
+    original, patch)
 
 BACKENDS = ["embedded", "servers"]
 SETTINGS = {"services": "user,sync", **CHEAP}
@@ -155,10 +155,9 @@ def test_a_server_that_is_killed(backend, tmp_path):
         where = created(ada, len(data), {"Upload-Concat": "partial"})
         at = 0
         for _ in range(2):
-            sent = at + 70 * MIB
-            to = begin_patch(ada, where, at, len(data) - at, data[at:sent])
+            to = begin_patch(ada, where, at, len(data) - at, data[at:at + 70 * MIB])
             noted = f"SELECT received FROM sync_upload WHERE received > {at}"
-            assert send_until(to, data[sent:], lambda q=noted: rows(server, q)), server.log_tail()
+            assert eventually(lambda q=noted: rows(server, q)), server.log_tail()
             server.kill()
             to.close()
             server.start()

@@ -8,8 +8,6 @@ import random
 import socket
 from pathlib import Path
 
-from harness import eventually
-
 PATH = "/v1/uploads"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -104,17 +102,6 @@ def begin_patch(person, where, at, length, data):
     assert answer.startswith(b"HTTP/1.1 100 "), answer
     to.sendall(data)
     return to
-
-
-def send_until(writing, rest, found):
-    """A byte of the rest at a time: how much is durable is noted once a second, as more comes."""
-    more = iter(rest)
-
-    def sent():
-        writing.sendall(bytes([next(more)]))
-        return found()
-
-    return eventually(sent, 60)
 
 
 def is_read(connection):

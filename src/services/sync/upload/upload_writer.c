@@ -410,12 +410,6 @@ static int seal_and_hash(UploadWriter *writer, Str bytes, bool stays) {
     return stays ? err_trace(atomic_load(&writer->sealed)) : await_pieces(writer);
 }
 
-static bool is_note_due(const UploadWriter *writer) {
-    return !writer->not_in_part &&
-           writer->upload.progress.offset - writer->noted >= UPLOAD_NOTE_EVERY &&
-           clock_mono_ms() - writer->renewed_ms >= UPLOAD_NOTE_MS;
-}
-
 static int add(UploadWriter *writer, Str bytes, bool stays) {
     UploadProgress *progress = &writer->upload.progress;
     size_t n = MIN(bytes.len, UPLOAD_HEAD_LEN - progress->head_len);
@@ -437,7 +431,9 @@ static int add(UploadWriter *writer, Str bytes, bool stays) {
     memcpy(progress->head + progress->head_len, bytes.ptr, n);
     progress->head_len += n;
     progress->offset += bytes.len;
-    return is_note_due(writer) ? checkpoint(writer, false) : 0;
+    return writer->not_in_part || progress->offset - writer->noted < UPLOAD_NOTE_EVERY
+               ? 0
+               : checkpoint(writer, false);
 }
 
 int upload_writer_add(UploadWriter *writer, Str bytes, bool stays) {

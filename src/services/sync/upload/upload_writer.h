@@ -6,18 +6,15 @@
  * since that one's client has likely gone without a word; what came until then is kept. Another
  * process' lease is waited for.
  *
- * Bytes are made durable, and how far they go is noted, every UPLOAD_NOTE_EVERY bytes, but at most
- * once in UPLOAD_NOTE_MS, and when they end before the upload does. After a crash an upload goes on
- * from the last note: what is sent again is less than the one, or has come within the other. The
- * calls block, and are made by one thread at a time for a writer; being taken from comes from
- * others.
+ * Bytes are made durable, and how far they go is noted, every UPLOAD_NOTE_EVERY bytes and when
+ * they end before the upload does; so after a crash an upload goes on from the last note. The calls
+ * block, and are made by one thread at a time for a writer; being taken from comes from others.
  */
 
 #include "services/sync/internal.h"
 #include "services/sync/upload/upload_store.h"
 
 #define UPLOAD_NOTE_EVERY ((uint64_t)64 << 20)
-#define UPLOAD_NOTE_MS    1000
 
 typedef struct UploadWriters UploadWriters; /* those of this process */
 typedef struct UploadWriter UploadWriter;
