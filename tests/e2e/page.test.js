@@ -290,7 +290,7 @@ test('a server that is gone is named, and tried again on request', async () => {
 test('without a network the photo waits for it', async () => {
   await page.context().setOffline(true);
   await add(CAT);
-  await page.getByText(/You are offline/).waitFor();
+  await page.getByText('You are offline. It goes on when you are back').waitFor();
   await page.context().setOffline(false);
   await ready();
 });
